@@ -1,0 +1,188 @@
+/**
+ * The policy engine seen from outside: what activities ask of the processes that hold the model.
+ * Nothing here names a runtime; `policy/` implements it on onnxruntime, tests implement it with a null engine.
+ */
+
+/** Where the uniform number for new token t of a rollout comes from. */
+export type UniformSource =
+  /** Counter-based: `uniform(key, t)` of `algorithm/random.ts`. */
+  | { readonly kind: 'counter'; readonly key: RolloutKey }
+  /** Given explicitly (golden tests); t-th new token uses values[t]. */
+  | { readonly kind: 'given'; readonly values: readonly number[] };
+
+/** Identity of a rollout; with the token's index t it addresses one uniform number. Each a non-negative integer < 2^32. */
+export interface RolloutKey {
+  readonly runSeed: number;
+  readonly iteration: number;
+  readonly problem: number;
+  /** Index of the initial response. */
+  readonly response: number;
+  /** 0 for the initial response itself; 1 + index of the branch rollout within the response otherwise. */
+  readonly branch: number;
+}
+
+/** A rollout is a pure function of (policy, this request). */
+export interface RolloutRequest {
+  /** Prompt, or prompt and kept part of a response: token ids, at least one. */
+  readonly prefix: Int32Array;
+  readonly uniforms: UniformSource;
+  readonly maxNewTokens: number;
+  /** > 0; 1 leaves the distribution as it is. */
+  readonly temperature: number;
+  /** Generation stops after one of these; it is kept as the last token. */
+  readonly stopIds: readonly number[];
+  /** Tokens an interrupted attempt already generated; generation goes on behind them with the same bits. */
+  readonly generated?: Int32Array;
+}
+
+export interface Rollout {
+  /** New tokens, stop token included; the prefix is not. */
+  readonly tokens: Int32Array;
+  /** Natural log-probability of each new token at the request's temperature. */
+  readonly logProbs: Float32Array;
+  /** True when it ended by a stop token, false when it reached maxNewTokens (or was interrupted). */
+  readonly finished: boolean;
+}
+
+export interface GenerateProgress {
+  /** Rollouts that ended so far. */
+  readonly done: number;
+  readonly total: number;
+  /** New tokens so far. */
+  readonly tokens: number;
+}
+
+export interface GenerateOptions {
+  /** Called about once a chunk. */
+  readonly onProgress?: (progress: GenerateProgress) => void;
+  /** Aborting stops at the next chunk; `generate` then rejects with `GenerationInterrupted`, which carries what exists. */
+  readonly signal?: AbortSignal;
+}
+
+/** A sequence to be scored teacher-forced. */
+export interface ScoreRequest {
+  /** Prompt and response. */
+  readonly tokens: Int32Array;
+  readonly promptLength: number;
+  readonly temperature: number;
+  /**
+   * Ranges [start, end) of absolute token positions; entry 0 is the prompt, entries 1..T the response steps
+   * (`algorithm/steps.ts`). Leave out where FCI is not wanted.
+   */
+  readonly stepRanges?: readonly (readonly [number, number])[];
+  /** Index into stepRanges of the step that holds the last </think>, or -1. */
+  readonly thinkEndStep?: number;
+}
+
+export interface Score {
+  /** log-probability of response token t, natural, at the temperature. */
+  readonly logProbs: Float32Array;
+  /** Entropy in nats of the distribution response token t was drawn from. */
+  readonly entropies: Float32Array;
+  /** FCI of each entry of stepRanges (prompt and zeroed ones are 0); empty when not asked for. */
+  readonly fci: Float32Array;
+}
+
+/** Files of one policy on the local disk, as an engine opens them. */
+export interface PolicyFiles {
+  /** SHA-256 of the weights; the engine keeps a loaded policy under this name. */
+  readonly id: string;
+  /** Contents of the Hugging Face config.json. */
+  readonly config: unknown;
+  /** Paths of the safetensors files (all shards). */
+  readonly weights: readonly string[];
+}
+
+/** Generates and scores. One implementation owns one child process. */
+export interface InferenceEngine {
+  /** Makes a policy ready; loading a loaded one costs nothing. Older policies are let go by use. */
+  load(policy: PolicyFiles): Promise<void>;
+  /** Results in the order of the requests. Requests of concurrent calls share the slots. */
+  generate(policyId: string, requests: readonly RolloutRequest[], options?: GenerateOptions): Promise<Rollout[]>;
+  score(policyId: string, requests: readonly ScoreRequest[], options?: GenerateOptions): Promise<Score[]>;
+  close(): Promise<void>;
+}
+
+/**
+ * One problem's tree (or one leaf path: a tree that does not branch) as a row of training tokens, every node once.
+ * All arrays have one entry per token; a parent's tokens stand before its children's.
+ */
+export interface TrainingSequence {
+  readonly tokens: Int32Array;
+  /** Index in this row of the token before it on its path, -1 for the first. The whole attention structure follows from it. */
+  readonly predecessors: Int32Array;
+  /** How many times the token counts in the loss: number of leaf paths through it; 0 = prompt, not trained on. */
+  readonly weights: Float32Array;
+  readonly advantages: Float32Array;
+  /** Log-probs by the policy that sampled the token (recomputed by scoring). */
+  readonly oldLogProbs: Float32Array;
+  /** Log-probs by the frozen reference; filled by the learner when left out and klWeight > 0. */
+  readonly refLogProbs?: Float32Array;
+}
+
+/** Spec section 7. */
+export interface LossSettings {
+  readonly clipLow: number;
+  readonly clipHigh: number;
+  readonly dualClip: number;
+  readonly klWeight: number;
+  readonly temperature: number;
+}
+
+export interface OptimizerSettings {
+  readonly learningRate: number;
+  readonly betas: readonly [number, number];
+  readonly eps: number;
+  /** On all parameters. */
+  readonly weightDecay: number;
+  readonly maxGradNorm: number;
+}
+
+export interface UpdateMetrics {
+  readonly loss: number;
+  readonly policyLoss: number;
+  /** Token mean of the clamped k3. */
+  readonly kl: number;
+  readonly clipFraction: number;
+  readonly clipFractionLower: number;
+  /** Mean of -(logp - logpOld). */
+  readonly approxKl: number;
+  /** Mean entropy in nats over the trained tokens. */
+  readonly entropy: number;
+  /** Global 2-norm before clipping. */
+  readonly gradNorm: number;
+  /** Sum of weights: response tokens counted once per leaf path. */
+  readonly tokens: number;
+}
+
+export interface LearnerState {
+  readonly policy: PolicyFiles;
+  /** Path of the optimiser state (safetensors), absent for a fresh optimiser. */
+  readonly optimizer?: string;
+  /** The frozen reference, needed when klWeight > 0. */
+  readonly reference?: PolicyFiles;
+}
+
+/** Owns weights and optimiser state between `load` and `save`. */
+export interface Learner {
+  load(state: LearnerState): Promise<void>;
+  /**
+   * One optimiser step on one mini-batch, in micro-batches of at most `tokenBudget` padded tokens.
+   * Rejects with `NonFiniteUpdate` and leaves the policy as it was when loss or gradient norm is not finite.
+   */
+  update(
+    miniBatch: readonly TrainingSequence[],
+    loss: LossSettings,
+    optimizer: OptimizerSettings,
+    tokenBudget: number,
+  ): Promise<UpdateMetrics>;
+  /** One optimiser step of cross-entropy on the tokens with weight > 0. */
+  supervise(
+    miniBatch: readonly Pick<TrainingSequence, 'tokens' | 'predecessors' | 'weights'>[],
+    optimizer: OptimizerSettings,
+    tokenBudget: number,
+  ): Promise<{ loss: number; gradNorm: number; tokens: number }>;
+  /** Writes weights (Hugging Face names and layout, fp32 safetensors) and optimiser state to the two paths. */
+  save(weightsPath: string, optimizerPath: string): Promise<void>;
+  close(): Promise<void>;
+}
