@@ -1,0 +1,64 @@
+import type { RunConfig } from './config.js';
+import type { InputProblem } from './errors.js';
+
+/** A problem between fields; `about` lists them, and a rule about a field that is wrong by itself is left out. */
+export interface CrossFieldProblem extends InputProblem {
+  readonly about: readonly string[];
+}
+
+/** Values that are fine alone and impossible together. */
+export function crossFieldProblems(config: RunConfig): CrossFieldProblem[] {
+  const { sampling, branching, adaptiveSampling, update, evaluation, algorithm } = config;
+  const problems: CrossFieldProblem[] = [];
+  /** The first path is where the problem is shown. */
+  const refuse = (wrong: boolean, about: readonly [string, ...string[]], problem: string): void => {
+    if (wrong) problems.push({ path: about[0], problem, about });
+  };
+
+  refuse(
+    algorithm === 'grpo' && sampling.responsesPerProblem < 2,
+    ['sampling.responsesPerProblem', 'algorithm'],
+    'grpo compares the responses of a problem, it needs at least 2',
+  );
+  refuse(
+    algorithm === 'grpo' && adaptiveSampling.enabled,
+    ['adaptiveSampling.enabled', 'algorithm'],
+    'grpo has no branches to be adapted; leave it out or set it to false',
+  );
+  refuse(
+    algorithm === 'grpo' && adaptiveSampling.includeUnbranched,
+    ['adaptiveSampling.includeUnbranched', 'algorithm'],
+    'grpo always trains on unbranched responses; leave it out',
+  );
+  refuse(
+    adaptiveSampling.responsesDrawn < sampling.responsesPerProblem,
+    ['adaptiveSampling.responsesDrawn', 'sampling.responsesPerProblem'],
+    `must be at least sampling.responsesPerProblem (${sampling.responsesPerProblem})`,
+  );
+  refuse(
+    adaptiveSampling.responsesDrawn > sampling.responsesPerProblem && !adaptiveSampling.enabled,
+    ['adaptiveSampling.responsesDrawn', 'adaptiveSampling.enabled', 'algorithm'],
+    'needs adaptiveSampling.enabled, whose scores choose the responses to keep',
+  );
+  refuse(
+    sampling.problemsPerIteration > adaptiveSampling.maxProblemsPerIteration,
+    ['sampling.problemsPerIteration', 'adaptiveSampling.maxProblemsPerIteration'],
+    `is above adaptiveSampling.maxProblemsPerIteration (${adaptiveSampling.maxProblemsPerIteration})`,
+  );
+  refuse(
+    branching.minTokenDistance >= sampling.maxResponseTokens,
+    ['branching.minTokenDistance', 'sampling.maxResponseTokens'],
+    `leaves no room for a branch point in responses of ${sampling.maxResponseTokens} tokens`,
+  );
+  refuse(
+    update.tokenBudget < sampling.maxPromptTokens + sampling.maxResponseTokens,
+    ['update.tokenBudget', 'sampling.maxPromptTokens', 'sampling.maxResponseTokens'],
+    `a single path may have ${sampling.maxPromptTokens + sampling.maxResponseTokens} tokens`,
+  );
+  refuse(
+    new Set(evaluation.sets).size !== (evaluation.sets ?? []).length,
+    ['evaluation.sets'],
+    'names a set twice',
+  );
+  return problems;
+}

@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto';
+import { canonicalJson } from './canonical-json.js';
+import { runForm, type FilledForm } from './config-form.js';
+import { InvalidConfig, type InputProblem } from './errors.js';
+import { crossFieldProblems } from './config-rules.js';
+import type { DeepReadonly } from './deep-readonly.js';
+
+export type Algorithm = FilledForm['algorithm'];
+export type Pipeline = NonNullable<FilledForm['pipeline']>;
+
+/** What a run goes by: every field decided, frozen. */
+export type RunConfig = DeepReadonly<
+  Omit<FilledForm, '$schema' | 'pipeline' | 'adaptiveSampling'> & {
+    pipeline: Pipeline;
+    adaptiveSampling: Required<FilledForm['adaptiveSampling']>;
+  }
+>;
+
+/**
+ * The user's form -> a frozen configuration.
+ * @throws InvalidConfig listing every unknown key, mistyped or impossible value with its path.
+ */
+export function resolveConfig(form: unknown): RunConfig {
+  const { filled, problems } = fillDefaults(form);
+  const config = decide(filled);
+  const broken = new Set(problems.map(({ path }) => path));
+  const all = [...problems, ...crossFieldProblems(config).filter(({ about }) => !about.some((path) => broken.has(path)))];
+  if (all.length > 0) throw new InvalidConfig(all.map(({ path, problem }) => ({ path, problem })));
+  return deepFreeze(config);
+}
+
+/** SHA-256 over the canonical JSON of the configuration. */
+export function configHash(config: RunConfig): string {
+  return createHash('sha256').update(canonicalJson(config)).digest('hex');
+}
+
+/** Fills defaults; a field that does not fit takes its default too, so that the rest can still be judged. */
+function fillDefaults(form: unknown): { filled: FilledForm; problems: InputProblem[] } {
+  const problems: InputProblem[] = [];
+  let rest: unknown = form ?? {};
+  for (;;) {
+    const parsed = runForm.safeParse(rest);
+    if (parsed.success) return { filled: parsed.data, problems };
+    rest = structuredClone(rest);
+    for (const issue of parsed.error.issues) {
+      const at = issue.path.filter((key) => typeof key !== 'symbol');
+      if (issue.code === 'unrecognized_keys') {
+        for (const key of issue.keys) {
+          problems.push({ path: jsonPath([...at, key]), problem: 'unknown key' });
+          remove(rest, [...at, key]);
+        }
+      } else {
+        problems.push({ path: jsonPath(at), problem: issue.message.replace(/^Invalid input: /, '') });
+        if (at.length === 0) rest = {};
+        else remove(rest, at);
+      }
+    }
+  }
+}
+
+/** Fills what depends on other fields. */
+function decide({ $schema: _, ...filled }: FilledForm): RunConfig {
+  const attnrl = filled.algorithm === 'attnrl';
+  return {
+    ...filled,
+    pipeline: filled.pipeline ?? (attnrl ? 'one-step-off-policy' : 'on-policy'),
+    adaptiveSampling: {
+      ...filled.adaptiveSampling,
+      enabled: filled.adaptiveSampling.enabled ?? attnrl,
+      responsesDrawn: filled.adaptiveSampling.responsesDrawn ?? filled.sampling.responsesPerProblem,
+    },
+  };
+}
+
+/** `evaluation.sets[2]`. */
+function jsonPath(keys: readonly (string | number)[]): string {
+  return keys.map((key, i) => (typeof key === 'number' ? `[${key}]` : i === 0 ? key : `.${key}`)).join('');
+}
+
+/** Removes the value at a path; an element of a list takes the whole list with it, so that indices stay true. */
+function remove(value: unknown, path: readonly (string | number)[]): void {
+  let holder = value;
+  for (const [i, key] of path.entries()) {
+    if (typeof holder !== 'object' || holder === null) return;
+    const last = i === path.length - 1 || typeof path[i + 1] === 'number';
+    if (last) {
+      Reflect.deleteProperty(holder, key);
+      return;
+    }
+    holder = Reflect.get(holder, key);
+  }
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(deepFreeze);
+  return value;
+}

@@ -1,0 +1,86 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { configHash, resolveConfig } from '../../contracts/config.js';
+import { InvalidConfig, type InputProblem } from '../../contracts/errors.js';
+
+function problemsOf(form: unknown): readonly InputProblem[] {
+  try {
+    resolveConfig(form);
+  } catch (error) {
+    if (error instanceof InvalidConfig) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('resolveConfig', () => {
+  it('fills everything from nothing', () => {
+    const config = resolveConfig(undefined);
+    expect(config).toMatchObject({ algorithm: 'attnrl', pipeline: 'one-step-off-policy' });
+    expect(config.adaptiveSampling).toMatchObject({ enabled: true, responsesDrawn: config.sampling.responsesPerProblem });
+  });
+
+  it('decides the pipeline and adaptive sampling by the algorithm', () => {
+    expect(resolveConfig({ algorithm: 'treerl' })).toMatchObject({
+      pipeline: 'on-policy',
+      adaptiveSampling: { enabled: false },
+    });
+    expect(resolveConfig({ algorithm: 'grpo', pipeline: 'one-step-off-policy' }).pipeline).toBe('one-step-off-policy');
+  });
+
+  it('lists every problem at once, with its path', () => {
+    const problems = problemsOf({
+      iteration: 3,
+      seed: -1,
+      sampling: { temperature: 0, responsesPerProblem: 'six', top_p: 0.9 },
+      update: { betas: [0.9, 1] },
+      evaluation: { sets: ['easy', 7] },
+      branching: { minTokenDistance: 512 },
+    });
+    expect(problems.map(({ path }) => path).sort()).toEqual([
+      'branching.minTokenDistance',
+      'evaluation.sets[1]',
+      'iteration',
+      'sampling.responsesPerProblem',
+      'sampling.temperature',
+      'sampling.top_p',
+      'seed',
+      'update.betas[1]',
+    ]);
+  });
+
+  it('does not judge a rule about a field that is wrong by itself', () => {
+    expect(problemsOf({ branching: { minTokenDistance: 512 }, sampling: { maxResponseTokens: -5 } })).toHaveLength(1);
+  });
+
+  it.each([
+    [{ algorithm: 'grpo', sampling: { responsesPerProblem: 1 } }, 'sampling.responsesPerProblem'],
+    [{ algorithm: 'grpo', adaptiveSampling: { enabled: true } }, 'adaptiveSampling.enabled'],
+    [{ adaptiveSampling: { responsesDrawn: 2 } }, 'adaptiveSampling.responsesDrawn'],
+    [{ algorithm: 'treerl', adaptiveSampling: { responsesDrawn: 12 } }, 'adaptiveSampling.responsesDrawn'],
+    [{ sampling: { problemsPerIteration: 97 } }, 'sampling.problemsPerIteration'],
+    [{ update: { tokenBudget: 100 } }, 'update.tokenBudget'],
+    [{ evaluation: { sets: ['a', 'a'] } }, 'evaluation.sets'],
+    ['attnrl', ''],
+    [[], ''],
+  ])('refuses %j', (form, path) => {
+    expect(problemsOf(form).map((problem) => problem.path)).toEqual([path]);
+  });
+
+  it('hashes what it means, not how it was written', () => {
+    const hash = configHash(resolveConfig({}));
+    expect(configHash(resolveConfig({ seed: 0, algorithm: 'attnrl' }))).toBe(hash);
+    expect(configHash(resolveConfig({ seed: 1 }))).not.toBe(hash);
+  });
+
+  it('is frozen', () => {
+    expect(Object.isFrozen(resolveConfig({}).update.betas)).toBe(true);
+  });
+});
+
+describe('configs/', () => {
+  const folder = new URL('../../configs/', import.meta.url);
+  it.each(readdirSync(folder).filter((name) => name.endsWith('.json')))('%s resolves', (name) => {
+    expect(problemsOf(JSON.parse(readFileSync(new URL(name, folder), 'utf8')))).toEqual([]);
+  });
+});
