@@ -1,0 +1,181 @@
+/**
+ * The activities, by the class of machine that runs them. Arguments and results are references and numbers only;
+ * `seconds` is the wall time of the work itself (what the store already had took none).
+ */
+import type { DataCursor } from '../algorithm/data-order.js';
+import type { ArtifactRef } from './artifact-ref.js';
+import type { BranchRefs } from './iteration-record.js';
+import type {
+  ControllerState,
+  EvaluationSummary,
+  InitialBatch,
+  IterationMetrics,
+  IterationSummary,
+  RunPlan,
+  UpdateSummary,
+} from './run.js';
+
+/** Every activity reads the run's configuration from its manifest. */
+export interface InRun {
+  readonly manifest: ArtifactRef;
+}
+
+export interface Timed {
+  readonly seconds: number;
+}
+
+export interface Prepared {
+  readonly manifest: ArtifactRef;
+  readonly configHash: string;
+  /** Name of the model, for display. */
+  readonly model: string;
+  readonly plan: RunPlan;
+  readonly policy: ArtifactRef;
+  readonly controller: ControllerState;
+}
+
+export interface Drawn extends Timed {
+  readonly problems: ArtifactRef;
+  readonly count: number;
+  readonly skippedPrompts: number;
+  /** Cursor after the draw. */
+  readonly cursor: DataCursor;
+}
+
+export interface Generated extends Timed {
+  readonly rollouts: ArtifactRef;
+  readonly count: number;
+  readonly tokens: number;
+  readonly finished: number;
+}
+
+export interface Verified extends Timed {
+  readonly verdicts: ArtifactRef;
+  readonly count: number;
+  readonly correct: number;
+}
+
+export interface Scored extends Timed {
+  readonly scores: ArtifactRef;
+  /** 0 where FCI was not asked for. */
+  readonly meanFci: number;
+  readonly meanEntropy: number;
+}
+
+export interface Branching extends Timed {
+  readonly points: ArtifactRef;
+  readonly branchPoints: number;
+  readonly rollouts: number;
+  /** Means updated, batch size as before. */
+  readonly controller: ControllerState;
+}
+
+export interface Grown extends Timed {
+  readonly tree: ArtifactRef;
+  readonly rows: ArtifactRef;
+  readonly controller: ControllerState;
+  readonly metrics: Omit<IterationMetrics, 'update'>;
+}
+
+export interface Updated extends Timed {
+  readonly policy: ArtifactRef;
+  readonly update: UpdateSummary;
+}
+
+/** Accuracy on one held-out set, 0..1. */
+export interface SetEvaluation extends Timed {
+  readonly set: string;
+  readonly evaluation: ArtifactRef;
+  readonly accuracy: number;
+  readonly samples: number;
+  /** Prompts over the limit. */
+  readonly skippedPrompts: number;
+}
+
+export interface Committed {
+  readonly record: ArtifactRef;
+  readonly summary: IterationSummary;
+}
+
+/** A batch's responses, and the branches where there are any. */
+export interface BatchRefs {
+  readonly problems: ArtifactRef;
+  readonly responses: ArtifactRef;
+}
+
+export interface ControlActivities {
+  /** Validates everything and freezes the manifest. @throws InvalidConfig */
+  prepare(input: { readonly form: unknown }): Promise<Prepared>;
+  drawProblems(input: InRun & { readonly iteration: number; readonly cursor: DataCursor; readonly count: number }): Promise<Drawn>;
+  chooseBranchPoints(
+    input: InRun & { readonly batch: InitialBatch; readonly controller: ControllerState },
+  ): Promise<Branching>;
+  growTree(
+    input: InRun & {
+      readonly batch: InitialBatch;
+      readonly branches: BranchRefs | null;
+      readonly controller: ControllerState;
+    },
+  ): Promise<Grown>;
+  commitIteration(
+    input: InRun & {
+      /** Workflow id of the run: names its folder. */
+      readonly run: string;
+      readonly previous: ArtifactRef | null;
+      readonly batch: InitialBatch;
+      readonly branches: BranchRefs | null;
+      readonly tree: ArtifactRef;
+      readonly rows: ArtifactRef;
+      readonly controller: { readonly before: ControllerState; readonly after: ControllerState };
+      readonly policy: { readonly before: ArtifactRef; readonly after: ArtifactRef };
+      readonly metrics: IterationMetrics;
+      readonly seconds: Readonly<Record<string, number>>;
+      readonly tokensPerSecond: number;
+    },
+  ): Promise<Committed>;
+  /** Joins the results of the sets; mirrors them in the run's folder. */
+  recordEvaluation(
+    input: InRun & {
+      readonly run: string;
+      readonly policy: ArtifactRef;
+      readonly policyVersion: number;
+      readonly sets: readonly SetEvaluation[];
+    },
+  ): Promise<EvaluationSummary>;
+  /** Writes the trained model and the evaluations into the run's folder. */
+  finishRun(
+    input: InRun & {
+      readonly run: string;
+      readonly policy: ArtifactRef;
+      readonly evaluations: readonly EvaluationSummary[];
+    },
+  ): Promise<{ readonly modelFolder: string; readonly runFolder: string }>;
+}
+
+export interface RolloutActivities {
+  generate(
+    input: InRun & { readonly iteration: number; readonly policy: ArtifactRef; readonly problems: ArtifactRef },
+  ): Promise<Generated>;
+  generateBranches(
+    input: InRun & BatchRefs & { readonly iteration: number; readonly policy: ArtifactRef; readonly points: ArtifactRef },
+  ): Promise<Generated>;
+  scoreInitial(
+    input: InRun & BatchRefs & { readonly policy: ArtifactRef; readonly verdicts: ArtifactRef },
+  ): Promise<Scored>;
+  scoreBranches(
+    input: InRun & BatchRefs & { readonly policy: ArtifactRef; readonly branches: ArtifactRef },
+  ): Promise<Scored>;
+  /** One held-out set. */
+  evaluate(input: InRun & { readonly policy: ArtifactRef; readonly set: string }): Promise<SetEvaluation>;
+}
+
+export interface LearnerActivities {
+  update(input: InRun & { readonly iteration: number; readonly policy: ArtifactRef; readonly rows: ArtifactRef }): Promise<Updated>;
+}
+
+export interface VerifierActivities {
+  /** Judges the initial responses, or the branches where given. */
+  verify(input: InRun & BatchRefs & { readonly branches: ArtifactRef | null }): Promise<Verified>;
+}
+
+export type Activities = ControlActivities & RolloutActivities & LearnerActivities & VerifierActivities;

@@ -1,0 +1,158 @@
+import type { ArtifactRef } from './artifact-ref.js';
+import type { DataCursor } from '../algorithm/data-order.js';
+import type { Algorithm, Pipeline } from './config.js';
+
+/** What the workflow code needs of the configuration; the rest stays in the manifest. */
+export interface RunPlan {
+  readonly algorithm: Algorithm;
+  readonly pipeline: Pipeline;
+  readonly iterations: number;
+  /** Iterations between evaluations; 0: only before and after. */
+  readonly evaluateEvery: number;
+  readonly evaluationSets: readonly string[];
+  /** n, or n' where more are drawn than kept. */
+  readonly responsesDrawn: number;
+}
+
+/** Mean of everything added so far. */
+export interface RunningMean {
+  readonly mean: number;
+  readonly count: number;
+}
+
+/** State of adaptive sampling between iterations (spec section 4). */
+export interface ControllerState {
+  /** B: problems in the next draw. */
+  readonly batchSize: number;
+  /** Cumulative mean of phi over problems whose responses were all correct. */
+  readonly allCorrect: RunningMean;
+  /** The same where all were wrong (a metric). */
+  readonly allWrong: RunningMean;
+}
+
+/** Problems with their initial responses, sampled, verified and scored: what one iteration starts from. */
+export interface InitialBatch {
+  readonly iteration: number;
+  /** The policy that sampled and scored it. */
+  readonly sampledBy: ArtifactRef;
+  readonly cursor: { readonly before: DataCursor; readonly after: DataCursor };
+  readonly problems: ArtifactRef;
+  readonly responses: ArtifactRef;
+  readonly verdicts: ArtifactRef;
+  readonly scores: ArtifactRef;
+  readonly statistics: InitialStatistics;
+  readonly seconds: Readonly<Record<string, number>>;
+}
+
+export interface InitialStatistics {
+  readonly problems: number;
+  /** Prompts over the limit that the draw passed over. */
+  readonly skippedPrompts: number;
+  readonly responses: number;
+  readonly correct: number;
+  readonly tokens: number;
+  /** Mean over responses of the mean FCI of their steps. */
+  readonly meanFci: number;
+  readonly meanEntropy: number;
+}
+
+/** Numbers of one iteration, the same on every machine that computes it. */
+export interface IterationMetrics {
+  readonly problems: number;
+  readonly skippedPrompts: number;
+  readonly responses: number;
+  /** Share of correct initial responses. */
+  readonly accuracy: number;
+  /** Mean reward over all leaves, initial responses and branches. */
+  readonly reward: number;
+  readonly meanFci: number;
+  readonly branchPoints: number;
+  readonly branches: number;
+  /** Problems without training rows, by reason. */
+  readonly dropped: { readonly lowInfluence: number; readonly allCorrect: number; readonly allWrong: number; readonly noRows: number };
+  /** V: training rows left. */
+  readonly leaves: number;
+  /** Response tokens with a non-zero advantage, once per row they occur in. */
+  readonly validTokens: number;
+  readonly nextBatchSize: number;
+  /** Means over the optimiser steps of the iteration; null where nothing was left to train on. */
+  readonly update: UpdateSummary | null;
+}
+
+export interface UpdateSummary {
+  readonly steps: number;
+  readonly loss: number;
+  readonly kl: number;
+  readonly entropy: number;
+  readonly clipFraction: number;
+  readonly gradNorm: number;
+  readonly tokens: number;
+}
+
+/** Metrics with what differs from run to run: the clock. */
+export interface IterationSummary extends IterationMetrics {
+  readonly iteration: number;
+  /** Seconds by phase, as the activities measured them, and of the whole. */
+  readonly seconds: Readonly<Record<string, number>>;
+  /** New tokens of responses and branches per second of generation. */
+  readonly tokensPerSecond: number;
+}
+
+/** Accuracy of policy m on the held-out sets. */
+export interface EvaluationSummary {
+  /** Version of the policy: updates so far. */
+  readonly policyVersion: number;
+  /** Accuracy by set, 0..1, in the order of the plan. */
+  readonly accuracies: readonly number[];
+  readonly mean: number;
+  /** Names every sample with its verdict, set by set. */
+  readonly evaluation: ArtifactRef;
+}
+
+export type RunPhase = 'preparing' | 'training' | 'finishing' | 'finished';
+
+/** Carried by continue-as-new; stays below MAX_STATE_BYTES. */
+export interface RunState {
+  readonly manifest: ArtifactRef;
+  readonly configHash: string;
+  readonly model: string;
+  readonly plan: RunPlan;
+  /** m: the next iteration, and the version of the policy. */
+  iteration: number;
+  policy: ArtifactRef;
+  controller: ControllerState;
+  /** The next draw starts here. */
+  cursor: DataCursor;
+  /** Batch of iteration m, where it was sampled ahead. */
+  pending: InitialBatch | null;
+  /** Record of the iteration before. */
+  ledger: ArtifactRef | null;
+  /** The last iterations, newest last. */
+  recent: IterationSummary[];
+  /** First and last few evaluations, in order of policy version. */
+  evaluations: EvaluationSummary[];
+}
+
+/** Answer of the query `progress`. */
+export interface RunProgress {
+  readonly phase: RunPhase;
+  /** What the iteration does now: names of the children at work. */
+  readonly children: readonly string[];
+  readonly state: RunState | null;
+}
+
+/** What a finished run returns. */
+export interface RunResult {
+  readonly iterations: number;
+  readonly policy: ArtifactRef;
+  readonly ledger: ArtifactRef | null;
+  readonly evaluationSets: readonly string[];
+  readonly before: EvaluationSummary;
+  readonly after: EvaluationSummary;
+  /** Where the worker wrote the trained model (Hugging Face layout) and the run's records. */
+  readonly modelFolder: string;
+  readonly runFolder: string;
+}
+
+/** Name of the query that answers with RunProgress. */
+export const PROGRESS_QUERY = 'progress';

@@ -1,0 +1,68 @@
+import type { ActivityOptions, RetryPolicy } from '@temporalio/common';
+import type { Role } from '../contracts/queues.js';
+import { NON_RETRYABLE } from '../contracts/errors.js';
+
+/** Everything that keeps an activity from running, failing or waiting for ever. */
+export type BoundedOptions = Omit<ActivityOptions, 'taskQueue'> &
+  Required<Pick<ActivityOptions, 'startToCloseTimeout' | 'scheduleToCloseTimeout'>> & {
+    readonly role: Role;
+    readonly retry: RetryPolicy & Required<Pick<RetryPolicy, 'maximumAttempts' | 'maximumInterval'>>;
+  };
+
+const nonRetryableErrorTypes = [...NON_RETRYABLE];
+
+/** A worker that goes away (deploy, preemption, crash) costs one attempt; a machine park loses a few per activity at worst. */
+const PREEMPTIBLE = {
+  initialInterval: '1s', // a lost worker is replaced at once by another that polls
+  maximumInterval: '1m', // a full disk or an unreachable store takes minutes to be mended
+  maximumAttempts: 20, // about 15 minutes of trouble in a row; more is not an accident
+  nonRetryableErrorTypes,
+} satisfies RetryPolicy;
+
+/** The heartbeat is how a dead worker is noticed, and how a cancellation reaches a living one. */
+const HEARTBEAT = '30s'; // a chunk of a large policy takes seconds; three missed beats are no coincidence
+
+/** One group per class of cost. */
+export const ACTIVITY_OPTIONS = {
+  /** Reads and writes small artifacts: milliseconds, minutes for a large set of problems. */
+  control: {
+    role: 'control',
+    startToCloseTimeout: '10m', // reading and packing 64 trees of 8k-token responses: about a minute
+    scheduleToCloseTimeout: '1d', // a night without control workers does not end a run
+    heartbeatTimeout: '1m', // `prepare` hashes gigabytes of weights and reports between files
+    retry: PREEMPTIBLE,
+  },
+  /** Generates or scores a whole batch. */
+  rollout: {
+    role: 'rollout',
+    startToCloseTimeout: '4h', // 2,000 responses of 8k tokens at 1k tokens/s, the slowest worth running
+    scheduleToCloseTimeout: '2d', // accelerators may be away for a weekend
+    heartbeatTimeout: HEARTBEAT,
+    retry: PREEMPTIBLE,
+  },
+  /** Beside the training: waits behind it. */
+  evaluation: {
+    role: 'rollout',
+    startToCloseTimeout: '8h', // AIME at 32 samples of 32k tokens
+    scheduleToCloseTimeout: '3d', // low priority: it may wait for the training's rollouts
+    heartbeatTimeout: HEARTBEAT,
+    retry: PREEMPTIBLE,
+    priority: { priorityKey: 5 }, // 5 is the last to be served, 3 the default
+  },
+  /** Ten optimiser steps over one batch. */
+  learner: {
+    role: 'learner',
+    startToCloseTimeout: '4h', // 15M tokens at 1k tokens/s
+    scheduleToCloseTimeout: '2d',
+    heartbeatTimeout: '2m', // beats once per mini-batch, which is the longest silent piece of work
+    retry: PREEMPTIBLE,
+  },
+  /** Judges a batch, every verdict within 5 s. */
+  verifier: {
+    role: 'verifier',
+    startToCloseTimeout: '1h', // 2,000 verdicts of at most 5 s on 4 cores: 42 minutes if all of them hang
+    scheduleToCloseTimeout: '1d',
+    heartbeatTimeout: HEARTBEAT,
+    retry: PREEMPTIBLE,
+  },
+} as const satisfies Record<string, BoundedOptions>;

@@ -1,0 +1,42 @@
+import {
+  ChildWorkflowCancellationType,
+  executeChild,
+  ParentClosePolicy,
+  workflowInfo,
+  type Workflow,
+  type WithWorkflowArgs,
+  type ChildWorkflowOptions,
+} from '@temporalio/workflow';
+import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
+
+/** Parts of a run that are workflows of their own. */
+export type ChildPhase = 'sample' | 'learn' | 'evaluate';
+
+/** Workflow id of a run's child: phase and iteration (or policy version) name it. */
+export function childId(run: string, phase: ChildPhase, number: number): string {
+  return `${run}/${phase}-${number}`;
+}
+
+/** Runs a child to its end. When the run is closed from outside, the child is told to stop and may save what it has. */
+export function child<W extends Workflow>(
+  workflow: W,
+  { phase, number, summary }: { phase: ChildPhase; number: number; summary: string },
+  input: Parameters<W>[0],
+): ReturnType<W> {
+  const { workflowId } = workflowInfo();
+  const options: ChildWorkflowOptions = {
+    workflowId: childId(workflowId, phase, number),
+    cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+    parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+    staticSummary: summary,
+    typedSearchAttributes: [
+      { key: SEARCH_ATTRIBUTES.run, value: workflowId },
+      { key: SEARCH_ATTRIBUTES.phase, value: phase },
+      { key: SEARCH_ATTRIBUTES.iteration, value: number },
+    ],
+  };
+  return executeChild(workflow, { ...options, args: [input] } as unknown as WithWorkflowArgs<
+    W,
+    ChildWorkflowOptions
+  >) as ReturnType<W>;
+}

@@ -1,0 +1,4 @@
+export { training } from './training.js';
+export { sampleInitial } from './sample-initial.js';
+export { growAndLearn } from './grow-and-learn.js';
+export { evaluation } from './evaluation.js';
