@@ -3,23 +3,20 @@
  * Nothing here names a runtime; `policy/` implements it on onnxruntime, tests implement it with a null engine.
  */
 
+import type { AdamWSettings } from '../algorithm/adamw.js';
+import type { PolicyLossSettings } from '../algorithm/loss.js';
+import type { RolloutKey } from '../algorithm/random.js';
+import type { TrainingSequence } from '../algorithm/training-rows.js';
+
+export type { RolloutKey, TrainingSequence };
+export type OptimizerSettings = AdamWSettings;
+
 /** Where the uniform number for new token t of a rollout comes from. */
 export type UniformSource =
   /** Counter-based: `uniform(key, t)` of `algorithm/random.ts`. */
   | { readonly kind: 'counter'; readonly key: RolloutKey }
   /** Given explicitly (golden tests); t-th new token uses values[t]. */
   | { readonly kind: 'given'; readonly values: readonly number[] };
-
-/** Identity of a rollout; with the token's index t it addresses one uniform number. Each a non-negative integer < 2^32. */
-export interface RolloutKey {
-  readonly runSeed: number;
-  readonly iteration: number;
-  readonly problem: number;
-  /** Index of the initial response. */
-  readonly response: number;
-  /** 0 for the initial response itself; 1 + index of the branch rollout within the response otherwise. */
-  readonly branch: number;
-}
 
 /** A rollout is a pure function of (policy, this request). */
 export interface RolloutRequest {
@@ -103,39 +100,9 @@ export interface InferenceEngine {
   close(): Promise<void>;
 }
 
-/**
- * One problem's tree (or one leaf path: a tree that does not branch) as a row of training tokens, every node once.
- * All arrays have one entry per token; a parent's tokens stand before its children's.
- */
-export interface TrainingSequence {
-  readonly tokens: Int32Array;
-  /** Index in this row of the token before it on its path, -1 for the first. The whole attention structure follows from it. */
-  readonly predecessors: Int32Array;
-  /** How many times the token counts in the loss: number of leaf paths through it; 0 = prompt, not trained on. */
-  readonly weights: Float32Array;
-  readonly advantages: Float32Array;
-  /** Log-probs by the policy that sampled the token (recomputed by scoring). */
-  readonly oldLogProbs: Float32Array;
-  /** Log-probs by the frozen reference; filled by the learner when left out and klWeight > 0. */
-  readonly refLogProbs?: Float32Array;
-}
-
 /** Spec section 7. */
-export interface LossSettings {
-  readonly clipLow: number;
-  readonly clipHigh: number;
-  readonly dualClip: number;
-  readonly klWeight: number;
+export interface LossSettings extends PolicyLossSettings {
   readonly temperature: number;
-}
-
-export interface OptimizerSettings {
-  readonly learningRate: number;
-  readonly betas: readonly [number, number];
-  readonly eps: number;
-  /** On all parameters. */
-  readonly weightDecay: number;
-  readonly maxGradNorm: number;
 }
 
 export interface UpdateMetrics {
