@@ -1,0 +1,163 @@
+/**
+ * Generates up to K tokens per run of the graph: one `Loop` whose body is the model for one token of every row.
+ *
+ * Keys and values of the prefix [0, c K) are read-only and captured from outside the loop; those of the current chunk
+ * are carried by it. Attention = (product over the prefix) + (product over the chunk) under one softmax. Chunks are
+ * aligned to absolute positions, and `prefill-graph.ts` cuts its sums at the same places: so the bits of a token do not
+ * depend on whether its prefix was prefilled, decoded, or decoded in another process.
+ */
+import { attentionScale, groupSize, type ModelConfig } from '../qwen2/config.js';
+import {
+  constantParameters,
+  embed,
+  logits,
+  outputAndFeedForward,
+  queriesKeysValues,
+  ropeConstants,
+} from '../qwen2/layers.js';
+import type { Weights } from '../qwen2/parameters.js';
+import { Graph, type Value } from '../onnx/graph.js';
+import {
+  add,
+  and,
+  cast,
+  concat,
+  cumSum,
+  div,
+  equal,
+  gather,
+  gatherElements,
+  greater,
+  less,
+  matMul,
+  min,
+  not,
+  reduceMax,
+  reduceSum,
+  reshape,
+  slice,
+  softmax,
+  squeeze,
+  sub,
+  unsqueeze,
+  where,
+} from '../onnx/operators.js';
+
+/** Axes: R rows (slots in use), P prefix positions (padded), K chunk length. */
+export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number): Graph {
+  const { layers, kvHeads, headSize, vocabSize } = config;
+  const group = groupSize(config);
+  const g = new Graph();
+  const parameter = constantParameters(g, config, weights);
+  const rope = ropeConstants(g, config);
+
+  const steps = g.input('steps', 'int64', []);
+  /** Known token at each place of the chunk, -1 where it is to be sampled; one place more, for the next chunk's first. */
+  const known = g.input('known', 'int64', [chunk + 1, 'rows']);
+  const uniforms = g.input('uniforms', 'float32', [chunk, 'rows']);
+  const temperature = g.input('temperature', 'float32', ['rows', 1]);
+  const start = g.input('start', 'int64', ['rows', 1]);
+  /** How many more tokens a row may sample. */
+  const budget = g.input('budget', 'int64', ['rows']);
+  /** Filled up with -1, which no token equals. */
+  const stopIds = g.input('stopIds', 'int64', ['rows', 'stops']);
+  const prefixMask = g.input('prefixMask', 'float32', ['rows', 1, 1, 'prefix']);
+  const kvShape = ['rows', kvHeads, 'prefix', headSize];
+  const prefix = Array.from({ length: layers }, (_, i) => ({
+    keys: g.input(`keys${i}`, 'float32', kvShape),
+    values: g.input(`values${i}`, 'float32', kvShape),
+  }));
+  const rows = g.node('Shape', [start], [{ type: 'int64', shape: [1] }], { start: 0n, end: 1n })[0]!;
+  const prefixLength = g.node('Shape', [prefixMask], [{ type: 'int64', shape: [1] }], { start: 3n, end: 4n })[0]!;
+  // Scores of places of the chunk that are still ahead: the softmax is always over P + K places, as in prefill.
+  const closed = fill(g, -Infinity, rows, [kvHeads, group, chunk]);
+  const empty = fill(g, 0, rows, [kvHeads, 0, headSize]);
+
+  const body = new Graph(g);
+  const t = body.input('t', 'int64', []);
+  body.input('going', 'bool', []);
+  const token = body.input('token', 'int64', ['rows']);
+  const left = body.input('left', 'int64', ['rows']);
+  const carried = Array.from({ length: layers }, (_, i) => ({
+    keys: body.input(`carriedKeys${i}`, 'float32', ['rows', kvHeads, 'past', headSize]),
+    values: body.input(`carriedValues${i}`, 'float32', ['rows', kvHeads, 'past', headSize]),
+  }));
+
+  const t1 = unsqueeze(body, t, 0);
+  const next1 = add(body, t1, body.int64s([1]));
+  const positions = add(body, start, t);
+  let x = unsqueeze(body, embed(body, parameter, token), 1); // [R, 1, hidden]
+  const grown: Value[] = [];
+  for (let i = 0; i < layers; i++) {
+    const [q, k, v] = queriesKeysValues(body, config, parameter, rope, i, x, positions);
+    const perHead = [0, kvHeads, 1, headSize];
+    const headShape = ['rows', kvHeads, 1, headSize];
+    const keys = concat(body, [carried[i]!.keys, reshape(body, k, perHead, headShape)], 2, 'past+1');
+    const values = concat(body, [carried[i]!.values, reshape(body, v, perHead, headShape)], 2, 'past+1');
+    grown.push(keys, values);
+    let queries = reshape(body, q, [0, kvHeads, group, headSize], ['rows', kvHeads, group, headSize]);
+    const scale = { transB: true, alpha: attentionScale(config) };
+    const prefixScores = add(body, matMul(body, queries, prefix[i]!.keys, scale), prefixMask);
+    const chunkScores = matMul(body, queries, keys, scale);
+    const ahead = slice(body, closed, next1, body.int64s([chunk]), 3, 'ahead');
+    const p = softmax(body, concat(body, [prefixScores, chunkScores, ahead], 3, 'prefix+chunk'));
+    const onPrefix = slice(body, p, body.int64s([0]), prefixLength, 3, 'prefix');
+    const onChunk = slice(body, p, prefixLength, add(body, prefixLength, next1), 3, 'past+1');
+    queries = add(body, matMul(body, onPrefix, prefix[i]!.values), matMul(body, onChunk, values));
+    const attended = reshape(body, queries, [0, 1, config.heads * headSize], ['rows', 1, config.heads * headSize]);
+    x = outputAndFeedForward(body, config, parameter, i, x, attended);
+  }
+
+  // Inverse of the cumulative distribution: the number of ids whose cumulative probability is below u.
+  const scaled = div(body, squeeze(body, logits(body, config, parameter, x), 1), temperature);
+  const p = softmax(body, scaled); // [R, V]
+  const u = unsqueeze(body, gather(body, uniforms, t), 1); // [R, 1]
+  const below = cast(body, less(body, cumSum(body, p, 1), u), 'int32');
+  const count = min(body, reduceSum(body, below, [1]), body.int32(vocabSize - 1));
+  const sampled = cast(body, count, 'int64'); // [R]
+  // The logarithm is taken outside: vectorised ones give other bits at the end of a row of numbers than within it.
+  const probability = squeeze(body, gatherElements(body, p, unsqueeze(body, sampled, 1)), 1);
+
+  const knownNext = gather(body, known, add(body, t, body.int64(1)));
+  const isKnown = greater(body, knownNext, body.int64(-1));
+  const next = where(body, isKnown, knownNext, sampled);
+  // A row is spent when it has sampled a stop id or its budget; the loop ends when all rows are.
+  const isStop = cast(body, equal(body, unsqueeze(body, sampled, 1), stopIds), 'int32'); // [R, stops]
+  const stops = and(body, not(body, isKnown), greater(body, reduceSum(body, isStop, [1]), body.int32(0)));
+  const spentOne = where(body, isKnown, left, sub(body, left, body.int64(1)));
+  const leftNext = where(body, stops, body.int64(0), spentOne);
+  const going = greater(body, squeeze(body, reduceMax(body, leftNext, [0], true), 0), body.int64(0));
+
+  body.output('goingNext', going);
+  body.output('tokenNext', next);
+  body.output('leftNext', leftNext);
+  grown.forEach((value, i) => body.output(`grown${i}`, value));
+  body.output('sampled', sampled);
+  body.output('probability', probability);
+
+  const first = gather(g, known, g.int64(0));
+  const inputs = [steps, g.bool(true), first, budget];
+  const kvOut = ['rows', kvHeads, 'ran', headSize];
+  const outputs = g.node(
+    'Loop',
+    [...inputs, ...carried.flatMap(() => [empty, empty])],
+    [
+      { type: 'int64', shape: ['rows'] },
+      { type: 'int64', shape: ['rows'] },
+      ...grown.map(() => ({ type: 'float32' as const, shape: kvOut })),
+      { type: 'int64', shape: ['ran', 'rows'] },
+      { type: 'float32', shape: ['ran', 'rows'] },
+    ],
+    { body },
+  );
+  grown.forEach((_, i) => g.output(`${i % 2 === 0 ? 'newKeys' : 'newValues'}${i >> 1}`, outputs[2 + i]!));
+  g.output('tokens', outputs.at(-2)!);
+  g.output('probabilities', outputs.at(-1)!);
+  return g;
+}
+
+/** A tensor [rows, ...shape] of one value. */
+function fill(g: Graph, value: number, rows: Value, shape: readonly number[]): Value {
+  const full = concat(g, [rows, g.int64s(shape)], 0, shape.length + 1);
+  return g.node('Expand', [g.float(value), full], [{ type: 'float32', shape: ['rows', ...shape] }])[0]!;
+}

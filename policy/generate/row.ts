@@ -1,0 +1,74 @@
+/** One rollout in flight. */
+import { uniforms } from '../../algorithm/random.js';
+import type { Rollout, RolloutRequest } from '../../contracts/engine.js';
+
+export class Row {
+  /** Prefix and new tokens; the first `length` are known. */
+  readonly tokens: Int32Array;
+  length: number;
+  readonly #prefixLength: number;
+  readonly #uniforms: Float32Array;
+  readonly #logProbs: Float32Array;
+  #stopped = false;
+
+  constructor(
+    readonly request: RolloutRequest,
+    private readonly chunk: number,
+  ) {
+    const { prefix, generated = new Int32Array(0), maxNewTokens } = request;
+    this.#prefixLength = prefix.length;
+    this.tokens = new Int32Array(prefix.length + maxNewTokens);
+    this.tokens.set(prefix);
+    this.tokens.set(generated.subarray(0, maxNewTokens), prefix.length);
+    this.length = prefix.length + Math.min(generated.length, maxNewTokens);
+    this.#logProbs = new Float32Array(maxNewTokens);
+    const last = this.tokens[this.length - 1]!;
+    this.#stopped = generated.length > 0 && request.stopIds.includes(last);
+    this.#uniforms =
+      request.uniforms.kind === 'given'
+        ? Float32Array.from(request.uniforms.values)
+        : uniforms(request.uniforms.key, 0, maxNewTokens);
+  }
+
+  /** Absolute position of the first token whose chunk has not been completed. */
+  get start(): number {
+    return Math.floor((this.length - 1) / this.chunk) * this.chunk;
+  }
+
+  /** Number of whole blocks before `start`. */
+  get blocks(): number {
+    return this.start / this.chunk;
+  }
+
+  /** How many more tokens may be sampled. */
+  get budget(): number {
+    return this.#stopped ? 0 : this.tokens.length - this.length;
+  }
+
+  get done(): boolean {
+    return this.budget === 0;
+  }
+
+  get newTokens(): number {
+    return this.length - this.#prefixLength;
+  }
+
+  /** The uniform number that decides the token at an absolute position; 0 behind the end, where none is needed. */
+  uniform(position: number): number {
+    return this.#uniforms[position - this.#prefixLength] ?? 0;
+  }
+
+  push(token: number, logProb: number): void {
+    this.#logProbs[this.newTokens] = logProb;
+    this.tokens[this.length++] = token;
+    this.#stopped = this.request.stopIds.includes(token);
+  }
+
+  rollout(): Rollout {
+    return {
+      tokens: this.tokens.slice(this.#prefixLength, this.length),
+      logProbs: this.#logProbs.slice(0, this.newTokens),
+      finished: this.#stopped,
+    };
+  }
+}

@@ -1,0 +1,77 @@
+/** The parts of a Qwen2 model that every graph (decode, prefill, score, learn) shares. */
+import type { Graph, Value } from '../onnx/graph.js';
+import { add, gather, matMul, mul, rmsNorm, rotaryEmbedding, silu, split } from '../onnx/operators.js';
+import { type ModelConfig, ropeCaches } from './config.js';
+import { parameters, type Weights } from './parameters.js';
+
+/** The parameters' values in one graph. */
+export type ParameterValues = (name: string) => Value;
+
+/** Weights as constants: onnxruntime packs them once, and packed products have bits independent of threads and rows. */
+export function constantParameters(g: Graph, config: ModelConfig, weights: Weights): ParameterValues {
+  const values = new Map(
+    parameters(config).map(({ name, shape }) => [name, g.initializer(name, 'float32', shape, weights.get(name)!)]),
+  );
+  return (name) => values.get(name)!;
+}
+
+export interface Rope {
+  readonly cos: Value;
+  readonly sin: Value;
+}
+
+export function ropeConstants(g: Graph, config: ModelConfig): Rope {
+  const shape = [config.maxPositions, config.headSize / 2];
+  const { cos, sin } = ropeCaches(config);
+  return { cos: g.initializer('ropeCos', 'float32', shape, cos), sin: g.initializer('ropeSin', 'float32', shape, sin) };
+}
+
+export function embed(g: Graph, parameter: ParameterValues, tokens: Value): Value {
+  return gather(g, parameter('embedding'), tokens);
+}
+
+/** x [B, T, hidden] -> q [B, T, heads * headSize], k and v [B, T, kvHeads * headSize]; q and k rotated. */
+export function queriesKeysValues(
+  g: Graph,
+  config: ModelConfig,
+  parameter: ParameterValues,
+  rope: Rope,
+  layer: number,
+  x: Value,
+  positions: Value /* [B, T] */,
+): [Value, Value, Value] {
+  const [h] = rmsNorm(g, x, parameter(`layer${layer}.inputNorm`), config.rmsNormEps);
+  const qkv = add(g, matMul(g, h, parameter(`layer${layer}.qkv`)), parameter(`layer${layer}.qkvBias`));
+  const axis = x.shape.length - 1;
+  const rotated = (config.heads + config.kvHeads) * config.headSize;
+  const [qk, v] = split(g, qkv, [rotated, config.kvHeads * config.headSize], axis) as [Value, Value];
+  const turned = rotaryEmbedding(g, qk, positions, rope.cos, rope.sin, config.heads + config.kvHeads);
+  const [q, k] = split(g, turned, [config.heads * config.headSize, config.kvHeads * config.headSize], axis) as [
+    Value,
+    Value,
+  ];
+  return [q, k, v];
+}
+
+/** Output projection of the attention, residual, feed-forward network, residual. */
+export function outputAndFeedForward(
+  g: Graph,
+  config: ModelConfig,
+  parameter: ParameterValues,
+  layer: number,
+  x: Value,
+  attended: Value /* as x, heads * headSize wide */,
+): Value {
+  const y = add(g, x, matMul(g, attended, parameter(`layer${layer}.output`)));
+  const [h] = rmsNorm(g, y, parameter(`layer${layer}.postNorm`), config.rmsNormEps);
+  const gateUp = matMul(g, h, parameter(`layer${layer}.gateUp`));
+  const ffn = config.intermediateSize;
+  const [gate, up] = split(g, gateUp, [ffn, ffn], x.shape.length - 1) as [Value, Value];
+  return add(g, y, matMul(g, mul(g, silu(g, gate), up), parameter(`layer${layer}.down`)));
+}
+
+/** Final norm and output head: [..., hidden] -> [..., vocab]. */
+export function logits(g: Graph, config: ModelConfig, parameter: ParameterValues, x: Value): Value {
+  const [h] = rmsNorm(g, x, parameter('finalNorm'), config.rmsNormEps);
+  return config.tiedHead ? matMul(g, h, parameter('embedding'), { transB: true }) : matMul(g, h, parameter('head'));
+}
