@@ -1,0 +1,123 @@
+import js from '@eslint/js';
+import boundaries from 'eslint-plugin-boundaries';
+import { defineConfig } from 'eslint/config';
+import { builtinModules } from 'node:module';
+import tseslint from 'typescript-eslint';
+
+/** Who may import whom (besides itself): ARCHITECTURE.md explains it, this enforces it. */
+const mayImport = {
+  algorithm: [],
+  contracts: ['algorithm'],
+  workflows: ['contracts', 'algorithm'],
+  policy: ['contracts', 'algorithm'],
+  tasks: ['contracts', 'algorithm'],
+  store: ['contracts', 'algorithm'],
+  activities: ['policy', 'tasks', 'store', 'contracts', 'algorithm'],
+  workers: ['activities', 'contracts'],
+  cli: ['contracts', 'store', 'scripts'],
+  // Development commands: they measure and make things, and run no workflow.
+  tools: ['cli', 'policy', 'tasks', 'store', 'contracts', 'algorithm'],
+  scripts: [],
+};
+const folders = Object.keys(mayImport).filter((type) => type !== 'tools');
+
+const nodeBuiltins = builtinModules.flatMap((name) => [name, `node:${name}`]);
+const onnxruntime = {
+  name: 'onnxruntime-node',
+  message: 'Only policy/onnx/runtime.ts knows the runtime: use what it exports.',
+};
+const outsideWorld = [
+  { object: 'Math', property: 'random', message: 'Randomness comes from algorithm/random.ts.' },
+  { object: 'Date', property: 'now', message: 'Time comes from outside, as an argument.' },
+];
+
+export default defineConfig(
+  {
+    ignores: [
+      'dist/',
+      'dist-*/',
+      'node_modules/',
+      'policy/onnx/generated/',
+      'bench/peers/',
+      'bench/results/',
+      '.attnrl/',
+    ],
+  },
+  js.configs.recommended,
+  tseslint.configs.strictTypeChecked,
+  {
+    languageOptions: {
+      parserOptions: {
+        projectService: { allowDefaultProject: ['eslint.config.js', 'vitest.config.ts'] },
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
+    rules: {
+      'max-lines': ['error', 400],
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+      'no-console': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      // Array elements have no `| undefined` in their type (numeric code indexes within bounds that its loops
+      // establish), so this rule would call a needed check superfluous.
+      '@typescript-eslint/no-unnecessary-condition': 'off',
+      'no-restricted-imports': ['error', { paths: [onnxruntime] }],
+      'no-restricted-properties': ['error', ...outsideWorld],
+    },
+  },
+  {
+    plugins: { boundaries },
+    settings: {
+      'import/resolver': { [`${import.meta.dirname}/scripts/eslint-resolver.cjs`]: {} },
+      'boundaries/legacy-templates': false,
+      'boundaries/files-single-match': true,
+      'boundaries/files': [
+        { category: 'tools', pattern: ['cli/golden/**/*', 'cli/pretrain.ts', 'cli/pretrain/**/*'] },
+        ...folders.map((category) => ({ category, pattern: `${category}/**/*` })),
+      ],
+    },
+    files: folders.map((folder) => `${folder}/**`),
+    rules: {
+      'boundaries/dependencies': [
+        'error',
+        {
+          default: 'disallow',
+          message: '{{from.file.categories}} may not import {{to.file.categories}}, see ARCHITECTURE.md',
+          policies: Object.entries(mayImport).map(([category, others]) => ({
+            from: { file: { categories: category } },
+            allow: { to: { file: { categories: { anyOf: [category, ...others] } } } },
+          })),
+        },
+      ],
+      'boundaries/no-unknown-dependencies': 'error',
+    },
+  },
+  {
+    files: ['algorithm/**', 'workflows/**'],
+    rules: { 'no-restricted-imports': ['error', { paths: [onnxruntime, ...nodeBuiltins] }] },
+  },
+  { files: ['policy/onnx/runtime.ts'], rules: { 'no-restricted-imports': 'off' } },
+  // In a workflow, Date.now() is the server's time of the event, the same in each replay.
+  { files: ['workflows/**'], rules: { 'no-restricted-properties': ['error', outsideWorld[0]] } },
+  {
+    files: ['cli/**', 'workers/**', 'scripts/**', 'bench/**'],
+    rules: { 'no-console': 'off', 'no-restricted-properties': 'off' },
+  },
+  { files: ['test/**'], rules: { 'no-restricted-imports': 'off' } },
+  {
+    files: ['**/*.cjs'],
+    languageOptions: { sourceType: 'commonjs', globals: { require: 'readonly', exports: 'writable' } },
+  },
+  {
+    // Types in JavaScript are in comments: the compiler checks them (npm run types), the linter does not see casts.
+    files: ['**/*.js', '**/*.mjs', '**/*.cjs'],
+    rules: {
+      'no-undef': 'off',
+      '@typescript-eslint/no-require-imports': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-return': 'off',
+    },
+  },
+);
