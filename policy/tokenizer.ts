@@ -4,7 +4,19 @@
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
+import * as huggingFace from '@huggingface/tokenizers';
+
+/** What is used of the library: its own declarations import without file extensions, which Node's resolution refuses. */
+interface HuggingFaceTokenizer {
+  encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] };
+  decode(ids: number[], options: { skip_special_tokens: boolean; clean_up_tokenization_spaces: boolean }): string;
+  id_to_token(id: number): string | undefined;
+  get_vocab(): Map<string, number>;
+  get_added_tokens_decoder(): Map<number, unknown>;
+}
+const { Tokenizer } = huggingFace as unknown as {
+  Tokenizer: new (tokenizer: unknown, tokenizerConfig: unknown) => HuggingFaceTokenizer;
+};
 
 /** Parsed contents of the checkpoint's JSON files. */
 export interface TokenizerFiles {
@@ -76,13 +88,13 @@ export class PolicyTokenizer {
     }
     const thinkEnd = tokenizer.encode('</think>', { add_special_tokens: false }).ids.at(-1);
     if (thinkEnd === undefined) problems.push('tokenizer.json: "</think>" encodes to nothing');
-    if (problems.length > 0) throw new TokenizerMismatch(source, problems);
+    if (problems.length > 0 || thinkEnd === undefined) throw new TokenizerMismatch(source, problems);
 
     this.#tokenizer = tokenizer;
     // Absent means false today and meant true in the past; no model that reasons step by step wants its text changed.
     this.#cleanUpSpaces = tokenizerConfig['clean_up_tokenization_spaces'] === true;
     this.#addedIds = new Set(tokenizer.get_added_tokens_decoder().keys());
-    this.thinkEndId = thinkEnd!;
+    this.thinkEndId = thinkEnd;
   }
 
   /** Ids of the text alone: nothing is put before or after it. */
@@ -193,7 +205,7 @@ function parseTokenizer(
 ): HuggingFaceTokenizer | undefined {
   try {
     // The library checks the form itself.
-    return new HuggingFaceTokenizer(tokenizer as object, tokenizerConfig);
+    return new Tokenizer(tokenizer, tokenizerConfig);
   } catch (error) {
     problems.push(`tokenizer.json: ${(error as Error).message}`);
     return undefined;

@@ -59,18 +59,18 @@ test('ids that no token has decode to nothing', async () => {
 
 test('added tokens never separate steps', async () => {
   const tokenizer = await readTokenizer(shipped);
-  expect(tokenizer.stepText(tokenizer.encode('\n\n')[0]!)).toBe('\n\n');
+  expect(tokenizer.stepText(tokenizer.encode('\n\n')[0])).toBe('\n\n');
   expect(tokenizer.stepText(tokenizer.thinkEndId)).toBe('');
 });
 
 test('byte-level pieces are decoded alone and together', () => {
   const tokenizer = byteLevelTokenizer();
   const [separator] = tokenizer.encode('.\n\n');
-  expect(tokenizer.tokenText(separator!)).toBe('.\n\n');
+  expect(tokenizer.tokenText(separator)).toBe('.\n\n');
   expect(tokenizer.encode('.\n\n')).toHaveLength(1);
   const euro = [...tokenizer.encode('€')];
   expect(euro).toHaveLength(3);
-  expect(tokenizer.tokenText(euro[0]!)).toBe('\uFFFD');
+  expect(tokenizer.tokenText(euro[0])).toBe('\uFFFD');
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme' }), (text) => {
       expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
@@ -127,7 +127,7 @@ function byteLevelTokenizer(): PolicyTokenizer {
   for (let byte = 0, extra = 0; byte < 256; byte++) {
     letters.push(String.fromCodePoint(printable(byte) ? byte : 256 + extra++));
   }
-  const newline = letters[10]!;
+  const newline = letters[10];
   const tokens = [...letters, `${newline}${newline}`, `.${newline}${newline}`, '<eos>'];
   return new PolicyTokenizer(
     {

@@ -1,0 +1,44 @@
+/**
+ * The verifiable reward of spec section 8: 1 if the response's boxed answer is a ground truth, else 0.
+ *
+ * Paper: rule-based reward. Authors' code, where the paper is silent: only text behind the last `</think>` counts; the last
+ * box is the answer. Ours: no box, no reward. Left out so far: symbolic equality and the LaTeX verifier.
+ */
+import { sameAnswer } from './math-answer.js';
+
+export interface Verdict {
+  readonly reward: 0 | 1;
+  readonly reason: 'correct' | 'wrong answer' | 'no boxed answer';
+}
+
+/**
+ * @param responseText the whole decoded response without end of sequence
+ * @param groundTruth any of which may match; boxed ones are unboxed
+ */
+export function rewardOf(responseText: string, groundTruth: string | readonly string[]): Verdict {
+  const answer = lastBoxed(responseText.slice(afterThinking(responseText)));
+  if (answer === undefined) return { reward: 0, reason: 'no boxed answer' };
+  const truths = typeof groundTruth === 'string' ? [groundTruth] : groundTruth;
+  return truths.some((truth) => sameAnswer(answer, lastBoxed(truth) ?? truth))
+    ? { reward: 1, reason: 'correct' }
+    : { reward: 0, reason: 'wrong answer' };
+}
+
+/** Content of the last `\boxed{…}`; undefined when there is none or its braces do not close. */
+export function lastBoxed(text: string): string | undefined {
+  const command = '\\boxed';
+  const at = text.lastIndexOf(command);
+  const start = at + command.length;
+  if (at < 0 || text[start] !== '{') return undefined;
+  let depth = 0;
+  for (let i = start; i < text.length; i++) {
+    if (text[i] === '{') depth += 1;
+    else if (text[i] === '}' && --depth === 0) return text.slice(start + 1, i);
+  }
+  return undefined;
+}
+
+function afterThinking(text: string): number {
+  const at = text.lastIndexOf('</think>');
+  return at < 0 ? 0 : at + '</think>'.length;
+}
