@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+/** `npm run golden -- DIR`: checks the implementation against the golden cases of a folder. */
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { reportTopic } from './report.js';
+import { readTopicFile, runCases, sharedEngines, topicFiles } from './run.js';
+
+/** dist/cli/golden/ lies three folders below the project's root. */
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
+
+async function golden(directory: string): Promise<void> {
+  const files = await topicFiles(directory);
+  if (files.length === 0) throw new Error(`no topic files (*.json) in ${directory}`);
+  const { engines, close } = sharedEngines();
+  let passed = 0;
+  let failed = 0;
+  try {
+    for (const path of files) {
+      const file = await readTopicFile(path);
+      const counts = reportTopic(file.topic, await runCases(file, { directory, engines }));
+      passed += counts.passed;
+      failed += counts.failed;
+    }
+  } finally {
+    await close();
+  }
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exitCode = failed === 0 ? 0 : 1;
+}
+
+await new Command('golden')
+  .description('Check the implementation against the golden cases of every topic file in a folder.')
+  .argument('[dir]', 'folder of the topic files', resolve(root, '../shared/golden'))
+  .action(golden)
+  .parseAsync()
+  .catch((error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  });
