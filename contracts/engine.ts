@@ -69,6 +69,10 @@ export interface ScoreRequest {
   readonly stepRanges?: readonly (readonly [number, number])[];
   /** Index into stepRanges of the step that holds the last </think>, or -1. */
   readonly thinkEndStep?: number;
+  /** Least distance in steps between the attending and the attended step (spec section 2); 4 when left out. */
+  readonly delta?: number;
+  /** Least distance in steps from which a step's influence counts; 4 when left out. */
+  readonly delta?: number;
 }
 
 export interface Score {

@@ -1,0 +1,204 @@
+/**
+ * One teacher-forced pass: log-probs and entropies of the wanted tokens and, if asked for, FCI before zeroing.
+ *
+ * Attention is computed in blocks of queries, each against the keys up to its end. A block's probabilities are reduced to
+ * one number per head and key at once (`influence`), so the maps are never whole: O(S * block) memory.
+ *     c[t] = sum over queries q with step(q) >= step(t) + Delta of a(q, t) / |step(q)|,   y[k] = mean of c over step k
+ * which is spec section 2 with the sums exchanged: no step-to-step matrix is needed.
+ */
+import { Graph, type Value } from '../onnx/graph.js';
+import {
+  add,
+  cast,
+  concat,
+  div,
+  gather,
+  gatherElements,
+  less,
+  logSoftmax,
+  matMul,
+  mul,
+  neg,
+  reduceMax,
+  reduceSum,
+  reshape,
+  slice,
+  softmax,
+  squeeze,
+  transpose,
+  unsqueeze,
+  where,
+} from '../onnx/operators.js';
+import { attentionScale, groupSize, type ModelConfig } from '../qwen2/config.js';
+import {
+  constantParameters,
+  embed,
+  logits,
+  outputAndFeedForward,
+  queriesKeysValues,
+  ropeConstants,
+} from '../qwen2/layers.js';
+import type { Weights } from '../qwen2/parameters.js';
+
+/** Queries per block of attention; sequences are padded to a multiple of it. */
+export const QUERY_BLOCK = 64;
+
+interface InfluenceInputs {
+  /** 1 / (length of the token's step), 0 for padding: [B, S]. */
+  readonly stepWeight: Value;
+  /** Keys before this position are at least Delta steps back: [B, S]. */
+  readonly reach: Value;
+}
+
+/** Axes: B rows, S padded length, N wanted tokens, K steps (padded). */
+export function scoreGraph(config: ModelConfig, weights: Weights, withInfluence: boolean): Graph {
+  const g = new Graph();
+  const parameter = constantParameters(g, config, weights);
+  const rope = ropeConstants(g, config);
+  const { heads, kvHeads, headSize, hiddenSize } = config;
+
+  const tokens = g.input('tokens', 'int64', ['rows', 'length']);
+  const positions = g.input('positions', 'int64', ['rows', 'length']);
+  const blocks = g.input('blocks', 'int64', []);
+  /** Places in [B * S] whose hidden state predicts a wanted token. */
+  const places = g.input('places', 'int64', ['wanted']);
+  const labels = g.input('labels', 'int64', ['wanted', 1]);
+  const temperature = g.input('temperature', 'float32', ['wanted', 1]);
+  const influence = withInfluence
+    ? {
+        stepWeight: g.input('stepWeight', 'float32', ['rows', 'length']),
+        reach: g.input('reach', 'int64', ['rows', 'length']),
+      }
+    : undefined;
+
+  const received: Value[] = [];
+  let x = embed(g, parameter, tokens);
+  for (let i = 0; i < config.layers; i++) {
+    const [q, k, v] = queriesKeysValues(g, config, parameter, rope, i, x, positions);
+    const queries = byHead(g, q, heads, headSize);
+    const keys = byHead(g, k, kvHeads, headSize);
+    const values = byHead(g, v, kvHeads, headSize);
+    const [perHead, c] = blockAttention(g, config, queries, keys, values, blocks, influence);
+    if (c) received.push(c);
+    const attended = reshape(
+      g,
+      transpose(g, perHead, [0, 2, 1, 3]),
+      [0, 0, heads * headSize],
+      ['rows', 'length', heads * headSize],
+    );
+    x = outputAndFeedForward(g, config, parameter, i, x, attended);
+  }
+
+  const flat = reshape(g, x, [-1, hiddenSize], ['rows*length', hiddenSize]);
+  const scaled = div(g, logits(g, config, parameter, gather(g, flat, places)), temperature);
+  const logP = logSoftmax(g, scaled);
+  g.output('logProbs', squeeze(g, gatherElements(g, logP, labels), 1));
+  g.output('entropies', neg(g, reduceSum(g, mul(g, softmax(g, scaled), logP), [1])));
+  if (influence) {
+    /** 1 / (length of step k) where token t is in step k: [B, S, K]. */
+    const membership = g.input('membership', 'float32', ['rows', 'length', 'steps']);
+    const perLayerAndHead = concat(g, received, 1, config.layers * heads);
+    const y = matMul(g, perLayerAndHead, membership); // [B, layers * heads, K]
+    g.output('influence', reduceMax(g, y, [1]));
+  }
+  return g;
+}
+
+/** Attended values [B, heads, S, headSize] and, if asked for, c [B, heads, S]. */
+function blockAttention(
+  g: Graph,
+  config: ModelConfig,
+  queries: Value /* [B, heads, S, headSize] */,
+  keys: Value /* [B, kvHeads, S, headSize] */,
+  values: Value,
+  blocks: Value,
+  influence: InfluenceInputs | undefined,
+): [Value, Value | undefined] {
+  const { heads, kvHeads, headSize } = config;
+  const rowsOfGroup = groupSize(config) * QUERY_BLOCK;
+  const length = g.node('Shape', [keys], [{ type: 'int64', shape: [1] }], { start: 2n, end: 3n })[0]!;
+  const zeros = influence
+    ? cast(g, mul(g, reshape(g, influence.reach, [0, 1, -1], ['rows', 1, 'length']), g.int64(0)), 'float32')
+    : undefined;
+
+  const body = new Graph(g);
+  const i = body.input('block', 'int64', []);
+  body.input('going', 'bool', []);
+  const soFar = zeros && body.input('received', 'float32', ['rows', heads, 'length']);
+  const start = unsqueeze(body, mul(body, i, body.int64(QUERY_BLOCK)), 0);
+  const end = add(body, start, body.int64s([QUERY_BLOCK]));
+  const q = reshape(
+    body,
+    slice(body, queries, start, end, 2, QUERY_BLOCK),
+    [0, kvHeads, rowsOfGroup, headSize],
+    ['rows', kvHeads, rowsOfGroup, headSize],
+  );
+  const first = body.int64s([0]);
+  const scores = matMul(body, q, slice(body, keys, first, end, 2, 'end'), {
+    transB: true,
+    alpha: attentionScale(config),
+  });
+  const mask = causalMask(body, rowsOfGroup, start);
+  const p = softmax(body, add(body, scores, mask)); // [B, kvHeads, group * block, end]
+  const mixed = matMul(body, p, slice(body, values, first, end, 2, 'end'));
+  const perHead = reshape(body, mixed, [0, heads, QUERY_BLOCK, headSize], ['rows', heads, QUERY_BLOCK, headSize]);
+  body.output('goingNext', less(body, i, body.int64(Number.MAX_SAFE_INTEGER)));
+  if (influence && soFar) {
+    const byQueryHead = reshape(body, p, [0, heads, QUERY_BLOCK, -1], ['rows', heads, QUERY_BLOCK, 'end']);
+    const onBlock = (x: Value): Value =>
+      reshape(body, slice(body, x, start, end, 1, QUERY_BLOCK), [0, 1, QUERY_BLOCK, 1], ['rows', 1, QUERY_BLOCK, 1]);
+    const key = body.node(
+      'Range',
+      [body.int64(0), squeeze(body, end, 0), body.int64(1)],
+      [{ type: 'int64', shape: ['end'] }],
+    )[0]!;
+    const counted = where(
+      body,
+      less(body, key, onBlock(influence.reach)),
+      onBlock(influence.stepWeight),
+      body.float(0),
+    );
+    const sum = reduceSum(body, mul(body, byQueryHead, counted), [2]); // [B, heads, end]
+    const ahead = body.node('Sub', [length, end], [{ type: 'int64', shape: [1] }])[0]!;
+    const pads = concat(body, [body.int64s([0, 0, 0, 0, 0]), ahead], 0, 6);
+    const padded = body.node('Pad', [sum, pads], [{ type: 'float32', shape: ['rows', heads, 'length'] }])[0]!;
+    body.output('receivedNext', add(body, soFar, padded));
+  }
+  body.output('attended', perHead);
+
+  const blockShape = ['blocks', 'rows', heads, QUERY_BLOCK, headSize];
+  const outputs = g.node(
+    'Loop',
+    [blocks, g.bool(true), ...(zeros ? [expandHeads(g, zeros, heads)] : [])],
+    [
+      ...(zeros ? [{ type: 'float32' as const, shape: ['rows', heads, 'length'] }] : []),
+      { type: 'float32', shape: blockShape },
+    ],
+    { body },
+  );
+  const stacked = transpose(g, outputs.at(-1)!, [1, 2, 0, 3, 4]); // [B, heads, blocks, block, headSize]
+  const attended = reshape(g, stacked, [0, heads, -1, headSize], ['rows', heads, 'length', headSize]);
+  return [attended, zeros ? outputs[0] : undefined];
+}
+
+/** Only the last block of keys can be ahead of a query: zeros before it, a fixed triangle in it. */
+function causalMask(g: Graph, rowsOfGroup: number, start: Value): Value {
+  const triangle = Array.from({ length: rowsOfGroup * QUERY_BLOCK }, (_, i) =>
+    i % QUERY_BLOCK <= Math.floor(i / QUERY_BLOCK) % QUERY_BLOCK ? 0 : -Infinity,
+  );
+  const before = concat(g, [g.int64s([0]), start, g.int64s([0, 0])], 0, 4);
+  return g.node(
+    'Pad',
+    [g.floats([rowsOfGroup, QUERY_BLOCK], triangle), before],
+    [{ type: 'float32', shape: [rowsOfGroup, 'end'] }],
+  )[0]!;
+}
+
+function expandHeads(g: Graph, x: Value, heads: number): Value {
+  return g.node('Expand', [x, g.int64s([1, heads, 1])], [{ type: x.type, shape: ['rows', heads, 'length'] }])[0]!;
+}
+
+/** [B, S, heads * headSize] -> [B, heads, S, headSize] */
+function byHead(g: Graph, x: Value, heads: number, headSize: number): Value {
+  return transpose(g, reshape(g, x, [0, 0, heads, headSize], ['rows', 'length', heads, headSize]), [0, 2, 1, 3]);
+}
