@@ -16,6 +16,7 @@ export interface ArtifactRef {
  * - `weights`, `optimizer`: safetensors
  * - `tokens`: safetensors with flat token arrays and their offsets (responses, branch rollouts)
  * - `scores`: safetensors with per-token log-probs and entropies, per-step FCI
+ * - `rows`: safetensors, packed training rows
  * - the rest is JSON
  */
 export type ArtifactKind =
@@ -29,6 +30,7 @@ export type ArtifactKind =
   | 'scores'
   | 'branch-points'
   | 'tree'
+  | 'rows'
   | 'evaluation'
   | 'manifest'
   | 'iteration-record';

@@ -71,8 +71,6 @@ export interface ScoreRequest {
   readonly thinkEndStep?: number;
   /** Least distance in steps between the attending and the attended step (spec section 2); 4 when left out. */
   readonly delta?: number;
-  /** Least distance in steps from which a step's influence counts; 4 when left out. */
-  readonly delta?: number;
 }
 
 export interface Score {

@@ -1,4 +1,5 @@
 import type { ArtifactRef } from './artifact-ref.js';
+import type { InfluenceMeans } from '../algorithm/adaptive-sampling.js';
 import type { DataCursor } from '../algorithm/data-order.js';
 import type { Algorithm, Pipeline } from './config.js';
 
@@ -14,20 +15,12 @@ export interface RunPlan {
   readonly responsesDrawn: number;
 }
 
-/** Mean of everything added so far. */
-export interface RunningMean {
-  readonly mean: number;
-  readonly count: number;
-}
-
 /** State of adaptive sampling between iterations (spec section 4). */
 export interface ControllerState {
   /** B: problems in the next draw. */
   readonly batchSize: number;
-  /** Cumulative mean of phi over problems whose responses were all correct. */
-  readonly allCorrect: RunningMean;
-  /** The same where all were wrong (a metric). */
-  readonly allWrong: RunningMean;
+  /** Cumulative means of phi. */
+  readonly means: InfluenceMeans;
 }
 
 /** Problems with their initial responses, sampled, verified and scored: what one iteration starts from. */

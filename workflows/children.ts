@@ -3,9 +3,6 @@ import {
   executeChild,
   ParentClosePolicy,
   workflowInfo,
-  type Workflow,
-  type WithWorkflowArgs,
-  type ChildWorkflowOptions,
 } from '@temporalio/workflow';
 import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
 
@@ -18,13 +15,13 @@ export function childId(run: string, phase: ChildPhase, number: number): string 
 }
 
 /** Runs a child to its end. When the run is closed from outside, the child is told to stop and may save what it has. */
-export function child<W extends Workflow>(
-  workflow: W,
+export function child<Input, Result>(
+  workflow: (input: Input) => Promise<Result>,
   { phase, number, summary }: { phase: ChildPhase; number: number; summary: string },
-  input: Parameters<W>[0],
-): ReturnType<W> {
+  input: Input,
+): Promise<Result> {
   const { workflowId } = workflowInfo();
-  const options: ChildWorkflowOptions = {
+  return executeChild(workflow, {
     workflowId: childId(workflowId, phase, number),
     cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
     parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
@@ -34,9 +31,6 @@ export function child<W extends Workflow>(
       { key: SEARCH_ATTRIBUTES.phase, value: phase },
       { key: SEARCH_ATTRIBUTES.iteration, value: number },
     ],
-  };
-  return executeChild(workflow, { ...options, args: [input] } as unknown as WithWorkflowArgs<
-    W,
-    ChildWorkflowOptions
-  >) as ReturnType<W>;
+    args: [input],
+  });
 }

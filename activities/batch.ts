@@ -1,0 +1,51 @@
+import { keepBest } from '../algorithm/keep-best.js';
+import type { RunConfig } from '../contracts/config.js';
+import type { InitialBatch } from '../contracts/run.js';
+import type { ProblemBatch, StoredProblem, Verdicts } from './formats/documents.js';
+import { decodeRollouts, type StoredRollout } from './formats/rollouts.js';
+import { decodeScores, type StoredScore } from './formats/scores.js';
+import { getArrays, getJson } from './io.js';
+import type { Services } from './services.js';
+
+/** A problem of a batch with the initial responses that count, in sampling order. */
+export interface BatchProblem extends StoredProblem {
+  /** Place in the draw. */
+  readonly place: number;
+  readonly responses: readonly BatchResponse[];
+}
+
+export interface BatchResponse {
+  readonly rollout: StoredRollout;
+  readonly correct: boolean;
+  readonly score: StoredScore;
+}
+
+/** Reads a whole batch. Where more responses were drawn than are kept, only the best by attention are returned (spec 4.4). */
+export async function readBatch(
+  store: Services['store'],
+  batch: InitialBatch,
+  { sampling, adaptiveSampling }: RunConfig,
+): Promise<BatchProblem[]> {
+  const { problems } = await getJson<ProblemBatch>(store, batch.problems);
+  const rollouts = decodeRollouts(await getArrays(store, batch.responses));
+  const { verdicts } = await getJson<Verdicts>(store, batch.verdicts);
+  const scores = decodeScores(await getArrays(store, batch.scores));
+  const responses = problems.map((): BatchResponse[] => []);
+  rollouts.forEach((rollout, i) => {
+    responses[rollout.problem].push({ rollout, correct: verdicts[i].reward === 1, score: scores[i] });
+  });
+  return problems.map((problem, place) => {
+    const drawn = responses[place];
+    const kept = adaptiveSampling.responsesDrawn > sampling.responsesPerProblem;
+    return { ...problem, place, responses: kept ? best(drawn, sampling.responsesPerProblem) : drawn };
+  });
+}
+
+function best(drawn: readonly BatchResponse[], count: number): BatchResponse[] {
+  const kept = keepBest(
+    drawn.map(({ correct }) => correct),
+    drawn.map(({ score }) => score.influence),
+    count,
+  );
+  return kept.map((i) => drawn[i]);
+}

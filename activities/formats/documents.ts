@@ -1,0 +1,67 @@
+/** Contents of the JSON artifacts of an iteration. Problems are addressed by their place in the draw. */
+import type { Tree } from '../../algorithm/tree.js';
+import type { ArtifactRef } from '../../contracts/artifact-ref.js';
+
+/** `problems`. */
+export interface ProblemBatch {
+  readonly problems: readonly StoredProblem[];
+}
+
+export interface StoredProblem {
+  /** Index in the data set. */
+  readonly index: number;
+  /** Prompt token ids. */
+  readonly prompt: readonly number[];
+  readonly groundTruth: string | readonly string[];
+}
+
+/** `verdicts`, in the order of the rollouts. */
+export interface Verdicts {
+  readonly verdicts: readonly { readonly reward: 0 | 1; readonly reason: string }[];
+}
+
+/** `branch-points`. */
+export interface BranchPlan {
+  readonly problems: readonly PlannedProblem[];
+}
+
+export interface PlannedProblem {
+  readonly problem: number;
+  /** Mean influence. */
+  readonly phi: number;
+  /** Neither branched nor trained on: always solved, with no more influence than the average such problem. */
+  readonly dropped: boolean;
+  readonly responses: readonly {
+    readonly response: number;
+    /** Tokens kept before each branch point, ascending; each gets `rolloutsPerPoint` rollouts. */
+    readonly points: readonly number[];
+  }[];
+}
+
+/** `tree`. */
+export interface Trees {
+  readonly problems: readonly {
+    readonly problem: number;
+    /** Index of each of the tree's responses among those that were sampled. */
+    readonly responses: readonly number[];
+    readonly tree: Tree;
+    /** One per node. */
+    readonly advantages: readonly number[];
+    /** Why nothing of it reaches the update; null: it does. */
+    readonly dropped: DropReason | null;
+  }[];
+}
+
+export type DropReason = 'lowInfluence' | 'allCorrect' | 'allWrong' | 'noRows';
+
+/** `evaluation`, of one set. */
+export interface EvaluationDocument {
+  readonly set: string;
+  readonly policy: ArtifactRef;
+  readonly samples: readonly {
+    readonly problem: number;
+    readonly response: string;
+    readonly reward: 0 | 1;
+    readonly reason: string;
+  }[];
+}

@@ -1,0 +1,32 @@
+import type { RolloutActivities } from '../contracts/activities.js';
+import { durable, timed } from './durable.js';
+import type { ProblemBatch } from './formats/documents.js';
+import { getJson, readManifest } from './io.js';
+import { rollOut, storeRollouts } from './rollouts.js';
+
+type Generate = RolloutActivities['generate'];
+
+/** Samples the initial responses of a batch. */
+export const generate = durable<Parameters<Generate>[0], Awaited<ReturnType<Generate>>>(
+  'generate',
+  (services, { manifest: ref, iteration, policy, problems: problemsRef }) =>
+    timed(async () => {
+      const { store } = services;
+      const manifest = await readManifest(store, ref);
+      const { problems } = await getJson<ProblemBatch>(store, problemsRef);
+      const { seed, sampling, adaptiveSampling } = manifest.config;
+      const planned = problems.flatMap(({ prompt }, problem) => {
+        const request = { prefix: Int32Array.from(prompt), maxNewTokens: sampling.maxResponseTokens };
+        return Array.from({ length: adaptiveSampling.responsesDrawn }, (_, response) => ({
+          problem,
+          response,
+          branch: 0,
+          at: 0,
+          request,
+        }));
+      });
+      const { temperature } = sampling;
+      const rollouts = await rollOut(services, manifest, policy, { planned, runSeed: seed, iteration, temperature });
+      return storeRollouts(store, rollouts);
+    }),
+);

@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import type { ArtifactRef } from '../contracts/artifact-ref.js';
+import type { InferenceEngine, PolicyFiles } from '../contracts/engine.js';
+import type { PolicyArtifact } from '../contracts/policy-artifact.js';
+import type { RunManifest } from '../contracts/run-manifest.js';
+import { PolicyTokenizer } from '../policy/tokenizer.js';
+import { beating } from './beat.js';
+import { getJson } from './io.js';
+import type { Services } from './services.js';
+
+type Store = Services['store'];
+
+/** The name under which engines keep a policy: its weights alone decide what it says. */
+export function policyId(policy: PolicyArtifact): string {
+  const [first, ...more] = policy.weights;
+  if (first && more.length === 0) return first.ref.sha256;
+  const shards = policy.weights.map(({ ref }) => ref.sha256).join();
+  return createHash('sha256').update(shards).digest('hex');
+}
+
+export async function policyFiles(store: Store, policy: PolicyArtifact): Promise<PolicyFiles> {
+  return {
+    id: policyId(policy),
+    config: await readFile(store, policy, 'config.json'),
+    weights: await Promise.all(policy.weights.map(({ ref }) => store.pathOf(ref))),
+  };
+}
+
+/** An engine with the policy loaded, ready for requests under the returned id. */
+export async function loadedEngine(
+  { store, engine }: Services,
+  { config }: RunManifest,
+  ref: ArtifactRef,
+): Promise<{ engine: InferenceEngine; id: string; tokenizer: PolicyTokenizer }> {
+  const policy = await getJson<PolicyArtifact>(store, ref);
+  const files = await policyFiles(store, policy);
+  const opened = await beating('open the engine', engine(config.engine));
+  await beating('load the policy', opened.load(files));
+  return { engine: opened, id: files.id, tokenizer: await tokenizerOf(store, ref) };
+}
+
+const tokenizers = new Map<string, PolicyTokenizer>();
+
+/** All policies of a run share their tokenizer's files; reading it once is enough. */
+export async function tokenizerOf(store: Store, ref: ArtifactRef): Promise<PolicyTokenizer> {
+  const policy = await getJson<PolicyArtifact>(store, ref);
+  const key = Object.values(policy.files)
+    .map(({ sha256 }) => sha256)
+    .join();
+  let tokenizer = tokenizers.get(key);
+  if (!tokenizer) {
+    const [config, generationConfig, tokenizerFile, tokenizerConfig] = await Promise.all([
+      readFile(store, policy, 'config.json'),
+      readFile(store, policy, 'generation_config.json'),
+      readFile(store, policy, 'tokenizer.json'),
+      readFile(store, policy, 'tokenizer_config.json'),
+    ]);
+    tokenizer = new PolicyTokenizer(
+      { config, generationConfig, tokenizer: tokenizerFile, tokenizerConfig },
+      `policy ${ref.sha256}`,
+    );
+    tokenizers.set(key, tokenizer);
+  }
+  return tokenizer;
+}
+
+async function readFile(store: Store, policy: PolicyArtifact, name: string): Promise<unknown> {
+  const ref = policy.files[name];
+  return ref && getJson(store, ref);
+}

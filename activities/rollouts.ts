@@ -1,0 +1,57 @@
+/** What `generate`, `generateBranches` and `evaluate` have in common. */
+import type { RolloutRequest } from '../contracts/engine.js';
+import type { Generated, Timed } from '../contracts/activities.js';
+import type { RunManifest } from '../contracts/run-manifest.js';
+import type { ArtifactRef } from '../contracts/artifact-ref.js';
+import { beat, cancellable, cancellation } from './beat.js';
+import { encodeRollouts, type StoredRollout } from './formats/rollouts.js';
+import { putArrays } from './io.js';
+import { loadedEngine } from './policies.js';
+import type { Services } from './services.js';
+
+/** Which rollout a request makes. */
+export type RolloutPlace = Pick<StoredRollout, 'problem' | 'response' | 'branch' | 'at'>;
+
+export interface PlannedRollout extends RolloutPlace {
+  readonly request: Pick<RolloutRequest, 'prefix' | 'maxNewTokens'>;
+}
+
+/** Generates the planned rollouts in one call of the engine; `runSeed` and `iteration` key their randomness. */
+export async function rollOut(
+  services: Services,
+  manifest: RunManifest,
+  policy: ArtifactRef,
+  { planned, runSeed, iteration, temperature }: { planned: readonly PlannedRollout[]; runSeed: number; iteration: number; temperature: number },
+): Promise<StoredRollout[]> {
+  if (planned.length === 0) return [];
+  const { engine, id, tokenizer } = await loadedEngine(services, manifest, policy);
+  const requests = planned.map(({ request, problem, response, branch }): RolloutRequest => ({
+    ...request,
+    uniforms: { kind: 'counter', key: { runSeed, iteration, problem, response, branch } },
+    temperature,
+    stopIds: tokenizer.eosIds,
+  }));
+  const rollouts = await cancellable(
+    engine.generate(id, requests, {
+      onProgress: (progress) => beat({ doing: 'generate', ...progress }),
+      signal: cancellation(),
+    }),
+  );
+  return rollouts.map((rollout, i) => {
+    const { problem, response, branch, at } = planned[i];
+    return { problem, response, branch, at, ...rollout };
+  });
+}
+
+/** Writes rollouts to the store and counts them. */
+export async function storeRollouts(
+  store: Services['store'],
+  rollouts: readonly StoredRollout[],
+): Promise<Omit<Generated, keyof Timed>> {
+  return {
+    rollouts: await putArrays(store, 'tokens', encodeRollouts(rollouts)),
+    count: rollouts.length,
+    tokens: rollouts.reduce((sum, { tokens }) => sum + tokens.length, 0),
+    finished: rollouts.filter(({ finished }) => finished).length,
+  };
+}

@@ -1,0 +1,55 @@
+import { meanInfluence } from '../algorithm/adaptive-sampling.js';
+import { splitSteps } from '../algorithm/steps.js';
+import type { RolloutActivities } from '../contracts/activities.js';
+import { durable, timed } from './durable.js';
+import { readManifest } from './io.js';
+import { loadedEngine } from './policies.js';
+import { readPrefixes } from './prefixes.js';
+import { meanEntropy, scoreWith, storeScores } from './scores.js';
+
+type ScoreInitial = RolloutActivities['scoreInitial'];
+
+/** One teacher-forced pass over the initial responses: log-probs, entropies and the influence of every step. */
+export const scoreInitial = durable<Parameters<ScoreInitial>[0], Awaited<ReturnType<ScoreInitial>>>(
+  'scoreInitial',
+  (services, input) =>
+    timed(async () => {
+      const { store } = services;
+      const manifest = await readManifest(store, input.manifest);
+      const { problems, initial } = await readPrefixes(store, input);
+      const { engine, id, tokenizer } = await loadedEngine(services, manifest, input.policy);
+      const { sampling, branching } = manifest.config;
+
+      const requests = initial.map(({ problem, tokens }) => {
+        const { prompt } = problems[problem];
+        const { stepRanges, thinkEndStep } = splitSteps({
+          promptLength: prompt.length,
+          ids: tokens,
+          texts: Array.from(tokens, (token) => tokenizer.stepText(token)),
+          thinkEndId: tokenizer.thinkEndId,
+        });
+        return {
+          tokens: Int32Array.from([...prompt, ...tokens]),
+          promptLength: prompt.length,
+          temperature: sampling.temperature,
+          stepRanges,
+          thinkEndStep,
+          delta: branching.delta,
+        };
+      });
+      const scores = (await scoreWith(engine, id, requests)).map(({ logProbs, entropies, fci }, i) => {
+        const { stepRanges, promptLength } = requests[i];
+        return {
+          logProbs,
+          entropies,
+          influence: fci.subarray(1),
+          stepEnds: Int32Array.from(stepRanges.slice(1), ([, end]) => end - promptLength),
+        };
+      });
+      return {
+        scores: await storeScores(store, scores),
+        meanFci: meanInfluence(scores.map(({ influence }) => influence)),
+        meanEntropy: meanEntropy(scores),
+      };
+    }),
+);

@@ -1,0 +1,12 @@
+import type { InferenceEngine, Learner } from '../contracts/engine.js';
+import type { RunConfig } from '../contracts/config.js';
+import type { ArtifactStore } from '../store/artifact-store.js';
+
+/** What activities need of their process. Engines are opened on first use and shared by all activities of the process. */
+export interface Services {
+  readonly store: ArtifactStore;
+  /** Folder with one folder of readable records per run. */
+  readonly runsFolder: string;
+  engine(settings: RunConfig['engine']): Promise<InferenceEngine>;
+  learner(settings: RunConfig['engine']): Promise<Learner>;
+}

@@ -1,0 +1,104 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { miniBatches } from '../algorithm/mini-batches.js';
+import type { LearnerActivities } from '../contracts/activities.js';
+import type { ArtifactRef } from '../contracts/artifact-ref.js';
+import type { Learner, LearnerState, UpdateMetrics } from '../contracts/engine.js';
+import { NON_FINITE_UPDATE } from '../contracts/errors.js';
+import type { PolicyArtifact } from '../contracts/policy-artifact.js';
+import type { UpdateSummary } from '../contracts/run.js';
+import type { RunManifest } from '../contracts/run-manifest.js';
+import { beat, beating, breathe } from './beat.js';
+import { durable, timed } from './durable.js';
+import { decodeRows } from './formats/rows.js';
+import { getArrays, getJson, putJson, readManifest } from './io.js';
+import { policyFiles } from './policies.js';
+import type { Services } from './services.js';
+
+type Update = LearnerActivities['update'];
+
+/** One epoch over the iteration's rows in mini-batches: policy m becomes policy m+1. */
+export const update = durable<Parameters<Update>[0], Awaited<ReturnType<Update>>>('update', (services, input) =>
+  timed(async () => {
+    const { store } = services;
+    const manifest = await readManifest(store, input.manifest);
+    const { config } = manifest;
+    const policy = await getJson<PolicyArtifact>(store, input.policy);
+    const rows = decodeRows(await getArrays(store, input.rows));
+    const learner = await beating('open the learner', services.learner(config.engine));
+    await beating('load the policy', learner.load(await learnerState(store, policy, manifest)));
+
+    const batches = miniBatches(
+      rows.map(({ paths }) => paths),
+      config.update.miniBatchPaths,
+      config.seed,
+      input.iteration,
+    );
+    const metrics: UpdateMetrics[] = [];
+    for (const batch of batches) {
+      beat({ doing: 'update', done: metrics.length, total: batches.length });
+      await breathe();
+      const step = learner.update(
+        batch.map((row) => rows[row].sequence),
+        { ...config.update, temperature: config.sampling.temperature },
+        config.update,
+        config.update.tokenBudget,
+      );
+      metrics.push(await step.catch((error: unknown) => refuse(error, input, metrics.length)));
+    }
+    return {
+      policy: await beating('save the policy', savePolicy(store, learner, policy)),
+      update: summarise(metrics),
+    };
+  }),
+);
+
+async function learnerState(store: Services['store'], policy: PolicyArtifact, run: RunManifest): Promise<LearnerState> {
+  const state = { policy: await policyFiles(store, policy) };
+  const optimizer = policy.optimizer && { optimizer: await store.pathOf(policy.optimizer) };
+  if (run.config.update.klWeight === 0) return { ...state, ...optimizer };
+  const reference = await policyFiles(store, await getJson<PolicyArtifact>(store, run.policy));
+  return { ...state, ...optimizer, reference };
+}
+
+/** A loss that is not finite would be so again: the run stops and names the batch; policy m stays. */
+function refuse(error: unknown, { iteration, rows, policy }: Parameters<Update>[0], step: number): never {
+  if (!(error instanceof Error && error.name === NON_FINITE_UPDATE)) throw error;
+  throw ApplicationFailure.create({
+    type: NON_FINITE_UPDATE,
+    nonRetryable: true,
+    cause: error,
+    message:
+      `iteration ${iteration}, optimiser step ${step}: ${error.message}. The update was refused; ` +
+      `the policy of before is kept (artifact ${policy.sha256}), the training rows are artifact ${rows.sha256}.`,
+    details: [{ iteration, step, rows, policy }],
+  });
+}
+
+async function savePolicy(store: Services['store'], learner: Learner, before: PolicyArtifact): Promise<ArtifactRef> {
+  return store.withTemporaryFolder(async (folder) => {
+    const [weights, optimizer] = [`${folder}/model.safetensors`, `${folder}/optimizer.safetensors`];
+    await learner.save(weights, optimizer);
+    const after: PolicyArtifact = {
+      ...before,
+      weights: [{ name: 'model.safetensors', ref: await store.putFile('weights', weights) }],
+      optimizer: await store.putFile('optimizer', optimizer),
+    };
+    return putJson(store, 'policy', after);
+  });
+}
+
+/** Means over the tokens trained on; of the gradient's norm, over the steps. */
+function summarise(metrics: readonly UpdateMetrics[]): UpdateSummary {
+  const tokens = metrics.reduce((sum, step) => sum + step.tokens, 0);
+  const mean = (field: 'loss' | 'kl' | 'entropy' | 'clipFraction'): number =>
+    metrics.reduce((sum, step) => sum + step[field] * step.tokens, 0) / tokens;
+  return {
+    steps: metrics.length,
+    loss: mean('loss'),
+    kl: mean('kl'),
+    entropy: mean('entropy'),
+    clipFraction: mean('clipFraction'),
+    gradNorm: metrics.reduce((sum, step) => sum + step.gradNorm, 0) / metrics.length,
+    tokens,
+  };
+}

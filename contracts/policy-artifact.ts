@@ -1,0 +1,12 @@
+import type { ArtifactRef } from './artifact-ref.js';
+
+/** Content of an artifact of kind `policy`: everything that a policy is, by reference. */
+export interface PolicyArtifact {
+  readonly schema: 1;
+  /** The small files of the checkpoint (config.json, tokenizer.json, …) by their names. */
+  readonly files: Readonly<Record<string, ArtifactRef>>;
+  /** The safetensors files. */
+  readonly weights: readonly { readonly name: string; readonly ref: ArtifactRef }[];
+  /** State of the optimiser that made it; absent in a base model. */
+  readonly optimizer: ArtifactRef | null;
+}

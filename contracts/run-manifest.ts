@@ -1,0 +1,16 @@
+import type { ArtifactRef } from './artifact-ref.js';
+import type { RunConfig } from './config.js';
+import type { ControllerState } from './run.js';
+
+/** Content of an artifact of kind `manifest`: what a run is, frozen before its first iteration. */
+export interface RunManifest {
+  readonly schema: 1;
+  readonly config: RunConfig;
+  readonly configHash: string;
+  /** Policy 0, and the frozen reference of the divergence term. */
+  readonly policy: ArtifactRef;
+  /** Problems to draw from. */
+  readonly dataSetSize: number;
+  readonly evaluationSets: readonly string[];
+  readonly controller: ControllerState;
+}
