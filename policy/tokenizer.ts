@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as huggingFace from '@huggingface/tokenizers';
+import type { TextTokenizer } from '../contracts/tokenizer.js';
 
 /** What is used of the library: its own declarations import without file extensions, which Node's resolution refuses. */
 interface HuggingFaceTokenizer {
@@ -51,7 +52,7 @@ export class TokenizerMismatch extends Error {
 }
 
 /** Text to token ids and back. Ids are those of the model's embedding rows. */
-export class PolicyTokenizer {
+export class PolicyTokenizer implements TextTokenizer {
   readonly #tokenizer: HuggingFaceTokenizer;
   readonly #cleanUpSpaces: boolean;
   readonly #addedIds: ReadonlySet<number>;
