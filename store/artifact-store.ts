@@ -1,0 +1,87 @@
+import type { ArtifactKind, ArtifactRef } from '../contracts/artifact-ref.js';
+
+/**
+ * Immutable artifacts named by the SHA-256 of their content, and small named results. Every implementation passes
+ * `test/store/artifact-store.contract.ts`.
+ *
+ * A write is seen wholly or not at all. It rejects with `StoreFull` or `StoreUnwritable` and leaves nothing behind.
+ */
+export interface ArtifactStore {
+  /**
+   * Keeps the content; costs little when it is there already.
+   * @param content the bytes, or the path of a local file that holds them (it is copied)
+   */
+  put(kind: ArtifactKind, content: Uint8Array | string): Promise<ArtifactRef>;
+
+  /** The content (less than 2 GiB), checked against its name. Rejects with `ArtifactMissing` or `ArtifactDamaged`. */
+  get(ref: ArtifactRef): Promise<Buffer>;
+
+  /** Path of a local file with the content, checked like `get`. The file is not to be changed. */
+  localPath(ref: ArtifactRef): Promise<string>;
+
+  /** True when an artifact of that name and size is there; its content is checked when it is read. */
+  has(ref: ArtifactRef): Promise<boolean>;
+
+  /**
+   * Keeps a small JSON value under a key, instead of what was there.
+   * @param key any text: what identifies the work that gave the value
+   */
+  remember(key: string, value: unknown): Promise<void>;
+
+  /** The value remembered under the key; `undefined` when there is none. */
+  recall(key: string): Promise<unknown>;
+}
+
+/** Nothing lies under that name. */
+export class ArtifactMissing extends Error {
+  override readonly name = 'ArtifactMissing';
+  constructor(
+    readonly ref: ArtifactRef,
+    readonly where: string,
+  ) {
+    super(
+      `${ref.kind} ${ref.sha256} is not in the artifact store (looked for ${where}). It could be because the store was ` +
+        'cleaned, or because this process uses another store than the one that wrote it: compare their folders.',
+    );
+  }
+}
+
+/** What lies under a name is not what the name says. It is never used. */
+export class ArtifactDamaged extends Error {
+  override readonly name = 'ArtifactDamaged';
+  constructor(
+    readonly where: string,
+    readonly damage: string,
+  ) {
+    super(
+      `${where} is damaged: ${damage}. It could be because of a failing disk or a changed file: check the disk, delete ` +
+        'the file and restore it from a copy or repeat the work that made it.',
+    );
+  }
+}
+
+/** No room for an artifact. */
+export class StoreFull extends Error {
+  override readonly name = 'StoreFull';
+  constructor(
+    readonly folder: string,
+    options: ErrorOptions,
+  ) {
+    super(`No space left in the artifact store ${folder}: free some, then the work can go on.`, options);
+  }
+}
+
+/** The store takes no writes for another reason than room. */
+export class StoreUnwritable extends Error {
+  override readonly name = 'StoreUnwritable';
+  constructor(
+    readonly folder: string,
+    options: ErrorOptions & { cause: NodeJS.ErrnoException },
+  ) {
+    super(
+      `The artifact store ${folder} can not be written (${options.cause.code ?? options.cause.message}): check that it is a folder, ` +
+        'that it belongs to this user and that its file system is not mounted read-only.',
+      options,
+    );
+  }
+}

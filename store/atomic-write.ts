@@ -1,0 +1,63 @@
+/**
+ * Files that appear wholly or not at all: written under another name, flushed, renamed, and the folder flushed, so that
+ * they also survive a power cut. What a killed process left is removed by `removeLeftovers`.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+/** Longer than any write takes: a younger file may still be being written by another process. */
+const LEFTOVER_AGE_MS = 3_600_000;
+
+/**
+ * @param incoming folder for unfinished files, on the same file system as where they go
+ * @param write fills the file and gives its final path
+ */
+export async function writeAtomically(incoming: string, write: (file: FileHandle) => Promise<string>): Promise<string> {
+  await mkdir(incoming, { recursive: true });
+  const temporary = join(incoming, randomUUID());
+  try {
+    const file = await open(temporary, 'wx');
+    let path: string;
+    try {
+      path = await write(file);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await mkdir(dirname(path), { recursive: true });
+    await rename(temporary, path);
+    await syncFolder(dirname(path));
+    return path;
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Removes unfinished files that nobody writes any more. Age is taken by the file system's own clock. */
+export async function removeLeftovers(incoming: string): Promise<void> {
+  await mkdir(incoming, { recursive: true });
+  const probe = join(incoming, randomUUID());
+  await (await open(probe, 'wx')).close();
+  const now = (await stat(probe)).mtimeMs;
+  await rm(probe);
+  for (const name of await readdir(incoming)) {
+    const path = join(incoming, name);
+    const modified = await stat(path).then(
+      (entry) => entry.mtimeMs,
+      () => Number.POSITIVE_INFINITY, // finished and renamed by now
+    );
+    if (now - modified > LEFTOVER_AGE_MS) await rm(path, { force: true });
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return; // folders can not be opened there
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

@@ -1,0 +1,60 @@
+/** Number formats of safetensors that we read and write. */
+
+/** What a tensor's elements become in JavaScript: half precision is widened, the rest keeps its format. */
+export type NumericArray = Float64Array | Float32Array | BigInt64Array | Int32Array | Uint8Array;
+
+interface Format {
+  /** Bytes of an element. */
+  readonly size: number;
+  /** `bytes` begin at a multiple of `size` in their buffer; the result may be a view of them. */
+  readonly view: (bytes: Uint8Array) => NumericArray;
+}
+
+export const formats = {
+  F64: { size: 8, view: (b) => new Float64Array(b.buffer, b.byteOffset, b.byteLength / 8) },
+  I64: { size: 8, view: (b) => new BigInt64Array(b.buffer, b.byteOffset, b.byteLength / 8) },
+  F32: { size: 4, view: (b) => new Float32Array(b.buffer, b.byteOffset, b.byteLength / 4) },
+  I32: { size: 4, view: (b) => new Int32Array(b.buffer, b.byteOffset, b.byteLength / 4) },
+  F16: { size: 2, view: (b) => widenF16(new Uint16Array(b.buffer, b.byteOffset, b.byteLength / 2)) },
+  BF16: { size: 2, view: (b) => widenBF16(new Uint16Array(b.buffer, b.byteOffset, b.byteLength / 2)) },
+  U8: { size: 1, view: (b) => b },
+} satisfies Record<string, Format>;
+
+export type DType = keyof typeof formats;
+
+export function isDType(name: unknown): name is DType {
+  return typeof name === 'string' && Object.hasOwn(formats, name);
+}
+
+export function dtypeOf(data: NumericArray): DType {
+  if (data instanceof Float64Array) return 'F64';
+  if (data instanceof Float32Array) return 'F32';
+  if (data instanceof BigInt64Array) return 'I64';
+  if (data instanceof Int32Array) return 'I32';
+  return 'U8';
+}
+
+/** bfloat16 is the upper half of a float32. */
+export function widenBF16(halves: Uint16Array): Float32Array {
+  const bits = new Uint32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) bits[i] = halves[i] << 16;
+  return new Float32Array(bits.buffer);
+}
+
+/** IEEE binary16: sign 1, exponent 5 (bias 15), fraction 10. */
+export function widenF16(halves: Uint16Array): Float32Array {
+  const table = (f16Table ??= Float32Array.from({ length: 0x10000 }, (_, bits) => f16ToNumber(bits)));
+  const values = new Float32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) values[i] = table[halves[i]];
+  return values;
+}
+
+let f16Table: Float32Array | undefined;
+
+function f16ToNumber(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0x1f) return fraction ? NaN : sign * Infinity;
+  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
+}

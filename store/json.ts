@@ -1,0 +1,13 @@
+import type { ArtifactKind, ArtifactRef } from '../contracts/artifact-ref.js';
+import { canonicalJson } from '../contracts/canonical-json.js';
+import type { ArtifactStore } from './artifact-store.js';
+
+/** Stores a value as canonical JSON: equal values get the same name. */
+export function putJson(store: ArtifactStore, kind: ArtifactKind, value: unknown): Promise<ArtifactRef> {
+  return store.put(kind, new TextEncoder().encode(canonicalJson(value)));
+}
+
+/** The type of an artifact's content follows from its kind: the caller names it. */
+export async function getJson<T>(store: ArtifactStore, ref: ArtifactRef): Promise<T> {
+  return JSON.parse((await store.get(ref)).toString('utf8')) as T;
+}
