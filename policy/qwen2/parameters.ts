@@ -107,6 +107,17 @@ export function fromHuggingFace(config: ModelConfig, read: (name: string) => Flo
   );
 }
 
+/** Shape of every Hugging Face tensor of the model. */
+export function toHuggingFaceShapes(config: ModelConfig): Map<string, readonly number[]> {
+  return new Map(
+    parameters(config).flatMap(({ shape, from, transposed }) =>
+      from.map(
+        ({ name, outputs }) => [name, transposed ? [outputs, shape[0]!] : [outputs, ...shape.slice(1)]] as const,
+      ),
+    ),
+  );
+}
+
 /** Our layout -> Hugging Face tensors with their shapes. */
 export function toHuggingFace(
   config: ModelConfig,

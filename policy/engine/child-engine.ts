@@ -1,0 +1,42 @@
+/** The inference engine as a child process. */
+import type {
+  GenerateOptions,
+  InferenceEngine,
+  PolicyFiles,
+  Rollout,
+  RolloutRequest,
+  Score,
+  ScoreRequest,
+} from '../../contracts/engine.js';
+import { ChildCaller } from './rpc.js';
+import { reviveError } from './revive-error.js';
+import type { EngineSettings } from './settings.js';
+
+export class ChildInferenceEngine implements InferenceEngine {
+  readonly #caller: ChildCaller;
+
+  constructor(entry: string, settings: EngineSettings) {
+    this.#caller = new ChildCaller(entry, JSON.stringify(settings), reviveError);
+  }
+
+  /** Process id of the child while it runs, for measurements and kills. */
+  get pid(): number | undefined {
+    return this.#caller.pid;
+  }
+
+  load(policy: PolicyFiles): Promise<void> {
+    return this.#caller.call('load', policy);
+  }
+
+  generate(policyId: string, requests: readonly RolloutRequest[], options?: GenerateOptions): Promise<Rollout[]> {
+    return this.#caller.call('generate', { policyId, requests }, options);
+  }
+
+  score(policyId: string, requests: readonly ScoreRequest[], options?: GenerateOptions): Promise<Score[]> {
+    return this.#caller.call('score', { policyId, requests }, options);
+  }
+
+  close(): Promise<void> {
+    return this.#caller.close();
+  }
+}

@@ -1,0 +1,62 @@
+/** The learner as a child process. */
+import type {
+  Learner,
+  LearnerState,
+  LossSettings,
+  OptimizerSettings,
+  TrainingSequence,
+  UpdateMetrics,
+} from '../../contracts/engine.js';
+import { ChildCaller } from './rpc.js';
+import { reviveError } from './revive-error.js';
+
+export interface LearnerSettings {
+  readonly threads: number;
+}
+
+export class ChildLearner implements Learner {
+  readonly #caller: ChildCaller;
+
+  constructor(entry: string, settings: LearnerSettings) {
+    this.#caller = new ChildCaller(entry, JSON.stringify(settings), reviveError);
+  }
+
+  /** Process id of the child while it runs, for measurements and kills. */
+  get pid(): number | undefined {
+    return this.#caller.pid;
+  }
+
+  load(state: LearnerState): Promise<void> {
+    return this.#caller.call('load', state);
+  }
+
+  update(
+    miniBatch: readonly TrainingSequence[],
+    loss: LossSettings,
+    optimizer: OptimizerSettings,
+    tokenBudget: number,
+  ): Promise<UpdateMetrics> {
+    return this.#caller.call('update', { miniBatch, loss, optimizer, tokenBudget });
+  }
+
+  supervise(
+    miniBatch: readonly Pick<TrainingSequence, 'tokens' | 'predecessors' | 'weights'>[],
+    optimizer: OptimizerSettings,
+    tokenBudget: number,
+  ): Promise<{ loss: number; gradNorm: number; tokens: number }> {
+    return this.#caller.call('supervise', { miniBatch, optimizer, tokenBudget });
+  }
+
+  save(weightsPath: string, optimizerPath: string): Promise<void> {
+    return this.#caller.call('save', { weightsPath, optimizerPath });
+  }
+
+  /** 2-norm of each parameter's clipped gradient in the last update, by Hugging Face name. */
+  lastGradNorms(): Promise<Record<string, number>> {
+    return this.#caller.call('lastGradNorms', undefined);
+  }
+
+  close(): Promise<void> {
+    return this.#caller.close();
+  }
+}

@@ -1,0 +1,134 @@
+/** The inside of the inference engine's process: policies in use, their generators and scorers, one run at a time. */
+import type {
+  GenerateProgress,
+  PolicyFiles,
+  Rollout,
+  RolloutRequest,
+  Score,
+  ScoreRequest,
+} from '../../contracts/engine.js';
+import { GenerationInterrupted, PolicyNotLoaded } from '../../contracts/engine-errors.js';
+import { loadWeights } from '../checkpoint/load.js';
+import { Generator, type Submitted } from '../generate/generator.js';
+import type { ModelConfig } from '../qwen2/config.js';
+import type { Weights } from '../qwen2/parameters.js';
+import { Scorer } from '../score/scorer.js';
+import type { EngineSettings } from './settings.js';
+import type { ServedCall } from './rpc.js';
+
+/** The policy in use, the next one, and one being evaluated. */
+const KEPT_POLICIES = 3;
+
+interface LoadedPolicy {
+  readonly config: ModelConfig;
+  readonly weights: Weights;
+  readonly scorer: Scorer;
+  generator?: Promise<Generator>;
+  users: number;
+}
+
+export class InferenceHost {
+  readonly #policies = new Map<string, LoadedPolicy>();
+  readonly #loading = new Map<string, Promise<void>>();
+  #pumping = false;
+  readonly #generators = new Set<Generator>();
+
+  constructor(private readonly settings: EngineSettings) {}
+
+  async load(files: PolicyFiles): Promise<void> {
+    const known = this.#policies.get(files.id);
+    if (known) {
+      // Used again: last in the order in which policies are let go.
+      this.#policies.delete(files.id);
+      this.#policies.set(files.id, known);
+      return;
+    }
+    const loading = this.#loading.get(files.id) ?? this.#open(files);
+    this.#loading.set(files.id, loading);
+    await loading.finally(() => this.#loading.delete(files.id));
+  }
+
+  async generate(policyId: string, requests: readonly RolloutRequest[], call: ServedCall): Promise<Rollout[]> {
+    return this.#using(policyId, async (policy) => {
+      policy.generator ??= Generator.open(policy.config, policy.weights, this.settings);
+      const generator = await policy.generator;
+      this.#generators.add(generator);
+      let done = 0;
+      const submitted = requests.map((request) => generator.submit(request));
+      for (const { rollout } of submitted) void rollout.then(() => done++);
+      const report = (): void => call.progress(progressOf(submitted, done));
+      const cancel = (): void => submitted.forEach((one) => one.cancel());
+      if (call.signal.aborted) cancel();
+      call.signal.addEventListener('abort', cancel);
+      this.#afterStep.add(report);
+      void this.#pump();
+      const rollouts = await Promise.all(submitted.map(({ rollout }) => rollout));
+      this.#afterStep.delete(report);
+      if (call.signal.aborted) throw new GenerationInterrupted(rollouts);
+      return rollouts;
+    });
+  }
+
+  async score(policyId: string, requests: readonly ScoreRequest[], call: ServedCall): Promise<Score[]> {
+    return this.#using(policyId, ({ scorer }) =>
+      scorer.score(requests, async (done) => {
+        call.progress({ done, total: requests.length, tokens: 0 } satisfies GenerateProgress);
+        await breathe();
+        call.signal.throwIfAborted();
+      }),
+    );
+  }
+
+  readonly #afterStep = new Set<() => void>();
+
+  /** Runs chunks of all generators in turn until none has work; messages are received between chunks. */
+  async #pump(): Promise<void> {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      while ([...this.#generators].some(({ idle }) => !idle)) {
+        for (const generator of this.#generators) {
+          if (!generator.idle) await generator.step();
+        }
+        for (const report of this.#afterStep) report();
+        await breathe();
+      }
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  async #open(files: PolicyFiles): Promise<void> {
+    const { config, weights } = await loadWeights(files);
+    this.#policies.set(files.id, { config, weights, scorer: new Scorer(config, weights, this.settings), users: 0 });
+    for (const [id, policy] of this.#policies) {
+      if (this.#policies.size <= KEPT_POLICIES) break;
+      if (policy.users > 0 || id === files.id) continue;
+      this.#policies.delete(id);
+      await policy.scorer.close();
+      const generator = await policy.generator;
+      if (generator) {
+        this.#generators.delete(generator);
+        await generator.close();
+      }
+    }
+  }
+
+  async #using<Result>(policyId: string, use: (policy: LoadedPolicy) => Promise<Result>): Promise<Result> {
+    const policy = this.#policies.get(policyId);
+    if (!policy) throw new PolicyNotLoaded(policyId);
+    policy.users++;
+    try {
+      return await use(policy);
+    } finally {
+      policy.users--;
+    }
+  }
+}
+
+function progressOf(submitted: readonly Submitted[], done: number): GenerateProgress {
+  return { done, total: submitted.length, tokens: submitted.reduce((sum, one) => sum + one.tokens(), 0) };
+}
+
+/** Lets messages in: calls, cancellations. */
+const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

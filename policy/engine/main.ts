@@ -1,0 +1,15 @@
+/** Entry point of the inference engine's process. Argument: EngineSettings as JSON. */
+import type { PolicyFiles, RolloutRequest, ScoreRequest } from '../../contracts/engine.js';
+import { InferenceHost } from './inference-host.js';
+import { serve } from './rpc.js';
+import type { EngineSettings } from './settings.js';
+
+const host = new InferenceHost(JSON.parse(process.argv[2]!) as EngineSettings);
+
+serve({
+  load: (files: PolicyFiles) => host.load(files),
+  generate: ({ policyId, requests }: { policyId: string; requests: RolloutRequest[] }, call) =>
+    host.generate(policyId, requests, call),
+  score: ({ policyId, requests }: { policyId: string; requests: ScoreRequest[] }, call) =>
+    host.score(policyId, requests, call),
+});

@@ -1,0 +1,22 @@
+/** How the rest of the project gets an engine: as a process of its own. */
+import { fileURLToPath } from 'node:url';
+import { availableParallelism } from 'node:os';
+import { ChildInferenceEngine } from './child-engine.js';
+import { ChildLearner, type LearnerSettings } from './child-learner.js';
+import type { EngineSettings } from './settings.js';
+
+const DEFAULTS: EngineSettings = { slots: 128, chunk: 16, threads: availableParallelism() };
+
+/** The child runs compiled code also where this file is run from its source (tests). */
+function entry(name: string): string {
+  const here = fileURLToPath(new URL(`./${name}.js`, import.meta.url));
+  return here.includes('/dist') ? here : here.replace('/policy/engine/', '/dist/policy/engine/');
+}
+
+export function openInferenceEngine(settings: Partial<EngineSettings> = {}): ChildInferenceEngine {
+  return new ChildInferenceEngine(entry('main'), { ...DEFAULTS, ...settings });
+}
+
+export function openLearner(settings: Partial<LearnerSettings> = {}): ChildLearner {
+  return new ChildLearner(entry('learner-main'), { threads: DEFAULTS.threads, ...settings });
+}

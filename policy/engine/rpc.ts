@@ -1,0 +1,152 @@
+/**
+ * Calls to a child process: one message per request, progress, reply. Typed arrays travel as they are (structured clone).
+ * The child is needed because `session.run` blocks its thread, which must not be the one that heartbeats.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { EngineCrashed } from '../../contracts/engine-errors.js';
+
+interface CallMessage {
+  readonly call: number;
+  readonly method: string;
+  readonly argument: unknown;
+}
+interface CancelMessage {
+  readonly cancel: number;
+}
+type ToChild = CallMessage | CancelMessage;
+
+/** An error on its way to the parent: name and fields survive, so that the parent can make it again. */
+export interface SentError {
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+type ToParent =
+  | { readonly call: number; readonly result: unknown }
+  | { readonly call: number; readonly error: SentError }
+  | { readonly call: number; readonly progress: unknown };
+
+export interface CallOptions {
+  readonly onProgress?: (progress: never) => void;
+  readonly signal?: AbortSignal;
+}
+
+interface Pending {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  readonly onProgress: ((progress: never) => void) | undefined;
+}
+
+/** The parent's side: starts the child on the first call and again after it has died. */
+export class ChildCaller {
+  #child?: ChildProcess;
+  readonly #pending = new Map<number, Pending>();
+  #next = 0;
+
+  constructor(
+    private readonly entry: string,
+    private readonly argument: string,
+    private readonly revive: (error: SentError) => Error,
+  ) {}
+
+  /** Process id of the running child. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  async call<Result>(method: string, argument: unknown, { onProgress, signal }: CallOptions = {}): Promise<Result> {
+    const child = this.#running();
+    const call = this.#next++;
+    const cancel = (): void => void child.send({ cancel: call } satisfies ToChild);
+    try {
+      return await new Promise<Result>((resolve, reject) => {
+        this.#pending.set(call, { resolve: resolve as (result: unknown) => void, reject, onProgress });
+        child.send({ call, method, argument } satisfies ToChild);
+        if (signal?.aborted) cancel();
+        else signal?.addEventListener('abort', cancel, { once: true });
+      });
+    } finally {
+      this.#pending.delete(call);
+      signal?.removeEventListener('abort', cancel);
+    }
+  }
+
+  /** Ends the child; calls under way are rejected. */
+  async close(): Promise<void> {
+    const child = this.#child;
+    if (!child) return;
+    const exited = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await exited;
+  }
+
+  #running(): ChildProcess {
+    if (this.#child) return this.#child;
+    const child = fork(this.entry, [this.argument], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    // An idle engine keeps nobody alive; a call under way does, through its listener's promise in the activity.
+    this.#child = child;
+    child.on('message', (message) => this.#receive(message as ToParent));
+    child.once('exit', (code, signal) => this.#lose(child, signal ?? `exit code ${code}`));
+    child.once('error', (error) => this.#lose(child, error.message));
+    return child;
+  }
+
+  #receive(message: ToParent): void {
+    const pending = this.#pending.get(message.call);
+    if (!pending) return;
+    if ('progress' in message) pending.onProgress?.(message.progress as never);
+    else if ('error' in message) pending.reject(this.revive(message.error));
+    else pending.resolve(message.result);
+  }
+
+  #lose(child: ChildProcess, how: string): void {
+    if (this.#child !== child) return;
+    this.#child = undefined;
+    for (const { reject } of this.#pending.values()) reject(new EngineCrashed(how));
+    this.#pending.clear();
+  }
+}
+
+/** What a method of the child gets beside its argument. */
+export interface ServedCall {
+  readonly progress: (progress: unknown) => void;
+  readonly signal: AbortSignal;
+}
+export type Methods = Readonly<Record<string, (argument: never, call: ServedCall) => Promise<unknown>>>;
+
+/** The child's side: answers calls until the parent goes away. */
+export function serve(methods: Methods): void {
+  const calls = new Map<number, AbortController>();
+  const send = (message: ToParent): void => void process.send?.(message);
+  process.on('message', (message: ToChild) => {
+    if ('cancel' in message) {
+      calls.get(message.cancel)?.abort();
+      return;
+    }
+    const { call, method, argument } = message;
+    const controller = new AbortController();
+    calls.set(call, controller);
+    const served = { progress: (progress: unknown) => send({ call, progress }), signal: controller.signal };
+    methods[method]!(argument as never, served)
+      .then(
+        (result) => send({ call, result }),
+        (error: unknown) => send({ call, error: toSent(error) }),
+      )
+      .finally(() => calls.delete(call));
+  });
+  // The parent died or let go: nothing here outlives it.
+  process.on('disconnect', () => process.exit(0));
+  // Ctrl-C reaches the whole process group; the parent decides when the engine ends.
+  process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', () => undefined);
+}
+
+function toSent(error: unknown): SentError {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error), fields: {} };
+  const { name, message, stack } = error;
+  return { name, message, ...(stack === undefined ? {} : { stack }), fields: { ...error } };
+}

@@ -1,0 +1,9 @@
+/** Settings of an engine process. */
+export interface EngineSettings {
+  /** Most rollouts generated at the same time. */
+  readonly slots: number;
+  /** Tokens per run of the decode graph, K: divides 64 or is a multiple of it. Decides bits. */
+  readonly chunk: number;
+  /** Threads of one operator; changes speed, never bits. */
+  readonly threads: number;
+}
