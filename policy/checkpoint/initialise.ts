@@ -5,19 +5,20 @@
 import { createHash } from 'node:crypto';
 import { openStream, Purpose, wordAt } from '../../algorithm/random.js';
 import type { ModelConfig } from '../qwen2/config.js';
-import { parameters, toHuggingFace } from '../qwen2/parameters.js';
+import { toHuggingFaceShapes } from '../qwen2/parameters.js';
 
 const DEVIATION = 0.02;
 
-/** Tensors by Hugging Face names, in their layout ([out, in]), row by row. */
-export function initialWeights(config: ModelConfig, seed: number): ReturnType<typeof toHuggingFace> {
-  const blank = new Map(parameters(config).map(({ name, shape }) => [name, new Float32Array(sizeOf(shape))]));
-  const tensors = toHuggingFace(config, blank);
-  return new Map([...tensors].map(([name, { shape }]) => [name, { shape, data: initialTensor(name, shape, seed) }]));
+/** By Hugging Face names, in their layout ([out, in]), row by row. */
+export type NamedTensors = Readonly<Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>>;
+
+export function initialWeights(config: ModelConfig, seed: number): NamedTensors {
+  const shapes = [...toHuggingFaceShapes(config)];
+  return Object.fromEntries(shapes.map(([name, shape]) => [name, { shape, data: initialTensor(name, shape, seed) }]));
 }
 
 function initialTensor(name: string, shape: readonly number[], seed: number): Float32Array {
-  const size = sizeOf(shape);
+  const size = shape.reduce((product, length) => product * length, 1);
   if (name.endsWith('norm.weight')) return new Float32Array(size).fill(1);
   if (name.endsWith('.bias')) return new Float32Array(size);
   const address = createHash('sha256').update(name).digest();
@@ -31,8 +32,4 @@ function initialTensor(name: string, shape: readonly number[], seed: number): Fl
 /** Box-Muller; the first word is kept off 0, whose logarithm is infinite. */
 function normal(first: number, second: number): number {
   return Math.sqrt(-2 * Math.log((first + 0.5) / 2 ** 32)) * Math.cos((2 * Math.PI * second) / 2 ** 32);
-}
-
-function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, length) => product * length, 1);
 }
