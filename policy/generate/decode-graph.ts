@@ -47,6 +47,8 @@ import {
 export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number): Graph {
   const { layers, kvHeads, headSize, vocabSize } = config;
   const group = groupSize(config);
+  // A product of one row takes a kernel of its own (GEMV), whose sums have other bits than prefill's: never have just one.
+  const queryRows = Math.max(2, group);
   const g = new Graph();
   const parameter = constantParameters(g, config, weights);
   const rope = ropeConstants(g, config);
@@ -70,7 +72,7 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
   const rows = g.node('Shape', [start], [{ type: 'int64', shape: [1] }], { start: 0n, end: 1n })[0]!;
   const prefixLength = g.node('Shape', [prefixMask], [{ type: 'int64', shape: [1] }], { start: 3n, end: 4n })[0]!;
   // Scores of places of the chunk that are still ahead: the softmax is always over P + K places, as in prefill.
-  const closed = fill(g, -Infinity, rows, [kvHeads, group, chunk]);
+  const closed = fill(g, -Infinity, rows, [kvHeads, queryRows, chunk]);
   const empty = fill(g, 0, rows, [kvHeads, 0, headSize]);
 
   const body = new Graph(g);
@@ -95,7 +97,8 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
     const keys = concat(body, [carried[i]!.keys, reshape(body, k, perHead, headShape)], 2, 'past+1');
     const values = concat(body, [carried[i]!.values, reshape(body, v, perHead, headShape)], 2, 'past+1');
     grown.push(keys, values);
-    let queries = reshape(body, q, [0, kvHeads, group, headSize], ['rows', kvHeads, group, headSize]);
+    const ofGroup = reshape(body, q, [0, kvHeads, group, headSize], ['rows', kvHeads, group, headSize]);
+    const queries = group < queryRows ? concat(body, [ofGroup, ofGroup], 2, queryRows) : ofGroup;
     const scale = { transB: true, alpha: attentionScale(config) };
     const prefixScores = add(body, matMul(body, queries, prefix[i]!.keys, scale), prefixMask);
     const chunkScores = matMul(body, queries, keys, scale);
@@ -103,8 +106,10 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
     const p = softmax(body, concat(body, [prefixScores, chunkScores, ahead], 3, 'prefix+chunk'));
     const onPrefix = slice(body, p, body.int64s([0]), prefixLength, 3, 'prefix');
     const onChunk = slice(body, p, prefixLength, add(body, prefixLength, next1), 3, 'past+1');
-    queries = add(body, matMul(body, onPrefix, prefix[i]!.values), matMul(body, onChunk, values));
-    const attended = reshape(body, queries, [0, 1, config.heads * headSize], ['rows', 1, config.heads * headSize]);
+    const mixed = add(body, matMul(body, onPrefix, prefix[i]!.values), matMul(body, onChunk, values));
+    const perHeadMixed =
+      group < queryRows ? slice(body, mixed, body.int64s([0]), body.int64s([group]), 2, group) : mixed;
+    const attended = reshape(body, perHeadMixed, [0, 1, config.heads * headSize], ['rows', 1, config.heads * headSize]);
     x = outputAndFeedForward(body, config, parameter, i, x, attended);
   }
 

@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+import type { Rollout, RolloutRequest } from '../../contracts/engine.js';
+import { Generator, type GeneratorSettings } from '../../policy/generate/generator.js';
+import type { ModelConfig } from '../../policy/qwen2/config.js';
+import { randomWeights, smallConfig } from './random-model.js';
+
+const settings: GeneratorSettings = { slots: 64, chunk: 16, threads: 2 };
+
+function request(problem: number, prefixLength: number, maxNewTokens: number): RolloutRequest {
+  return {
+    prefix: Int32Array.from({ length: prefixLength }, (_, i) => (7 * problem + 3 * i) % smallConfig.vocabSize),
+    uniforms: { kind: 'counter', key: { runSeed: 5, iteration: 1, problem, response: 0, branch: 0 } },
+    maxNewTokens,
+    temperature: 0.9,
+    stopIds: [1],
+  };
+}
+
+/** Prefixes shorter than a chunk, on its border, and over several chunks. */
+const requests = [1, 5, 15, 16, 17, 31, 32, 33, 40, 64, 65, 100].map((length, i) => request(i, length, 20 + 9 * i));
+
+async function generate(
+  wanted: readonly RolloutRequest[],
+  changed: Partial<GeneratorSettings> = {},
+  config: ModelConfig = smallConfig,
+): Promise<Rollout[]> {
+  const generator = await Generator.open(config, randomWeights(config), { ...settings, ...changed });
+  const submitted = wanted.map((one) => generator.submit(one));
+  while (!generator.idle) await generator.step();
+  const rollouts = await Promise.all(submitted.map(({ rollout }) => rollout));
+  await generator.close();
+  return rollouts;
+}
+
+/** Equal to the last bit: -0 and 0 differ, and so do numbers that print alike. */
+function bits({ tokens, logProbs, finished }: Rollout): unknown {
+  return { tokens: [...tokens], logProbs: Buffer.from(logProbs.slice().buffer).toString('hex'), finished };
+}
+
+describe('a rollout is a pure function of policy and request', async () => {
+  const reference = await generate(requests);
+
+  it('is not trivial', () => {
+    expect(new Set(reference.flatMap(({ tokens }) => [...tokens])).size).toBeGreaterThan(10);
+    expect(reference.some(({ finished }) => finished)).toBe(true);
+    expect(reference.some(({ finished }) => !finished)).toBe(true);
+  });
+
+  it('whatever else is in the batch', async () => {
+    for (const [i, one] of requests.entries()) {
+      const [alone] = await generate([one]);
+      expect(bits(alone!)).toEqual(bits(reference[i]!));
+    }
+  });
+
+  it('in whichever slot, and whenever it is admitted', async () => {
+    const reversed = await generate([...requests].reverse(), { slots: 3 });
+    expect(reversed.reverse().map(bits)).toEqual(reference.map(bits));
+  });
+
+  it('however far the batch is padded', async () => {
+    const together = await generate([...requests, request(99, 400, 20)]);
+    expect(together.slice(0, -1).map(bits)).toEqual(reference.map(bits));
+  });
+
+  it('with one thread or two', async () => {
+    const single = await generate(requests, { threads: 1 });
+    expect(single.map(bits)).toEqual(reference.map(bits));
+  });
+
+  it('when its prefix was prefilled or decoded, and when interrupted anywhere and continued elsewhere', async () => {
+    const cuts = requests.flatMap((one, i) => {
+      const whole = reference[i]!;
+      const places = [...new Set([1, 7, 15, 16, 17, 33, whole.tokens.length - 1])];
+      return places
+        .filter((cut) => cut > 0 && cut < whole.tokens.length)
+        .map((cut) => ({ one, whole, cut, generated: whole.tokens.slice(0, cut) }));
+    });
+    // A fresh generator: nothing of the interrupted one is left but its tokens.
+    const continued = await generate(cuts.map(({ one, generated }) => ({ ...one, generated })));
+    cuts.forEach(({ whole, cut }, i) => {
+      const tail = ({ tokens, logProbs, finished }: Rollout): Rollout => ({
+        tokens: tokens.slice(cut),
+        logProbs: logProbs.slice(cut),
+        finished,
+      });
+      expect(bits(tail(continued[i]!))).toEqual(bits(tail(whole)));
+      expect([...continued[i]!.tokens]).toEqual([...whole.tokens]);
+    });
+  });
+
+  it('with key/value heads of their own for every query head', async () => {
+    const config = { ...smallConfig, kvHeads: 4 };
+    const together = await generate(requests, {}, config);
+    const whole = together[8]!;
+    const [continued] = await generate([{ ...requests[8]!, generated: whole.tokens.slice(0, 21) }], {}, config);
+    expect(bits({ ...continued!, logProbs: continued!.logProbs.slice(21) })).toEqual(
+      bits({ ...whole, logProbs: whole.logProbs.slice(21) }),
+    );
+  });
+});
+
+describe('stopping', () => {
+  it('keeps the stop token and ends at the limit', async () => {
+    for (const { tokens, finished } of await generate(requests)) {
+      expect([...tokens.slice(0, -1)]).not.toContain(1);
+      expect(tokens.at(-1) === 1).toBe(finished);
+    }
+  });
+
+  it('gives a cancelled rollout as far as it came', async () => {
+    const generator = await Generator.open(smallConfig, randomWeights(smallConfig), settings);
+    const one = { ...request(3, 20, 200), stopIds: [] };
+    const submitted = generator.submit(one);
+    await generator.step();
+    submitted.cancel();
+    await generator.step();
+    const partial = await submitted.rollout;
+    await generator.close();
+    expect(partial.finished).toBe(false);
+    expect(partial.tokens.length).toBeGreaterThan(0);
+    expect(partial.tokens.length).toBeLessThan(200);
+    expect(generator.idle).toBe(true);
+  });
+});

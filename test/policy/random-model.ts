@@ -1,0 +1,27 @@
+/** A small model with random weights: enough to show what depends on what. */
+import { initialWeights } from '../../policy/checkpoint/initialise.js';
+import type { ModelConfig } from '../../policy/qwen2/config.js';
+import { fromHuggingFace } from '../../policy/qwen2/parameters.js';
+
+export const smallConfig: ModelConfig = {
+  vocabSize: 50,
+  hiddenSize: 48,
+  intermediateSize: 80,
+  layers: 2,
+  heads: 4,
+  kvHeads: 2,
+  headSize: 12,
+  ropeTheta: 10_000,
+  rmsNormEps: 1e-6,
+  maxPositions: 512,
+  tiedHead: true,
+};
+
+/** @param gain makes the distributions peaked enough that a wrong bit would show in the tokens. */
+export function randomWeights(config: ModelConfig, seed = 1, gain = 12): Map<string, Float32Array> {
+  const tensors = initialWeights(config, seed);
+  return fromHuggingFace(config, (name) => {
+    const { shape, data } = tensors.get(name)!;
+    return shape.length === 1 ? data : data.map((x) => x * gain);
+  });
+}

@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import type { Score, ScoreRequest } from '../../contracts/engine.js';
+import { Generator } from '../../policy/generate/generator.js';
+import { Scorer } from '../../policy/score/scorer.js';
+import { randomWeights, smallConfig } from './random-model.js';
+
+const weights = randomWeights(smallConfig);
+
+async function score(requests: readonly ScoreRequest[], threads = 2): Promise<Score[]> {
+  const scorer = new Scorer(smallConfig, weights, { threads });
+  const scores = await scorer.score(requests, () => Promise.resolve());
+  await scorer.close();
+  return scores;
+}
+
+function request(i: number, promptLength: number, steps: readonly number[]): ScoreRequest {
+  const length = promptLength + steps.reduce((a, b) => a + b, 0);
+  let end = 0;
+  const stepRanges = [promptLength, ...steps].map((size) => [end, (end += size)] as const);
+  return {
+    tokens: Int32Array.from({ length }, (_, t) => (11 * i + 5 * t + t * t) % smallConfig.vocabSize),
+    promptLength,
+    temperature: 0.8,
+    stepRanges,
+  };
+}
+
+const requests = [
+  request(0, 3, [4, 5, 6, 7, 8, 9]),
+  request(1, 20, [10, 1, 1, 1, 1, 20, 30]),
+  request(
+    2,
+    60,
+    Array.from({ length: 20 }, () => 7),
+  ),
+  request(3, 10, [1]),
+];
+
+const bits = ({ logProbs, entropies, fci }: Score): string[] =>
+  [logProbs, entropies, fci].map((x) => Buffer.from(x.slice().buffer).toString('hex'));
+
+describe('score', async () => {
+  const together = await score(requests);
+
+  it('of a sequence does not depend on the batch, its order, or threads', async () => {
+    const reversed = (await score([...requests].reverse(), 1)).reverse();
+    expect(reversed.map(bits)).toEqual(together.map(bits));
+    for (const [i, one] of requests.entries()) {
+      expect(bits((await score([one]))[0]!)).toEqual(bits(together[i]!));
+    }
+  });
+
+  it('has the same log-probs and entropies with and without FCI', async () => {
+    const plain = await score(requests.map(({ stepRanges: _, ...rest }) => rest));
+    plain.forEach((one, i) => {
+      expect(one.fci).toHaveLength(0);
+      expect(bits(one).slice(0, 2)).toEqual(bits(together[i]!).slice(0, 2));
+    });
+  });
+
+  it('gives every step a finite FCI: positive where a step far enough behind looks back, else zero', () => {
+    together.forEach(({ fci }, i) => {
+      const last = requests[i]!.stepRanges!.length - 1;
+      fci.forEach((value, k) => {
+        if (k >= 2 && k <= last - 4) expect(value).toBeGreaterThan(0);
+        else expect(value).toBe(0);
+      });
+    });
+  });
+
+  it('agrees with the log-probs of sampling', async () => {
+    const generator = await Generator.open(smallConfig, weights, { slots: 8, chunk: 16, threads: 2 });
+    const prefix = requests[1]!.tokens.slice(0, 30);
+    const key = { runSeed: 1, iteration: 2, problem: 3, response: 4, branch: 5 };
+    const submitted = generator.submit({
+      prefix,
+      uniforms: { kind: 'counter', key },
+      maxNewTokens: 50,
+      temperature: 0.8,
+      stopIds: [],
+    });
+    while (!generator.idle) await generator.step();
+    const rollout = await submitted.rollout;
+    await generator.close();
+    const tokens = Int32Array.from([...prefix, ...rollout.tokens]);
+    const [scored] = await score([{ tokens, promptLength: prefix.length, temperature: 0.8 }]);
+    rollout.logProbs.forEach((logProb, t) => expect(scored!.logProbs[t]).toBeCloseTo(logProb, 4));
+  });
+});
