@@ -21,7 +21,7 @@ export const smallConfig: ModelConfig = {
 export function randomWeights(config: ModelConfig, seed = 1, gain = 12): Map<string, Float32Array> {
   const tensors = initialWeights(config, seed);
   return fromHuggingFace(config, (name) => {
-    const { shape, data } = tensors.get(name)!;
+    const { shape, data } = tensors[name]!;
     return shape.length === 1 ? data : data.map((x) => x * gain);
   });
 }
