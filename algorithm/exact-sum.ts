@@ -20,9 +20,22 @@ export function plus(sum: ExactSum, term: number): ExactSum {
   return [...parts, carry];
 }
 
-/** The nearest double, up to one unit in the last place; the sign is exact. */
+/** The double nearest to the exact sum, ties to even; its sign is that of the sum. */
 export function roundSum(sum: ExactSum): number {
-  return sum.reduce((total, part) => total + part, 0);
+  let total = 0;
+  let lost = 0;
+  let next = sum.length - 1;
+  for (; next >= 0 && lost === 0; next -= 1) {
+    const before = total;
+    total = before + sum[next];
+    lost = sum[next] - (total - before);
+  }
+  // `lost` may be exactly half a unit: the parts below it then decide which way the tie goes.
+  if (next >= 0 && lost * sum[next] > 0) {
+    const up = total + 2 * lost;
+    if (up - total === 2 * lost) return up;
+  }
+  return total;
 }
 
 /** The sum of finite terms, the same in any order. */

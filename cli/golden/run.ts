@@ -72,5 +72,6 @@ async function runCase(topic: string, goldenCase: TopicFile['cases'][number], co
 
 /** On one line. */
 function messageOf(error: unknown): string {
+  if (error instanceof z.ZodError) return z.prettifyError(error).replaceAll(/\s+/g, ' ');
   return error instanceof Error ? error.message.replaceAll(/\s+/g, ' ') : String(error);
 }
