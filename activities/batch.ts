@@ -1,11 +1,12 @@
+import { targetRows, type BatchSizeSettings } from '../algorithm/batch-size.js';
 import { keepBest } from '../algorithm/keep-best.js';
 import type { RunConfig } from '../contracts/config.js';
 import type { InitialBatch } from '../contracts/run.js';
+import type { ArtifactStore } from '../store/artifact-store.js';
 import type { ProblemBatch, StoredProblem, Verdicts } from './formats/documents.js';
 import { decodeRollouts, type StoredRollout } from './formats/rollouts.js';
 import { decodeScores, type StoredScore } from './formats/scores.js';
 import { getArrays, getJson } from './io.js';
-import type { Services } from './services.js';
 
 /** A problem of a batch with the initial responses that count, in sampling order. */
 export interface BatchProblem extends StoredProblem {
@@ -22,7 +23,7 @@ export interface BatchResponse {
 
 /** Reads a whole batch. Where more responses were drawn than are kept, only the best by attention are returned (spec 4.4). */
 export async function readBatch(
-  store: Services['store'],
+  store: ArtifactStore,
   batch: InitialBatch,
   { sampling, adaptiveSampling }: RunConfig,
 ): Promise<BatchProblem[]> {
@@ -48,4 +49,19 @@ function best(drawn: readonly BatchResponse[], count: number): BatchResponse[] {
     count,
   );
   return kept.map((i) => drawn[i]);
+}
+
+/** How the next draw is sized (spec 4.3). */
+export function batchSizeSettings({ sampling, branching, adaptiveSampling }: RunConfig, dataSetSize: number): BatchSizeSettings {
+  return {
+    targetRows: targetRows(
+      sampling.problemsPerIteration,
+      sampling.responsesPerProblem,
+      branching.pointsPerResponse,
+      branching.rolloutsPerPoint,
+    ),
+    lambda: adaptiveSampling.lambda,
+    maxProblems: adaptiveSampling.maxProblemsPerIteration,
+    dataSetSize,
+  };
 }

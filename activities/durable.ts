@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto';
+import type { ArtifactRef } from '../contracts/artifact-ref.js';
 import { canonicalJson } from '../contracts/canonical-json.js';
+import type { ArtifactStore } from '../store/artifact-store.js';
 import type { Services } from './services.js';
 
 /** Goes into every key: a change of what activities compute from the same input must not find the old results. */
@@ -14,11 +15,12 @@ export function durable<Input, Output extends object>(
   work: (services: Services, input: Input) => Promise<Output>,
 ): (services: Services) => (input: Input) => Promise<Output> {
   return (services) => async (input) => {
-    const key = createHash('sha256').update(canonicalJson({ name, CODE_VERSION, input })).digest('hex');
-    const known = await services.store.recall(key);
-    if (known) return known as Output;
+    const { store } = services;
+    const key = canonicalJson({ name, version: CODE_VERSION, input });
+    const known = (await store.recall(key)) as Output | undefined;
+    if (known && (await holdsAll(store, known))) return known;
     const result = await work(services, input);
-    await services.store.remember(key, result);
+    await store.remember(key, result);
     return result;
   };
 }
@@ -28,4 +30,16 @@ export async function timed<T extends object>(work: () => Promise<T>): Promise<T
   const start = performance.now();
   const result = await work();
   return { ...result, seconds: Math.round(performance.now() - start) / 1000 };
+}
+
+/** A store that was cleaned may have kept the memory and lost what it speaks of. */
+async function holdsAll(store: ArtifactStore, result: object): Promise<boolean> {
+  const present = await Promise.all(refsIn(result).map((ref) => store.has(ref)));
+  return present.every(Boolean);
+}
+
+function refsIn(value: unknown): ArtifactRef[] {
+  if (typeof value !== 'object' || value === null) return [];
+  if ('sha256' in value) return [value as ArtifactRef];
+  return Object.values(value).flatMap(refsIn);
 }

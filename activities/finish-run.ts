@@ -28,7 +28,7 @@ async function exportPolicy({ store }: Services, policy: PolicyArtifact, target:
   await rm(draft, { recursive: true, force: true });
   await mkdir(draft, { recursive: true });
   const files = [...Object.entries(policy.files), ...policy.weights.map(({ name, ref }) => [name, ref] as const)];
-  for (const [name, ref] of files) await copyFile(await store.pathOf(ref), join(draft, name));
+  for (const [name, ref] of files) await copyFile(await store.localPath(ref), join(draft, name));
   await rm(target, { recursive: true, force: true });
   await rename(draft, target);
 }

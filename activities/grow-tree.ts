@@ -1,6 +1,6 @@
 import { filterForUpdate } from '../algorithm/adaptive-sampling.js';
 import { groupAdvantages, processAdvantages } from '../algorithm/advantages.js';
-import { nextBatchSize, targetRows } from '../algorithm/batch-size.js';
+import { nextBatchSize } from '../algorithm/batch-size.js';
 import { packTree, type SampledProblem } from '../algorithm/training-rows.js';
 import { buildTree, type Tree } from '../algorithm/tree.js';
 import type { ControlActivities } from '../contracts/activities.js';
@@ -8,7 +8,8 @@ import type { RunConfig } from '../contracts/config.js';
 import type { BranchRefs } from '../contracts/iteration-record.js';
 import type { IterationMetrics } from '../contracts/run.js';
 import type { RunManifest } from '../contracts/run-manifest.js';
-import { readBatch, type BatchProblem } from './batch.js';
+import type { ArtifactStore } from '../store/artifact-store.js';
+import { batchSizeSettings, readBatch, type BatchProblem } from './batch.js';
 import { beat, breathe } from './beat.js';
 import { durable, timed } from './durable.js';
 import type { BranchPlan, DropReason, Trees, Verdicts } from './formats/documents.js';
@@ -16,7 +17,6 @@ import { decodeRollouts, type StoredRollout } from './formats/rollouts.js';
 import { encodeRows, type StoredRow } from './formats/rows.js';
 import { decodeScores } from './formats/scores.js';
 import { getArrays, getJson, putArrays, putJson, readManifest } from './io.js';
-import type { Services } from './services.js';
 
 type GrowTree = ControlActivities['growTree'];
 
@@ -74,7 +74,7 @@ interface Branches {
 
 const NO_BRANCHES: Branches = { of: new Map(), count: 0, points: 0, dropped: new Set() };
 
-async function readBranches(store: Services['store'], refs: BranchRefs): Promise<Branches> {
+async function readBranches(store: ArtifactStore, refs: BranchRefs): Promise<Branches> {
   const plan = await getJson<BranchPlan>(store, refs.points);
   const rollouts = decodeRollouts(await getArrays(store, refs.rollouts));
   const { verdicts } = await getJson<Verdicts>(store, refs.verdicts);
@@ -135,19 +135,8 @@ function dropReason(tree: Tree, lowInfluence: boolean, { adaptiveSampling }: Run
 }
 
 function nextDraw(batchSize: number, rows: number, { config, dataSetSize }: RunManifest): number {
-  const { sampling, branching, adaptiveSampling } = config;
-  if (!adaptiveSampling.enabled) return batchSize;
-  return nextBatchSize(batchSize, rows, {
-    targetRows: targetRows(
-      sampling.problemsPerIteration,
-      sampling.responsesPerProblem,
-      branching.pointsPerResponse,
-      branching.rolloutsPerPoint,
-    ),
-    lambda: adaptiveSampling.lambda,
-    maxProblems: adaptiveSampling.maxProblemsPerIteration,
-    dataSetSize,
-  });
+  if (!config.adaptiveSampling.enabled) return batchSize;
+  return nextBatchSize(batchSize, rows, batchSizeSettings(config, dataSetSize));
 }
 
 function measure(

@@ -1,29 +1,20 @@
 import type { ArtifactKind, ArtifactRef } from '../contracts/artifact-ref.js';
-import { canonicalJson } from '../contracts/canonical-json.js';
 import type { RunManifest } from '../contracts/run-manifest.js';
+import type { ArtifactStore } from '../store/artifact-store.js';
+import { getJson } from '../store/json.js';
 import { decodeSafetensors, encodeSafetensors } from '../store/safetensors.js';
 import type { Arrays } from './formats/arrays.js';
-import type { Services } from './services.js';
 
-type Store = Services['store'];
+export { getJson, putJson } from '../store/json.js';
 
-export function putJson(store: Store, kind: ArtifactKind, value: unknown): Promise<ArtifactRef> {
-  return store.put(kind, new TextEncoder().encode(canonicalJson(value)));
-}
-
-/** The type of an artifact's content follows from its kind: the caller names it. */
-export async function getJson<T>(store: Store, ref: ArtifactRef): Promise<T> {
-  return JSON.parse(new TextDecoder().decode(await store.get(ref))) as T;
-}
-
-export function putArrays(store: Store, kind: ArtifactKind, arrays: Arrays): Promise<ArtifactRef> {
+export function putArrays(store: ArtifactStore, kind: ArtifactKind, arrays: Arrays): Promise<ArtifactRef> {
   return store.put(kind, encodeSafetensors(arrays));
 }
 
-export async function getArrays(store: Store, ref: ArtifactRef): Promise<Arrays> {
-  return decodeSafetensors(await store.get(ref));
+export async function getArrays(store: ArtifactStore, ref: ArtifactRef): Promise<Arrays> {
+  return decodeSafetensors(await store.get(ref), `${ref.kind} ${ref.sha256}`);
 }
 
-export function readManifest(store: Store, ref: ArtifactRef): Promise<RunManifest> {
+export function readManifest(store: ArtifactStore, ref: ArtifactRef): Promise<RunManifest> {
   return getJson(store, ref);
 }

@@ -4,11 +4,10 @@ import type { InferenceEngine, PolicyFiles } from '../contracts/engine.js';
 import type { PolicyArtifact } from '../contracts/policy-artifact.js';
 import type { RunManifest } from '../contracts/run-manifest.js';
 import { PolicyTokenizer } from '../policy/tokenizer.js';
+import type { ArtifactStore } from '../store/artifact-store.js';
 import { beating } from './beat.js';
 import { getJson } from './io.js';
 import type { Services } from './services.js';
-
-type Store = Services['store'];
 
 /** The name under which engines keep a policy: its weights alone decide what it says. */
 export function policyId(policy: PolicyArtifact): string {
@@ -18,11 +17,11 @@ export function policyId(policy: PolicyArtifact): string {
   return createHash('sha256').update(shards).digest('hex');
 }
 
-export async function policyFiles(store: Store, policy: PolicyArtifact): Promise<PolicyFiles> {
+export async function policyFiles(store: ArtifactStore, policy: PolicyArtifact): Promise<PolicyFiles> {
   return {
     id: policyId(policy),
     config: await readFile(store, policy, 'config.json'),
-    weights: await Promise.all(policy.weights.map(({ ref }) => store.pathOf(ref))),
+    weights: await Promise.all(policy.weights.map(({ ref }) => store.localPath(ref))),
   };
 }
 
@@ -42,7 +41,7 @@ export async function loadedEngine(
 const tokenizers = new Map<string, PolicyTokenizer>();
 
 /** All policies of a run share their tokenizer's files; reading it once is enough. */
-export async function tokenizerOf(store: Store, ref: ArtifactRef): Promise<PolicyTokenizer> {
+export async function tokenizerOf(store: ArtifactStore, ref: ArtifactRef): Promise<PolicyTokenizer> {
   const policy = await getJson<PolicyArtifact>(store, ref);
   const key = Object.values(policy.files)
     .map(({ sha256 }) => sha256)
@@ -64,7 +63,7 @@ export async function tokenizerOf(store: Store, ref: ArtifactRef): Promise<Polic
   return tokenizer;
 }
 
-async function readFile(store: Store, policy: PolicyArtifact, name: string): Promise<unknown> {
+async function readFile(store: ArtifactStore, policy: PolicyArtifact, name: string): Promise<unknown> {
   const ref = policy.files[name];
   return ref && getJson(store, ref);
 }

@@ -1,8 +1,8 @@
 import type { BatchRefs } from '../contracts/activities.js';
+import type { ArtifactStore } from '../store/artifact-store.js';
 import type { ProblemBatch, StoredProblem } from './formats/documents.js';
 import { decodeRollouts, type StoredRollout } from './formats/rollouts.js';
 import { getArrays, getJson } from './io.js';
-import type { Services } from './services.js';
 
 /** A place on an initial response: the first `at` tokens of it are kept. */
 export type Place = Pick<StoredRollout, 'problem' | 'response' | 'at'>;
@@ -31,7 +31,7 @@ export class Prefixes {
   }
 }
 
-export async function readPrefixes(store: Services['store'], refs: BatchRefs): Promise<Prefixes> {
+export async function readPrefixes(store: ArtifactStore, refs: BatchRefs): Promise<Prefixes> {
   const { problems } = await getJson<ProblemBatch>(store, refs.problems);
   return new Prefixes(problems, decodeRollouts(await getArrays(store, refs.responses)));
 }

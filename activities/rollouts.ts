@@ -3,6 +3,7 @@ import type { RolloutRequest } from '../contracts/engine.js';
 import type { Generated, Timed } from '../contracts/activities.js';
 import type { RunManifest } from '../contracts/run-manifest.js';
 import type { ArtifactRef } from '../contracts/artifact-ref.js';
+import type { ArtifactStore } from '../store/artifact-store.js';
 import { beat, cancellable, cancellation } from './beat.js';
 import { encodeRollouts, type StoredRollout } from './formats/rollouts.js';
 import { putArrays } from './io.js';
@@ -45,7 +46,7 @@ export async function rollOut(
 
 /** Writes rollouts to the store and counts them. */
 export async function storeRollouts(
-  store: Services['store'],
+  store: ArtifactStore,
   rollouts: readonly StoredRollout[],
 ): Promise<Omit<Generated, keyof Timed>> {
   return {

@@ -1,10 +1,10 @@
 /** What the two scoring activities have in common. */
 import type { ArtifactRef } from '../contracts/artifact-ref.js';
 import type { InferenceEngine, Score, ScoreRequest } from '../contracts/engine.js';
+import type { ArtifactStore } from '../store/artifact-store.js';
 import { beat, cancellable, cancellation } from './beat.js';
 import { encodeScores, type StoredScore } from './formats/scores.js';
 import { putArrays } from './io.js';
-import type { Services } from './services.js';
 
 export function scoreWith(engine: InferenceEngine, id: string, requests: readonly ScoreRequest[]): Promise<Score[]> {
   if (requests.length === 0) return Promise.resolve([]);
@@ -16,7 +16,7 @@ export function scoreWith(engine: InferenceEngine, id: string, requests: readonl
   );
 }
 
-export function storeScores(store: Services['store'], scores: readonly StoredScore[]): Promise<ArtifactRef> {
+export function storeScores(store: ArtifactStore, scores: readonly StoredScore[]): Promise<ArtifactRef> {
   return putArrays(store, 'scores', encodeScores(scores));
 }
 

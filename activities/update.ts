@@ -1,18 +1,21 @@
 import { ApplicationFailure } from '@temporalio/common';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { miniBatches } from '../algorithm/mini-batches.js';
 import type { LearnerActivities } from '../contracts/activities.js';
 import type { ArtifactRef } from '../contracts/artifact-ref.js';
 import type { Learner, LearnerState, UpdateMetrics } from '../contracts/engine.js';
 import { NON_FINITE_UPDATE } from '../contracts/errors.js';
-import type { PolicyArtifact } from '../contracts/policy-artifact.js';
+import { SHARD_INDEX, type PolicyArtifact } from '../contracts/policy-artifact.js';
 import type { UpdateSummary } from '../contracts/run.js';
 import type { RunManifest } from '../contracts/run-manifest.js';
+import type { ArtifactStore } from '../store/artifact-store.js';
 import { beat, beating, breathe } from './beat.js';
 import { durable, timed } from './durable.js';
 import { decodeRows } from './formats/rows.js';
 import { getArrays, getJson, putJson, readManifest } from './io.js';
 import { policyFiles } from './policies.js';
-import type { Services } from './services.js';
 
 type Update = LearnerActivities['update'];
 
@@ -52,9 +55,9 @@ export const update = durable<Parameters<Update>[0], Awaited<ReturnType<Update>>
   }),
 );
 
-async function learnerState(store: Services['store'], policy: PolicyArtifact, run: RunManifest): Promise<LearnerState> {
+async function learnerState(store: ArtifactStore, policy: PolicyArtifact, run: RunManifest): Promise<LearnerState> {
   const state = { policy: await policyFiles(store, policy) };
-  const optimizer = policy.optimizer && { optimizer: await store.pathOf(policy.optimizer) };
+  const optimizer = policy.optimizer && { optimizer: await store.localPath(policy.optimizer) };
   if (run.config.update.klWeight === 0) return { ...state, ...optimizer };
   const reference = await policyFiles(store, await getJson<PolicyArtifact>(store, run.policy));
   return { ...state, ...optimizer, reference };
@@ -74,17 +77,22 @@ function refuse(error: unknown, { iteration, rows, policy }: Parameters<Update>[
   });
 }
 
-async function savePolicy(store: Services['store'], learner: Learner, before: PolicyArtifact): Promise<ArtifactRef> {
-  return store.withTemporaryFolder(async (folder) => {
-    const [weights, optimizer] = [`${folder}/model.safetensors`, `${folder}/optimizer.safetensors`];
+async function savePolicy(store: ArtifactStore, learner: Learner, before: PolicyArtifact): Promise<ArtifactRef> {
+  const folder = await mkdtemp(join(tmpdir(), 'attnrl-'));
+  try {
+    const [weights, optimizer] = [join(folder, 'model.safetensors'), join(folder, 'optimizer.safetensors')];
     await learner.save(weights, optimizer);
+    const { [SHARD_INDEX]: _, ...files } = before.files; // the learner writes one file, however many there were
     const after: PolicyArtifact = {
       ...before,
-      weights: [{ name: 'model.safetensors', ref: await store.putFile('weights', weights) }],
-      optimizer: await store.putFile('optimizer', optimizer),
+      files,
+      weights: [{ name: 'model.safetensors', ref: await store.put('weights', weights) }],
+      optimizer: await store.put('optimizer', optimizer),
     };
-    return putJson(store, 'policy', after);
-  });
+    return await putJson(store, 'policy', after);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
 /** Means over the tokens trained on; of the gradient's norm, over the steps. */

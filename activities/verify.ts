@@ -1,5 +1,5 @@
 import type { VerifierActivities } from '../contracts/activities.js';
-import { openTask } from '../tasks/open.js';
+import { rewardOf } from '../tasks/reward.js';
 import { beat, breathe } from './beat.js';
 import { durable, timed } from './durable.js';
 import type { Verdicts } from './formats/documents.js';
@@ -13,16 +13,15 @@ type Verify = VerifierActivities['verify'];
 /** Verdicts on whole paths: the kept part of the initial response and the new tokens. */
 export const verify = durable<Parameters<Verify>[0], Awaited<ReturnType<Verify>>>('verify', ({ store }, input) =>
   timed(async () => {
-    const { config, policy } = await readManifest(store, input.manifest);
+    const { policy } = await readManifest(store, input.manifest);
     const tokenizer = await tokenizerOf(store, policy);
-    const task = openTask(config.task);
     const prefixes = await readPrefixes(store, input);
     const rollouts = input.branches ? decodeRollouts(await getArrays(store, input.branches)) : prefixes.initial;
 
     const verdicts: Verdicts['verdicts'][number][] = [];
     for (const rollout of rollouts) {
       const text = tokenizer.decode([...prefixes.kept(rollout), ...rollout.tokens]);
-      verdicts.push(await task.verify(text, prefixes.problems[rollout.problem].groundTruth));
+      verdicts.push(rewardOf(text, prefixes.problems[rollout.problem].groundTruth));
       if (verdicts.length % 32 === 0) {
         beat({ doing: 'verify', done: verdicts.length, total: rollouts.length });
         await breathe();

@@ -87,9 +87,9 @@ const evaluation = z.strictObject({
 
 const engine = z.strictObject({
   /** Rollouts generated at the same time. */
-  slots: count(4096).default(64),
+  slots: count(4096).default(128),
   /** Tokens per run of the decode graph; part of the result's bits. */
-  chunk: z.int().min(8).max(256).multipleOf(8).default(32),
+  chunk: z.literal([8, 16, 32, 64, 128, 256]).default(16),
   /** Threads of one engine process; 0: as many as the machine has cores. Changes no bit of the result. */
   threads: z.int().min(0).max(256).default(0),
 });

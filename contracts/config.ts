@@ -21,12 +21,21 @@ export type RunConfig = DeepReadonly<
  * @throws InvalidConfig listing every unknown key, mistyped or impossible value with its path.
  */
 export function resolveConfig(form: unknown): RunConfig {
+  const { config, problems } = readConfig(form);
+  if (problems.length > 0) throw new InvalidConfig(problems);
+  return config;
+}
+
+/**
+ * The same for a caller with more to check: all problems of the form, and a configuration in which defaults stand for
+ * what did not fit.
+ */
+export function readConfig(form: unknown): { config: RunConfig; problems: InputProblem[] } {
   const { filled, problems } = fillDefaults(form);
-  const config = decide(filled);
+  const config = deepFreeze(decide(filled));
   const broken = new Set(problems.map(({ path }) => path));
-  const all = [...problems, ...crossFieldProblems(config).filter(({ about }) => !about.some((path) => broken.has(path)))];
-  if (all.length > 0) throw new InvalidConfig(all.map(({ path, problem }) => ({ path, problem })));
-  return deepFreeze(config);
+  const between = crossFieldProblems(config).filter(({ about }) => !about.some((path) => broken.has(path)));
+  return { config, problems: [...problems, ...between.map(({ path, problem }) => ({ path, problem }))] };
 }
 
 /** SHA-256 over the canonical JSON of the configuration. */
@@ -92,6 +101,6 @@ function remove(value: unknown, path: readonly (string | number)[]): void {
 }
 
 function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(deepFreeze);
+  if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach((part) => void deepFreeze(part));
   return value;
 }

@@ -1,5 +1,8 @@
 import type { ArtifactRef } from './artifact-ref.js';
 
+/** File of a checkpoint that says in which of several weight files a tensor is. */
+export const SHARD_INDEX = 'model.safetensors.index.json';
+
 /** Content of an artifact of kind `policy`: everything that a policy is, by reference. */
 export interface PolicyArtifact {
   readonly schema: 1;

@@ -1,39 +1,21 @@
-import { proxyActivities, workflowInfo, type ActivityFunctionWithOptions } from '@temporalio/workflow';
+import { proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { Activities } from '../contracts/activities.js';
+import { ACTIVITY_ROLES } from '../contracts/activity-roles.js';
 import { queueName, queuePrefix } from '../contracts/queues.js';
-import { ACTIVITY_OPTIONS, type BoundedOptions } from './activity-options.js';
-
-/** Which options each activity runs under. */
-export const ACTIVITY_GROUPS = {
-  prepare: 'control',
-  drawProblems: 'control',
-  chooseBranchPoints: 'control',
-  growTree: 'control',
-  commitIteration: 'control',
-  recordEvaluation: 'control',
-  finishRun: 'control',
-  generate: 'rollout',
-  generateBranches: 'rollout',
-  scoreInitial: 'rollout',
-  scoreBranches: 'rollout',
-  evaluate: 'evaluation',
-  update: 'learner',
-  verify: 'verifier',
-} as const satisfies Record<keyof Activities, keyof typeof ACTIVITY_OPTIONS>;
+import { optionsOf } from './activity-options.js';
 
 /**
  * Runs one activity on the queue of its role, in the deployment this workflow belongs to.
- * `summary` is the line Temporal's UI shows for it.
+ * @param summary the line Temporal's UI shows for it
  */
 export function activity<Name extends keyof Activities>(
   name: Name,
   summary: string,
-  ...args: Parameters<Activities[Name]>
+  input: Parameters<Activities[Name]>[0],
 ): ReturnType<Activities[Name]> {
-  const { role, ...options }: BoundedOptions = ACTIVITY_OPTIONS[ACTIVITY_GROUPS[name]];
-  const taskQueue = queueName(role, queuePrefix(workflowInfo().taskQueue));
-  const proxies = proxyActivities<Activities>({ ...options, taskQueue, summary });
-  return (proxies[name] as ActivityFunctionWithOptions<(...args: unknown[]) => Promise<unknown>>)(
-    ...args,
-  ) as ReturnType<Activities[Name]>;
+  const taskQueue = queueName(ACTIVITY_ROLES[name], queuePrefix(workflowInfo().taskQueue));
+  const proxies = proxyActivities<Record<string, AnyActivity>>({ ...optionsOf(name), taskQueue, summary });
+  return proxies[name](input) as ReturnType<Activities[Name]>;
 }
+
+type AnyActivity = (input: unknown) => Promise<unknown>;

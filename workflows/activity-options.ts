@@ -1,11 +1,12 @@
 import type { ActivityOptions, RetryPolicy } from '@temporalio/common';
+import type { Activities } from '../contracts/activities.js';
+import { ACTIVITY_ROLES } from '../contracts/activity-roles.js';
 import type { Role } from '../contracts/queues.js';
 import { NON_RETRYABLE } from '../contracts/errors.js';
 
 /** Everything that keeps an activity from running, failing or waiting for ever. */
 export type BoundedOptions = Omit<ActivityOptions, 'taskQueue'> &
-  Required<Pick<ActivityOptions, 'startToCloseTimeout' | 'scheduleToCloseTimeout'>> & {
-    readonly role: Role;
+  Required<Pick<ActivityOptions, 'startToCloseTimeout' | 'scheduleToCloseTimeout' | 'heartbeatTimeout'>> & {
     readonly retry: RetryPolicy & Required<Pick<RetryPolicy, 'maximumAttempts' | 'maximumInterval'>>;
   };
 
@@ -22,11 +23,10 @@ const PREEMPTIBLE = {
 /** The heartbeat is how a dead worker is noticed, and how a cancellation reaches a living one. */
 const HEARTBEAT = '30s'; // a chunk of a large policy takes seconds; three missed beats are no coincidence
 
-/** One group per class of cost. */
-export const ACTIVITY_OPTIONS = {
+/** One group per class of cost: the roles, and evaluations, which wait behind the training. */
+export const ACTIVITY_OPTIONS: Readonly<Record<Role | 'evaluation', BoundedOptions>> = {
   /** Reads and writes small artifacts: milliseconds, minutes for a large set of problems. */
   control: {
-    role: 'control',
     startToCloseTimeout: '10m', // reading and packing 64 trees of 8k-token responses: about a minute
     scheduleToCloseTimeout: '1d', // a night without control workers does not end a run
     heartbeatTimeout: '1m', // `prepare` hashes gigabytes of weights and reports between files
@@ -34,7 +34,6 @@ export const ACTIVITY_OPTIONS = {
   },
   /** Generates or scores a whole batch. */
   rollout: {
-    role: 'rollout',
     startToCloseTimeout: '4h', // 2,000 responses of 8k tokens at 1k tokens/s, the slowest worth running
     scheduleToCloseTimeout: '2d', // accelerators may be away for a weekend
     heartbeatTimeout: HEARTBEAT,
@@ -42,7 +41,6 @@ export const ACTIVITY_OPTIONS = {
   },
   /** Beside the training: waits behind it. */
   evaluation: {
-    role: 'rollout',
     startToCloseTimeout: '8h', // AIME at 32 samples of 32k tokens
     scheduleToCloseTimeout: '3d', // low priority: it may wait for the training's rollouts
     heartbeatTimeout: HEARTBEAT,
@@ -51,7 +49,6 @@ export const ACTIVITY_OPTIONS = {
   },
   /** Ten optimiser steps over one batch. */
   learner: {
-    role: 'learner',
     startToCloseTimeout: '4h', // 15M tokens at 1k tokens/s
     scheduleToCloseTimeout: '2d',
     heartbeatTimeout: '2m', // beats once per mini-batch, which is the longest silent piece of work
@@ -59,10 +56,13 @@ export const ACTIVITY_OPTIONS = {
   },
   /** Judges a batch, every verdict within 5 s. */
   verifier: {
-    role: 'verifier',
     startToCloseTimeout: '1h', // 2,000 verdicts of at most 5 s on 4 cores: 42 minutes if all of them hang
     scheduleToCloseTimeout: '1d',
     heartbeatTimeout: HEARTBEAT,
     retry: PREEMPTIBLE,
   },
-} as const satisfies Record<string, BoundedOptions>;
+};
+
+export function optionsOf(name: keyof Activities): BoundedOptions {
+  return ACTIVITY_OPTIONS[name === 'evaluate' ? 'evaluation' : ACTIVITY_ROLES[name]];
+}

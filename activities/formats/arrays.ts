@@ -1,5 +1,7 @@
+import type { NumericArray } from '../../store/dtype.js';
+
 /** Named flat arrays: what a safetensors artifact of ours holds. */
-export type Arrays = Readonly<Record<string, Int32Array | Float32Array>>;
+export type Arrays = Readonly<Record<string, NumericArray>>;
 
 export function int32(arrays: Arrays, name: string): Int32Array {
   const array = arrays[name];

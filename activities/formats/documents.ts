@@ -1,6 +1,5 @@
 /** Contents of the JSON artifacts of an iteration. Problems are addressed by their place in the draw. */
 import type { Tree } from '../../algorithm/tree.js';
-import type { ArtifactRef } from '../../contracts/artifact-ref.js';
 
 /** `problems`. */
 export interface ProblemBatch {
@@ -53,15 +52,3 @@ export interface Trees {
 }
 
 export type DropReason = 'lowInfluence' | 'allCorrect' | 'allWrong' | 'noRows';
-
-/** `evaluation`, of one set. */
-export interface EvaluationDocument {
-  readonly set: string;
-  readonly policy: ArtifactRef;
-  readonly samples: readonly {
-    readonly problem: number;
-    readonly response: string;
-    readonly reward: 0 | 1;
-    readonly reason: string;
-  }[];
-}

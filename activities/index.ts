@@ -1,0 +1,51 @@
+import type { Activities } from '../contracts/activities.js';
+import { ACTIVITY_ROLES } from '../contracts/activity-roles.js';
+import type { Role } from '../contracts/queues.js';
+import { assertSmall } from '../contracts/result-size.js';
+import { chooseBranchPoints } from './choose-branch-points.js';
+import { commitIteration } from './commit-iteration.js';
+import { drawProblems } from './draw-problems.js';
+import { evaluate } from './evaluate.js';
+import { finishRun } from './finish-run.js';
+import { generateBranches } from './generate-branches.js';
+import { generate } from './generate.js';
+import { growTree } from './grow-tree.js';
+import { prepare } from './prepare.js';
+import { recordEvaluation } from './record-evaluation.js';
+import { scoreBranches } from './score-branches.js';
+import { scoreInitial } from './score-initial.js';
+import type { Services } from './services.js';
+import { update } from './update.js';
+import { verify } from './verify.js';
+
+type AnyActivity = (input: unknown) => Promise<unknown>;
+
+/** The activities of one role. A result too large for a history is refused before it is sent. */
+export function createActivities(services: Services, role: Role): Record<string, AnyActivity> {
+  const all: Activities = {
+    prepare: prepare(services),
+    drawProblems: drawProblems(services),
+    chooseBranchPoints: chooseBranchPoints(services),
+    growTree: growTree(services),
+    commitIteration: commitIteration(services),
+    recordEvaluation: recordEvaluation(services),
+    finishRun: finishRun(services),
+    generate: generate(services),
+    generateBranches: generateBranches(services),
+    scoreInitial: scoreInitial(services),
+    scoreBranches: scoreBranches(services),
+    evaluate: evaluate(services),
+    update: update(services),
+    verify: verify(services),
+  };
+  const ofRole = Object.entries(all).filter(([name]) => ACTIVITY_ROLES[name as keyof Activities] === role);
+  return Object.fromEntries(ofRole.map(([name, run]) => [name, bounded(name, run as AnyActivity)]));
+}
+
+function bounded(name: string, run: AnyActivity): AnyActivity {
+  return async (input) => {
+    const result = await run(input);
+    assertSmall(result, name);
+    return result;
+  };
+}

@@ -1,0 +1,20 @@
+import type { Activities } from './activities.js';
+import type { Role } from './queues.js';
+
+/** Which class of machine runs an activity. */
+export const ACTIVITY_ROLES = {
+  prepare: 'control',
+  drawProblems: 'control',
+  chooseBranchPoints: 'control',
+  growTree: 'control',
+  commitIteration: 'control',
+  recordEvaluation: 'control',
+  finishRun: 'control',
+  generate: 'rollout',
+  generateBranches: 'rollout',
+  scoreInitial: 'rollout',
+  scoreBranches: 'rollout',
+  evaluate: 'rollout',
+  update: 'learner',
+  verify: 'verifier',
+} as const satisfies Record<keyof Activities, Role>;
