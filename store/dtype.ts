@@ -17,7 +17,7 @@ export const formats = {
   I32: { size: 4, view: (b) => new Int32Array(b.buffer, b.byteOffset, b.byteLength / 4) },
   F16: { size: 2, view: (b) => widenF16(new Uint16Array(b.buffer, b.byteOffset, b.byteLength / 2)) },
   BF16: { size: 2, view: (b) => widenBF16(new Uint16Array(b.buffer, b.byteOffset, b.byteLength / 2)) },
-  U8: { size: 1, view: (b) => b },
+  U8: { size: 1, view: (b) => new Uint8Array(b.buffer, b.byteOffset, b.byteLength) },
 } satisfies Record<string, Format>;
 
 export type DType = keyof typeof formats;
