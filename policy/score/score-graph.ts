@@ -93,7 +93,9 @@ export function scoreGraph(config: ModelConfig, weights: Weights, withInfluence:
   const scaled = div(g, logits(g, config, parameter, gather(g, flat, places)), temperature);
   const logP = logSoftmax(g, scaled);
   g.output('logProbs', squeeze(g, gatherElements(g, logP, labels), 1));
-  g.output('entropies', neg(g, reduceSum(g, mul(g, softmax(g, scaled), logP), [1])));
+  // As a product per row: a reduction's sums depend on where in memory the row begins.
+  const sum = matMul(g, unsqueeze(g, softmax(g, scaled), 1), unsqueeze(g, logP, 2)); // [N, 1, 1]
+  g.output('entropies', neg(g, reshape(g, sum, [-1], ['wanted'])));
   if (influence) {
     /** 1 / (length of step k) where token t is in step k: [B, S, K]. */
     const membership = g.input('membership', 'float32', ['rows', 'length', 'steps']);
