@@ -1,0 +1,78 @@
+/** A real Temporal dev server and workers on it, for tests. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+import type { Services } from '../../activities/services.js';
+import { ROLES } from '../../contracts/queues.js';
+import { SEARCH_ATTRIBUTES } from '../../contracts/search-attributes.js';
+import { findTemporal } from '../../scripts/temporal-binary.mjs';
+import { createWorkers } from '../../workers/create-workers.js';
+
+const TYPE_NAMES = { KEYWORD: 'Keyword', INT: 'Int', DOUBLE: 'Double' } as const;
+
+export class Temporal {
+  #prefixes = 0;
+
+  private constructor(
+    readonly environment: TestWorkflowEnvironment,
+    readonly bundle: WorkflowBundle,
+  ) {}
+
+  static async start(extraArgs: readonly string[] = []): Promise<Temporal> {
+    Runtime.install({ logger: new DefaultLogger('ERROR') });
+    const found = (await findTemporal()).at(-1)?.found;
+    if (!found) throw new Error('these tests need a Temporal server: npm test fetches one');
+    const attributes = Object.values(SEARCH_ATTRIBUTES).flatMap(({ name, type }) => [
+      '--search-attribute',
+      `${name}=${TYPE_NAMES[type]}`,
+    ]);
+    const environment = await TestWorkflowEnvironment.createLocal({
+      server: { executable: { type: 'existing-path', path: found.path }, extraArgs: [...attributes, ...extraArgs] },
+    });
+    const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
+    return new Temporal(environment, await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') }));
+  }
+
+  /** Runs `work` while all-in-one workers serve the queues of `prefix`. */
+  async withWorkers<T>(services: Services, work: (controlQueue: string) => Promise<T>): Promise<T> {
+    const prefix = `test${this.#prefixes++}`;
+    const { nativeConnection: connection, namespace = 'default' } = this.environment;
+    const workers = await createWorkers({
+      connection,
+      namespace,
+      prefix,
+      roles: ROLES,
+      services,
+      workflowBundle: this.bundle,
+    });
+    const running = workers.map((worker) => worker.run());
+    try {
+      return await work(`${prefix}-control`);
+    } finally {
+      workers.forEach((worker) => worker.shutdown());
+      await Promise.all(running);
+    }
+  }
+
+  /** Fails where today's workflow code would decide otherwise than the history did. */
+  async replay(workflowId: string): Promise<void> {
+    const history = await this.environment.client.workflow.getHandle(workflowId).fetchHistory();
+    await Worker.runReplayHistory({ workflowBundle: this.bundle }, history, workflowId);
+  }
+
+  stop(): Promise<void> {
+    return this.environment.teardown();
+  }
+}
+
+export async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'attnrl-test-'));
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
