@@ -118,6 +118,22 @@ export function split(g: Graph, x: Value, sizes: readonly number[], axis: number
   return g.node('Split', [x, g.int64s(sizes)], outputs, { axis: BigInt(axis) });
 }
 
+/** Parts of lengths known when the graph runs: `lengths` [count]. */
+export function splitInto(
+  g: Graph,
+  x: Value,
+  lengths: Value,
+  count: number,
+  axis: number,
+  size: (part: number) => Dim,
+): Value[] {
+  const outputs = Array.from({ length: count }, (_, part) => ({
+    type: x.type,
+    shape: x.shape.map((d, i) => (i === axis ? size(part) : d)),
+  }));
+  return g.node('Split', [x, lengths], outputs, { axis: BigInt(axis) });
+}
+
 /** x[start:end] along one axis; `start` and `end` are int64 tensors of shape [1]. */
 export function slice(g: Graph, x: Value, start: Value, end: Value, axis: number, size: Dim): Value {
   const shape = x.shape.map((d, i) => (i === axis ? size : d));
@@ -132,6 +148,25 @@ export function gather(g: Graph, x: Value, indices: Value, axis = 0): Value {
 /** out[..., i] = x[..., indices[..., i]] along the last axis. */
 export function gatherElements(g: Graph, x: Value, indices: Value): Value {
   return g.node('GatherElements', [x, indices], [{ type: x.type, shape: indices.shape }], { axis: -1n })[0]!;
+}
+
+/** x with updates[..., 0] written at [..., indices[..., 0]] of the last axis. */
+export function scatterElements(g: Graph, x: Value, indices: Value, updates: Value): Value {
+  return g.node('ScatterElements', [x, indices, updates], [nameless(x)], { axis: -1n })[0]!;
+}
+
+/** 1 at the index, 0 elsewhere: [...] -> [..., depth]. */
+export function oneHot(g: Graph, indices: Value, depth: number): Value {
+  const shape = [...indices.shape, depth];
+  return g.node('OneHot', [indices, g.int64(depth), g.floats([2], [0, 1])], [{ type: 'float32', shape }], {
+    axis: -1n,
+  })[0]!;
+}
+
+/** x broadcast to the shape of `like`. */
+export function expandAs(g: Graph, x: Value, like: Value): Value {
+  const shape = g.node('Shape', [like], [{ type: 'int64', shape: [like.shape.length] }])[0]!;
+  return g.node('Expand', [x, shape], [{ type: x.type, shape: like.shape }])[0]!;
 }
 
 export function unsqueeze(g: Graph, x: Value, axis: number): Value {

@@ -1,0 +1,207 @@
+/**
+ * Qwen2 over packed trees, arranged for training. The same function as `qwen2/layers.ts`, with passes over activations
+ * saved: weights, which are smaller, are split (q, k, v; gate, up) and take in the norms' scales.
+ */
+import type { Composites } from '../onnx/gradients.js';
+import type { Graph, Value } from '../onnx/graph.js';
+import {
+  add,
+  cast,
+  concat,
+  equal,
+  exp,
+  gather,
+  gatherElements,
+  logSoftmax,
+  matMul,
+  mul,
+  neg,
+  reshape,
+  rmsNorm,
+  rotaryEmbedding,
+  scatterElements,
+  silu,
+  split,
+  sub,
+  transpose,
+  unsqueeze,
+} from '../onnx/operators.js';
+import { groupSize, type ModelConfig } from '../qwen2/config.js';
+import { embed, type ParameterValues, type Rope, ropeConstants } from '../qwen2/layers.js';
+import { type QueryBlocks, queryBlocks, treeAttention } from './tree-attention.js';
+
+/** int64 unless said; padding tokens have numbers of their own and attend themselves only. */
+export interface ForwardInputs {
+  readonly tokens: Value /* [B, T] */;
+  /** Depth on the path, [B, T]. */
+  readonly positions: Value;
+  /** Subtree of each token in depth-first numbers, int32 [B, T] each. */
+  readonly enter: Value;
+  readonly exit: Value;
+  /** How T is cut into blocks of queries. */
+  readonly blockLengths: Value;
+  /** Place in [B * T] of the token before each trained token, [N]; first children come first. */
+  readonly predecessors: Value;
+  /** The first trained token behind each token, N where there is none: [B, T]. */
+  readonly successors: Value;
+  /** Place of the token before each trained token that is a later child, [E]. */
+  readonly laterSiblings: Value;
+}
+
+/** Logits from which each trained token is drawn, / temperature: [N, V]. */
+export function forwardLogits(
+  g: Graph,
+  config: ModelConfig,
+  parameter: ParameterValues,
+  composites: Composites,
+  inputs: ForwardInputs,
+  blockCount: number,
+  temperature: number,
+): Value {
+  const rope = ropeConstants(g, config);
+  const blocks = queryBlocks(g, config, blockCount, inputs.blockLengths, inputs.enter, inputs.exit);
+  let x = embed(g, parameter, inputs.tokens); // [B, T, hidden]
+  for (let i = 0; i < config.layers; i++) {
+    x = add(g, x, attention(g, config, parameter, composites, rope, blocks, i, x, inputs.positions));
+    x = add(g, x, feedForward(g, config, parameter, i, x));
+  }
+  const last = hiddenBefore(g, composites, x, inputs); // [N, hidden]
+  const scale = mul(g, parameter('finalNorm'), g.float(1 / temperature));
+  const [h] = rmsNorm(g, last, scale, config.rmsNormEps);
+  return config.tiedHead ? matMul(g, h, parameter('embedding'), { transB: true }) : matMul(g, h, parameter('head'));
+}
+
+function attention(
+  g: Graph,
+  config: ModelConfig,
+  parameter: ParameterValues,
+  composites: Composites,
+  rope: Rope,
+  blocks: QueryBlocks,
+  layer: number,
+  x: Value,
+  positions: Value,
+): Value {
+  const { heads, kvHeads, headSize } = config;
+  const n = normalised(g, config, x);
+  const sizes = [heads, kvHeads, kvHeads].map((count) => count * headSize);
+  const weights = split(g, scaled(g, parameter, `layer${layer}.qkv`, `layer${layer}.inputNorm`), sizes, 1);
+  const biases = split(g, parameter(`layer${layer}.qkvBias`), sizes, 0);
+  const [q, k, v] = weights.map((weight, i) => add(g, matMul(g, n, weight), biases[i]!)) as [Value, Value, Value];
+  const turn = (y: Value, count: number): Value => rotaryEmbedding(g, y, positions, rope.cos, rope.sin, count);
+  /** [B, T, kvHeads * width] <-> [B, kvHeads, T, width] */
+  const byHead = (y: Value, width: number): Value =>
+    transpose(g, reshape(g, y, [0, 0, kvHeads, width], ['rows', 'length', kvHeads, width]), [0, 2, 1, 3]);
+  const width = groupSize(config) * headSize;
+  const attended = treeAttention(
+    g,
+    config,
+    composites,
+    blocks,
+    byHead(turn(q, heads), width),
+    byHead(turn(k, kvHeads), headSize),
+    byHead(v, headSize),
+  );
+  const joined = reshape(
+    g,
+    transpose(g, attended, [0, 2, 1, 3]),
+    [0, 0, heads * headSize],
+    ['rows', 'length', heads * headSize],
+  );
+  return matMul(g, joined, parameter(`layer${layer}.output`));
+}
+
+function feedForward(g: Graph, config: ModelConfig, parameter: ParameterValues, layer: number, x: Value): Value {
+  const n = normalised(g, config, x);
+  const sizes = [config.intermediateSize, config.intermediateSize];
+  const weights = split(g, scaled(g, parameter, `layer${layer}.gateUp`, `layer${layer}.postNorm`), sizes, 1);
+  const [gate, up] = weights.map((weight) => matMul(g, n, weight)) as [Value, Value];
+  return matMul(g, mul(g, silu(g, gate), up), parameter(`layer${layer}.down`));
+}
+
+/** x / its root mean square; the norm's scale goes into the next weights. */
+function normalised(g: Graph, config: ModelConfig, x: Value): Value {
+  const ones = g.floats(
+    [config.hiddenSize],
+    Array.from({ length: config.hiddenSize }, () => 1),
+  );
+  return rmsNorm(g, x, ones, config.rmsNormEps)[0];
+}
+
+function scaled(g: Graph, parameter: ParameterValues, weight: string, norm: string): Value {
+  return mul(g, parameter(weight), unsqueeze(g, parameter(norm), 1));
+}
+
+/**
+ * Hidden states of the predecessors, [N, hidden]. A token may have several successors; the gradient of the first is
+ * gathered and those of the few others are summed by a product with 0s and 1s: no scatter, which would race.
+ */
+function hiddenBefore(g: Graph, composites: Composites, x: Value, inputs: ForwardInputs): Value {
+  const { predecessors, successors, laterSiblings } = inputs;
+  const hidden = x.shape.at(-1)! as number;
+  const build = () => {
+    const last = gather(g, reshape(g, x, [-1, hidden], ['rows*length', hidden]), predecessors);
+    const rule = ([gradient]: readonly (Value | undefined)[]): Value[] => {
+      const none = g.floats(
+        [1, hidden],
+        Array.from({ length: hidden }, () => 0),
+      );
+      const first = gather(g, concat(g, [gradient!, none], 0, 'trained+1'), successors);
+      const start = g.node(
+        'Sub',
+        [dimension(g, gradient!, 0), dimension(g, laterSiblings, 0)],
+        [{ type: 'int64', shape: [1] }],
+      )[0]!;
+      const later = g.node(
+        'Slice',
+        [gradient, start, dimension(g, gradient!, 0), g.int64s([0])],
+        [{ type: 'float32', shape: ['siblings', hidden] }],
+      )[0]!;
+      const size = g.node('Size', [successors], [{ type: 'int64', shape: [] }])[0]!;
+      const place = g.node(
+        'Reshape',
+        [
+          g.node('Range', [g.int64(0), size, g.int64(1)], [{ type: 'int64', shape: ['rows*length'] }])[0],
+          g.node(
+            'Concat',
+            [g.node('Shape', [successors], [{ type: 'int64', shape: [2] }])[0], g.int64s([1])],
+            [{ type: 'int64', shape: [3] }],
+            { axis: 0n },
+          )[0],
+        ],
+        [{ type: 'int64', shape: ['rows', 'length', 1] }],
+      )[0]!;
+      const belongs = cast(g, equal(g, place, laterSiblings), 'float32'); // [B, T, E]
+      return [add(g, first, matMul(g, belongs, later))];
+    };
+    return { outputs: [last], rule };
+  };
+  return composites.add([x], build)[0]!;
+}
+
+function dimension(g: Graph, x: Value, axis: number): Value {
+  const attributes = { start: BigInt(axis), end: BigInt(axis + 1) };
+  return g.node('Shape', [x], [{ type: 'int64', shape: [1] }], attributes)[0]!;
+}
+
+/** Log-probs of the labels [N, 1] and of everything [N, V]. d logits = (label - p) * d logProb, in one pass over p. */
+export function labelLogProbs(
+  g: Graph,
+  composites: Composites,
+  logits: Value,
+  labels: Value /* [N, 1] */,
+): { logProbs: Value; logDistribution: Value } {
+  let logDistribution = logits;
+  const build = () => {
+    logDistribution = logSoftmax(g, logits);
+    const logProbs = gatherElements(g, logDistribution, labels);
+    const rule = ([gradient]: readonly (Value | undefined)[]): Value[] => {
+      const p = exp(g, logDistribution);
+      const less1 = scatterElements(g, p, labels, sub(g, exp(g, logProbs), g.float(1)));
+      return [mul(g, less1, neg(g, gradient!))];
+    };
+    return { outputs: [logProbs], rule };
+  };
+  const logProbs = composites.add([logits], build)[0]!;
+  return { logProbs, logDistribution };
+}

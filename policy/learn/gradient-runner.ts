@@ -1,0 +1,108 @@
+/** Runs training graphs over the micro-batches of a mini-batch and sums their gradients, in a fixed order. */
+import { floats, type HostTensor, Session, type SessionSettings } from '../onnx/runtime.js';
+import type { ModelConfig } from '../qwen2/config.js';
+import { parameters } from '../qwen2/parameters.js';
+import { cutIntoMicroBatches, type MicroBatch, microBatch } from './micro-batches.js';
+import type { MiniBatch } from './mini-batch.js';
+import { type ParameterBuffer, parameterBuffer } from './parameter-buffer.js';
+import { gradientOf, trainingGraph, type TrainingGoal } from './training-graph.js';
+
+/** Micro-batches beyond this many tokens only make activations fall out of the cache. */
+const MAX_TOKENS = Number(process.env.CAP ?? 4096);
+
+/** Further values per token of the mini-batch that the goal's graph takes, by input name. */
+export type TokenColumns = Readonly<Record<string, ArrayLike<number>>>;
+
+export interface Passed {
+  /** Per token of the mini-batch; 0 where it is not trained. */
+  readonly logProbs: Float32Array;
+  /** Nats; only with a policy as goal. */
+  readonly entropies: Float32Array;
+}
+
+export class GradientRunner {
+  readonly #sessions = new Map<string, Promise<Session>>();
+  readonly #sum: ParameterBuffer;
+  readonly #part: ParameterBuffer;
+  readonly #shapes: ReadonlyMap<string, readonly number[]>;
+
+  constructor(
+    private readonly config: ModelConfig,
+    private readonly settings: SessionSettings,
+  ) {
+    this.#sum = parameterBuffer(config);
+    this.#part = parameterBuffer(config);
+    this.#shapes = new Map(parameters(config).map(({ name, shape }) => [name, shape]));
+  }
+
+  /** Gradient of the last `run`; overwritten by the next. */
+  get gradient(): ParameterBuffer {
+    return this.#sum;
+  }
+
+  async run(
+    weights: ParameterBuffer,
+    batch: MiniBatch,
+    columns: TokenColumns,
+    goal: TrainingGoal,
+    temperature: number,
+    tokenBudget: number,
+  ): Promise<Passed> {
+    const size = batch.starts.at(-1)!;
+    const passed = { logProbs: new Float32Array(size), entropies: new Float32Array(size) };
+    const parameterFeeds = this.#tensors(weights, (name) => name);
+    let isFirst = true;
+    for (const members of cutIntoMicroBatches(batch, Math.min(tokenBudget, MAX_TOKENS))) {
+      const micro = microBatch(batch, members);
+      if (micro.trained.length === 0) continue;
+      const target = isFirst ? this.#sum : this.#part;
+      const into = goal.kind === 'log-probs' ? {} : this.#tensors(target, gradientOf);
+      const session = await this.#session(goal, temperature, micro.blocks);
+      const feeds = { ...parameterFeeds, ...micro.feeds, ...columnFeeds(micro, columns) };
+      const perToken = goal.kind === 'policy' ? (['logProbs', 'entropies'] as const) : (['logProbs'] as const);
+      const results = await session.run(feeds, [...perToken, ...Object.keys(into)], into);
+      for (const name of perToken) {
+        const values = results[name]!.data as Float32Array;
+        micro.trained.forEach((place, n) => (passed[name][place] = values[n]!));
+      }
+      if (goal.kind !== 'log-probs' && !isFirst) addTo(this.#sum.all, this.#part.all);
+      isFirst = false;
+    }
+    return passed;
+  }
+
+  async close(): Promise<void> {
+    const sessions = [...this.#sessions.values()];
+    this.#sessions.clear();
+    for (const session of sessions) await (await session).close();
+  }
+
+  #session(goal: TrainingGoal, temperature: number, blocks: number): Promise<Session> {
+    const key = JSON.stringify([goal, temperature, blocks]);
+    const open = this.#sessions.get(key);
+    if (open) return open;
+    const session = Session.open(trainingGraph(this.config, goal, temperature, blocks), this.settings);
+    this.#sessions.set(key, session);
+    return session;
+  }
+
+  #tensors({ views }: ParameterBuffer, nameOf: (parameter: string) => string): Record<string, HostTensor> {
+    return Object.fromEntries([...views].map(([name, data]) => [nameOf(name), floats(data, this.#shapes.get(name)!)]));
+  }
+}
+
+function columnFeeds({ trained }: MicroBatch, columns: TokenColumns): Record<string, HostTensor> {
+  return Object.fromEntries(
+    Object.entries(columns).map(([name, values]) => [
+      name,
+      floats(
+        Float32Array.from(trained, (place) => values[place]!),
+        [trained.length],
+      ),
+    ]),
+  );
+}
+
+function addTo(sum: Float32Array, part: Float32Array): void {
+  for (let i = 0; i < sum.length; i++) sum[i]! += part[i]!;
+}

@@ -1,0 +1,114 @@
+/** A mini-batch cut into micro-batches, and their rows as tensors of the training graph. */
+import { type HostTensor, int32s, int64s } from '../onnx/runtime.js';
+import type { MiniBatch } from './mini-batch.js';
+
+/** Rows are padded to a multiple of it. */
+const LENGTH_STEP = 16;
+/** About the number of queries in a block of attention, and the largest number of blocks. */
+const BLOCK_LENGTH = 64;
+const MAX_BLOCKS = 8;
+
+export interface MicroBatch {
+  /** Number of query blocks: decides which graph runs it. */
+  readonly blocks: number;
+  readonly feeds: Readonly<Record<string, HostTensor>>;
+  /** Trained tokens by their place in the mini-batch, in the order of the graph's log-probs. */
+  readonly trained: readonly number[];
+}
+
+/** Rows by length, longest first (ties: by index), as many to a micro-batch as keep it within `tokenBudget` when padded. */
+export function cutIntoMicroBatches({ rows }: MiniBatch, tokenBudget: number): number[][] {
+  const length = (row: number): number => paddedLength(rows[row]!.tokens.length);
+  const order = rows.map((_, row) => row).sort((a, b) => length(b) - length(a) || a - b);
+  const batches: number[][] = [];
+  for (const row of order) {
+    const batch = batches.at(-1);
+    if (batch && (batch.length + 1) * length(batch[0]!) <= tokenBudget) batch.push(row);
+    else batches.push([row]);
+  }
+  return batches;
+}
+
+function paddedLength(tokens: number): number {
+  return Math.ceil(tokens / LENGTH_STEP) * LENGTH_STEP;
+}
+
+/** @param members rows of the micro-batch */
+export function microBatch({ rows, starts }: MiniBatch, members: readonly number[]): MicroBatch {
+  const length = paddedLength(Math.max(...members.map((row) => rows[row]!.tokens.length)));
+  const size = members.length * length;
+  const tokens = new BigInt64Array(size);
+  const positions = new BigInt64Array(size);
+  const enter = new Int32Array(size);
+  const exit = new Int32Array(size);
+  const first = { trained: [] as number[], predecessors: [] as number[], labels: [] as number[] };
+  const later: typeof first = { trained: [], predecessors: [], labels: [] };
+  const hasChild = new Uint8Array(size);
+
+  members.forEach((row, slot) => {
+    const { tokens: ids, predecessors, weights } = rows[row]!;
+    const start = slot * length;
+    numberDepthFirst(predecessors, enter.subarray(start, start + length), exit.subarray(start, start + length));
+    for (let t = 0; t < ids.length; t++) {
+      const before = start + predecessors[t]!;
+      tokens[start + t] = BigInt(ids[t]!);
+      if (before >= start) positions[start + t] = positions[before]! + 1n;
+      if (weights[t] === 0) continue;
+      const list = hasChild[before] ? later : first;
+      hasChild[before] = 1;
+      list.trained.push(starts[row]! + t);
+      list.predecessors.push(before);
+      list.labels.push(ids[t]!);
+    }
+  });
+
+  const count = first.trained.length + later.trained.length;
+  const successors = new BigInt64Array(size).fill(BigInt(count));
+  first.predecessors.forEach((place, n) => (successors[place] = BigInt(n)));
+  const blockLengths = cutIntoBlocks(length);
+  const dims = [members.length, length];
+  const integers = (values: readonly number[], shape = [values.length]): HostTensor =>
+    int64s(BigInt64Array.from(values, BigInt), shape);
+  return {
+    blocks: blockLengths.length,
+    trained: [...first.trained, ...later.trained],
+    feeds: {
+      tokens: int64s(tokens, dims),
+      positions: int64s(positions, dims),
+      enter: int32s(enter, dims),
+      exit: int32s(exit, dims),
+      blockLengths: integers(blockLengths),
+      predecessors: integers([...first.predecessors, ...later.predecessors]),
+      successors: int64s(successors, dims),
+      laterSiblings: integers(later.predecessors),
+      labels: integers([...first.labels, ...later.labels], [count, 1]),
+    },
+  };
+}
+
+/** First and last number of each token's subtree; padding tokens behind the row are trees of their own. */
+function numberDepthFirst(predecessors: Int32Array, enter: Int32Array, exit: Int32Array): void {
+  const length = enter.length;
+  const subtree = new Int32Array(length).fill(1);
+  for (let t = predecessors.length - 1; t >= 0; t--) {
+    const before = predecessors[t]!;
+    if (before >= 0) subtree[before]! += subtree[t]!;
+  }
+  /** Next free number below each token; the last entry is for the roots. */
+  const next = new Int32Array(length + 1);
+  for (let t = 0; t < length; t++) {
+    const before = t < predecessors.length && predecessors[t]! >= 0 ? predecessors[t]! : length;
+    const number = next[before]!;
+    next[before] = number + subtree[t]!;
+    next[t] = number + 1;
+    enter[t] = number;
+    exit[t] = number + subtree[t]! - 1;
+  }
+}
+
+/** Blocks of nearly equal length, each a multiple of the padding. */
+function cutIntoBlocks(length: number): number[] {
+  const count = Math.min(MAX_BLOCKS, Math.max(1, Math.round(length / BLOCK_LENGTH)));
+  const end = (block: number): number => Math.floor(((length / LENGTH_STEP) * block) / count) * LENGTH_STEP;
+  return Array.from({ length: count }, (_, i) => end(i + 1) - end(i));
+}

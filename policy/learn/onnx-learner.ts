@@ -1,0 +1,153 @@
+/** The learner on onnxruntime: owns weights and optimiser between `load` and `save`. Runs inside one process. */
+import { policyLoss } from '../../algorithm/loss.js';
+import type {
+  LearnerState,
+  LossSettings,
+  OptimizerSettings,
+  TrainingSequence,
+  UpdateMetrics,
+} from '../../contracts/engine.js';
+import { loadWeights } from '../checkpoint/load.js';
+import type { SessionSettings } from '../onnx/runtime.js';
+import type { ModelConfig } from '../qwen2/config.js';
+import { toHuggingFace, type Weights } from '../qwen2/parameters.js';
+import { adamWStep, clipScale, norm, type OptimizerState } from './adamw.js';
+import { GradientRunner } from './gradient-runner.js';
+import { column, type MiniBatch, miniBatchOf, type TrainingRow } from './mini-batch.js';
+import { NonFiniteUpdate } from './non-finite-update.js';
+import { freshOptimizer, readOptimizer, writeOptimizer, writeWeights } from './optimizer-file.js';
+import { type ParameterBuffer, parameterBuffer } from './parameter-buffer.js';
+
+/** A policy in training. */
+interface Training {
+  readonly config: ModelConfig;
+  readonly weights: ParameterBuffer;
+  readonly optimizer: OptimizerState;
+  readonly reference: ParameterBuffer | undefined;
+  readonly runner: GradientRunner;
+}
+
+export class OnnxLearner {
+  #training: Training | undefined;
+  /** Factor on the gradient in the last step. */
+  #lastScale = 1;
+
+  constructor(private readonly settings: SessionSettings) {}
+
+  /** @throws InvalidCheckpoint, CheckpointDamaged */
+  async load({ policy, optimizer, reference }: LearnerState): Promise<void> {
+    const { config, weights } = await loadWeights(policy);
+    const frozen = reference && (await loadWeights(reference)).weights;
+    const state = optimizer === undefined ? undefined : await readOptimizer(config, optimizer);
+    await this.start(config, weights, frozen, state);
+  }
+
+  /** As `load`, from weights in memory. */
+  async start(config: ModelConfig, weights: Weights, reference?: Weights, optimizer?: OptimizerState): Promise<void> {
+    await this.close();
+    this.#training = {
+      config,
+      weights: parameterBuffer(config, weights),
+      optimizer: optimizer ?? freshOptimizer(config),
+      reference: reference && parameterBuffer(config, reference),
+      runner: new GradientRunner(config, this.settings),
+    };
+  }
+
+  async update(
+    rows: readonly TrainingSequence[],
+    settings: LossSettings,
+    optimizer: OptimizerSettings,
+    tokenBudget: number,
+  ): Promise<UpdateMetrics> {
+    const { config, weights, runner } = this.#started();
+    const batch = miniBatchOf(config, rows);
+    const columns = {
+      advantages: column(rows, (row) => row.advantages),
+      oldLogProbs: column(rows, (row) => row.oldLogProbs),
+      refLogProbs: await this.#refLogProbs(rows, batch, settings, tokenBudget),
+    };
+    const { temperature, clipLow, clipHigh, dualClip, klWeight } = settings;
+    const goal = { kind: 'policy', loss: { clipLow, clipHigh, dualClip, klWeight } } as const;
+    const { refLogProbs, ...rest } = columns;
+    const fed = { ...rest, shares: batch.shares, ...(klWeight > 0 ? { refLogProbs } : {}) };
+    const { logProbs, entropies } = await runner.run(weights, batch, fed, goal, temperature, tokenBudget);
+    const { gradient: _, ...metrics } = policyLoss({ ...columns, logProbs, weights: batch.weights }, settings);
+    const gradNorm = this.#step(metrics.loss, optimizer);
+    return { ...metrics, entropy: mean(batch, entropies), gradNorm, tokens: batch.total };
+  }
+
+  async supervise(
+    rows: readonly TrainingRow[],
+    optimizer: OptimizerSettings,
+    tokenBudget: number,
+  ): Promise<{ loss: number; gradNorm: number; tokens: number }> {
+    const { config, weights, runner } = this.#started();
+    const batch = miniBatchOf(config, rows);
+    const fed = { shares: batch.shares };
+    const { logProbs } = await runner.run(weights, batch, fed, { kind: 'cross-entropy' }, 1, tokenBudget);
+    const loss = -mean(batch, logProbs);
+    return { loss, gradNorm: this.#step(loss, optimizer), tokens: batch.total };
+  }
+
+  /** 2-norm of each Hugging Face tensor's gradient in the last step, after clipping. */
+  lastGradNorms(): Promise<Record<string, number>> {
+    const { config, runner } = this.#started();
+    const tensors = [...toHuggingFace(config, runner.gradient.views)];
+    return Promise.resolve(Object.fromEntries(tensors.map(([name, { data }]) => [name, norm(data) * this.#lastScale])));
+  }
+
+  async save(weightsPath: string, optimizerPath: string): Promise<void> {
+    const { config, weights, optimizer } = this.#started();
+    await writeWeights(config, weights.views, weightsPath);
+    await writeOptimizer(config, optimizer, optimizerPath);
+  }
+
+  /** Releases memory; `load` starts anew. */
+  async close(): Promise<void> {
+    const training = this.#training;
+    this.#training = undefined;
+    await training?.runner.close();
+  }
+
+  /** The current policy, for who trains in the same process; changed in place by every step. */
+  get weights(): Weights {
+    return this.#started().weights.views;
+  }
+
+  #started(): Training {
+    if (!this.#training) throw new Error('the learner has no policy: load one first');
+    return this.#training;
+  }
+
+  /** Of the rows that come without, from the frozen reference; zeros where the divergence has no weight. */
+  async #refLogProbs(
+    rows: readonly TrainingSequence[],
+    batch: MiniBatch,
+    { klWeight, temperature }: LossSettings,
+    tokenBudget: number,
+  ): Promise<Float32Array> {
+    const given = column(rows, (row) => row.refLogProbs ?? new Float32Array(row.tokens.length));
+    if (klWeight === 0 || rows.every((row) => row.refLogProbs)) return given;
+    const { reference, runner } = this.#started();
+    if (!reference) throw new RangeError('klWeight > 0 needs log-probs of the reference, or the reference itself');
+    const { logProbs } = await runner.run(reference, batch, {}, { kind: 'log-probs' }, temperature, tokenBudget);
+    rows.forEach((row, i) => row.refLogProbs && logProbs.set(row.refLogProbs, batch.starts[i]));
+    return logProbs;
+  }
+
+  /** Clips the gradient and takes an optimiser step; @returns the norm before clipping. @throws NonFiniteUpdate */
+  #step(loss: number, settings: OptimizerSettings): number {
+    const { weights, optimizer, runner } = this.#started();
+    const gradNorm = norm(runner.gradient.all);
+    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) throw new NonFiniteUpdate(loss, gradNorm);
+    this.#lastScale = clipScale(gradNorm, settings);
+    adamWStep(weights.all, runner.gradient.all, optimizer, this.#lastScale, settings);
+    return gradNorm;
+  }
+}
+
+/** Weighted mean over the mini-batch. */
+function mean({ shares }: MiniBatch, values: Float32Array): number {
+  return values.reduce((sum, value, t) => sum + shares[t]! * value, 0);
+}

@@ -1,0 +1,80 @@
+/**
+ * The gradient of one micro-batch as one graph: forward pass over packed trees, log-probs of the trained tokens, loss,
+ * gradients of all parameters. What is reported of the loss is computed from the log-probs outside, in doubles
+ * (`algorithm/loss.ts`).
+ */
+import type { PolicyLossSettings } from '../../algorithm/loss.js';
+import { dropDeadNodes } from '../onnx/dead-nodes.js';
+import { Composites, gradients } from '../onnx/gradients.js';
+import { Graph, type Value } from '../onnx/graph.js';
+import { exp, mul, neg, reduceSum, squeeze } from '../onnx/operators.js';
+import type { ModelConfig } from '../qwen2/config.js';
+import { parameters } from '../qwen2/parameters.js';
+import { type ForwardInputs, forwardLogits, labelLogProbs } from './forward.js';
+import { policyLossGraph } from './policy-loss-graph.js';
+
+export type TrainingGoal =
+  /** Log-probs only: of the frozen reference. */
+  | { readonly kind: 'log-probs' }
+  | { readonly kind: 'cross-entropy' }
+  | { readonly kind: 'policy'; readonly loss: PolicyLossSettings };
+
+/** Name of the output with a parameter's gradient. */
+export const gradientOf = (parameter: string): string => `d ${parameter}`;
+
+/**
+ * Axes: B rows, T padded length, N trained tokens, E of them that are not the first child of their predecessor.
+ * Outputs: `logProbs` [N]; of a policy `entropies` [N]; unless the goal is log-probs one gradient per parameter.
+ * @param blocks number of query blocks
+ */
+export function trainingGraph(config: ModelConfig, goal: TrainingGoal, temperature: number, blocks: number): Graph {
+  const g = new Graph();
+  const composites = new Composites(g);
+  const weights = new Map(parameters(config).map(({ name, shape }) => [name, g.input(name, 'float32', shape)]));
+  const inputs: ForwardInputs = {
+    tokens: g.input('tokens', 'int64', ['rows', 'length']),
+    positions: g.input('positions', 'int64', ['rows', 'length']),
+    enter: g.input('enter', 'int32', ['rows', 'length']),
+    exit: g.input('exit', 'int32', ['rows', 'length']),
+    blockLengths: g.input('blockLengths', 'int64', [blocks]),
+    predecessors: g.input('predecessors', 'int64', ['trained']),
+    successors: g.input('successors', 'int64', ['rows', 'length']),
+    laterSiblings: g.input('laterSiblings', 'int64', ['siblings']),
+  };
+  const labels = g.input('labels', 'int64', ['trained', 1]);
+  const logits = forwardLogits(g, config, (name) => weights.get(name)!, composites, inputs, blocks, temperature);
+  const { logProbs, logDistribution } = labelLogProbs(g, composites, logits, labels);
+  const flat = squeeze(g, logProbs, 1);
+
+  const wanted: [string, Value][] = [['logProbs', flat]];
+  if (goal.kind === 'policy') {
+    const p = exp(g, logDistribution);
+    wanted.push(['entropies', neg(g, reduceSum(g, mul(g, p, logDistribution), [1]))]);
+  }
+  if (goal.kind !== 'log-probs') {
+    const loss = goal.kind === 'policy' ? policyLossOf(g, flat, goal.loss) : crossEntropyOf(g, flat);
+    const names = [...weights.keys()];
+    const found = gradients(g, loss, [...weights.values()], composites);
+    names.forEach((name, i) => wanted.push([gradientOf(name), found[i]!]));
+  }
+  for (const [name, value] of wanted) g.output(name, value);
+  dropDeadNodes(g);
+  return g;
+}
+
+function policyLossOf(g: Graph, logProbs: Value, settings: PolicyLossSettings): Value {
+  const perToken = (name: string): Value => g.input(name, 'float32', ['trained']);
+  const tokens = {
+    logProbs,
+    oldLogProbs: perToken('oldLogProbs'),
+    ...(settings.klWeight > 0 ? { refLogProbs: perToken('refLogProbs') } : {}),
+    advantages: perToken('advantages'),
+    shares: perToken('shares'),
+  };
+  return policyLossGraph(g, tokens, settings);
+}
+
+function crossEntropyOf(g: Graph, logProbs: Value): Value {
+  const shares = g.input('shares', 'float32', ['trained']);
+  return neg(g, reduceSum(g, mul(g, logProbs, shares), [0]));
+}
