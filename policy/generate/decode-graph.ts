@@ -70,8 +70,8 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
     values: g.input(`values${i}`, 'float32', kvShape),
   }));
   const rows = g.node('Shape', [start], [{ type: 'int64', shape: [1] }], { start: 0n, end: 1n })[0]!;
-  const prefixLength = g.node('Shape', [prefixMask], [{ type: 'int64', shape: [1] }], { start: 3n, end: 4n })[0]!;
-  // Scores of places of the chunk that are still ahead: the softmax is always over P + K places, as in prefill.
+  // The softmax is over K + P places as in prefill, the chunk's first: its vectorised sum then adds every term in the same
+  // lane and order, however far the prefix is padded. So scores ahead in the chunk are there, at -Infinity.
   const closed = fill(g, -Infinity, rows, [kvHeads, queryRows, chunk]);
   const empty = fill(g, 0, rows, [kvHeads, 0, headSize]);
 
@@ -103,9 +103,9 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
     const prefixScores = add(body, matMul(body, queries, prefix[i]!.keys, scale), prefixMask);
     const chunkScores = matMul(body, queries, keys, scale);
     const ahead = slice(body, closed, next1, body.int64s([chunk]), 3, 'ahead');
-    const p = softmax(body, concat(body, [prefixScores, chunkScores, ahead], 3, 'prefix+chunk'));
-    const onPrefix = slice(body, p, body.int64s([0]), prefixLength, 3, 'prefix');
-    const onChunk = slice(body, p, prefixLength, add(body, prefixLength, next1), 3, 'past+1');
+    const p = softmax(body, concat(body, [chunkScores, ahead, prefixScores], 3, 'chunk+prefix'));
+    const onPrefix = slice(body, p, body.int64s([chunk]), body.int64s([Number.MAX_SAFE_INTEGER]), 3, 'prefix');
+    const onChunk = slice(body, p, body.int64s([0]), next1, 3, 'past+1');
     const mixed = add(body, matMul(body, onPrefix, prefix[i]!.values), matMul(body, onChunk, values));
     const perHeadMixed =
       group < queryRows ? slice(body, mixed, body.int64s([0]), body.int64s([group]), 2, group) : mixed;

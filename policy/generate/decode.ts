@@ -2,7 +2,7 @@
 import { floats, int64s, type HostTensor, type Session } from '../onnx/runtime.js';
 import type { ModelConfig } from '../qwen2/config.js';
 import type { Row } from './row.js';
-import { type Block, prefixCapacity, type Slots } from './slots.js';
+import type { Block, Slots } from './slots.js';
 
 export interface DecodedChunk {
   /** How many steps ran. */
@@ -25,7 +25,7 @@ export async function decodeChunk(
 ): Promise<DecodedChunk> {
   // A matrix product with one row takes a kernel of its own (GEMV), whose sums have other bits: never run one alone.
   const rows = Math.max(2, active.length);
-  const capacity = prefixCapacity(Math.max(...active.map(({ start }) => start)), chunk);
+  const capacity = Math.max(...active.map(({ start }) => start));
   slots.reserve(capacity);
 
   const known = new BigInt64Array((chunk + 1) * rows).fill(-1n);

@@ -12,12 +12,12 @@ import { prefill } from './prefill.js';
 import { prefillGraph } from './prefill-graph.js';
 import { PrefixCache } from './prefix-cache.js';
 import { Row } from './row.js';
-import { prefixCapacity, Slots } from './slots.js';
+import { Slots } from './slots.js';
 
 export interface GeneratorSettings {
   /** Most rows in one run. */
   readonly slots: number;
-  /** Tokens per run, K: divides 64 or is a multiple of it. Part of a run's configuration, since it decides bits. */
+  /** Tokens per run, K: a multiple of 16. Part of a run's configuration, since it decides bits. */
   readonly chunk: number;
   readonly threads: number;
 }
@@ -95,7 +95,7 @@ export class Generator {
       }
     }
     const longest = Math.max(0, ...rows.filter(({ done }) => !done).map(({ start }) => start));
-    this.#slots.reserve(prefixCapacity(longest, chunk));
+    this.#slots.reserve(longest);
     for (let r = rows.length - 1; r >= 0; r--) {
       const job = this.#active[r]!;
       if (job.row.done || job.cancelled) this.#leave(r);
@@ -128,7 +128,7 @@ export class Generator {
     const wanted = entering.map(({ row }) => ({ tokens: row.tokens, count: row.blocks }));
     await prefill(this.prefillSession, this.config, chunk, this.#prefixes, wanted);
     const longest = Math.max(...[...this.#active, ...entering].map(({ row }) => row.start));
-    this.#slots.reserve(prefixCapacity(longest, chunk));
+    this.#slots.reserve(longest);
     for (const job of entering) {
       const r = this.#slots.add();
       this.#active.push(job);

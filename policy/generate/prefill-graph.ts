@@ -19,7 +19,6 @@ export function prefillGraph(config: ModelConfig, weights: Weights, chunk: numbe
   const tokens = g.input('tokens', 'int64', ['rows', chunk]);
   const positions = g.input('positions', 'int64', ['rows', chunk]);
   const prefixMask = g.input('prefixMask', 'float32', ['rows', 1, 1, 'prefix']);
-  const prefixLength = g.node('Shape', [prefixMask], [{ type: 'int64', shape: [1] }], { start: 3n, end: 4n })[0]!;
   const kvShape = ['rows', kvHeads, 'prefix', headSize];
   const blockMask = g.floats([group * chunk, chunk], causalMask(group, chunk));
   const scale = { transB: true, alpha: attentionScale(config) };
@@ -41,9 +40,9 @@ export function prefillGraph(config: ModelConfig, weights: Weights, chunk: numbe
     );
     const prefixScores = add(g, matMul(g, queries, prefixKeys, scale), prefixMask);
     const blockScores = add(g, matMul(g, queries, keys, scale), blockMask);
-    const p = softmax(g, concat(g, [prefixScores, blockScores], 3, 'prefix+block'));
-    const onPrefix = slice(g, p, g.int64s([0]), prefixLength, 3, 'prefix');
-    const onBlock = slice(g, p, prefixLength, add(g, prefixLength, g.int64s([chunk])), 3, chunk);
+    const p = softmax(g, concat(g, [blockScores, prefixScores], 3, 'block+prefix'));
+    const onPrefix = slice(g, p, g.int64s([chunk]), g.int64s([Number.MAX_SAFE_INTEGER]), 3, 'prefix');
+    const onBlock = slice(g, p, g.int64s([0]), g.int64s([chunk]), 3, chunk);
     const mixed = add(g, matMul(g, onPrefix, prefixValues), matMul(g, onBlock, values));
     const perHead = reshape(g, mixed, [0, heads, chunk, headSize], ['rows', heads, chunk, headSize]);
     const attended = reshape(

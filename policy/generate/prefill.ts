@@ -2,7 +2,7 @@
 import { floats, int64s, type HostTensor, type Session } from '../onnx/runtime.js';
 import type { ModelConfig } from '../qwen2/config.js';
 import type { PrefixCache } from './prefix-cache.js';
-import { type Block, prefixCapacity, Slots } from './slots.js';
+import { type Block, Slots } from './slots.js';
 
 /** Rows of one prefill run; more would only add memory, a block of each is enough work for a matrix product. */
 const ROWS = 16;
@@ -51,7 +51,7 @@ async function computeBlocks(
 ): Promise<Block[]> {
   // A product of a single row takes another kernel with other bits; see decode.ts.
   const rows = Math.max(2, missing.length);
-  const capacity = prefixCapacity(Math.max(...missing.map(({ before }) => before.length)) * chunk, chunk);
+  const capacity = Math.max(...missing.map(({ before }) => before.length)) * chunk;
   const prefixes = new Slots(config, chunk, rows);
   prefixes.reserve(capacity);
   const tokens = new BigInt64Array(rows * chunk);

@@ -10,43 +10,30 @@ export interface Block {
   readonly values: readonly Float32Array[];
 }
 
-/**
- * Prefix positions that a run is given for `needed` of them. P + chunk is a multiple of 64, because the vectorised sum of
- * the softmax gives the same bits for padded rows only when the place of each term modulo 64 stays the same.
- */
-export function prefixCapacity(needed: number, chunk: number): number {
-  const capacity = Math.ceil((needed + chunk) / 64) * 64 - chunk;
-  return capacity === 0 ? 64 : capacity;
-}
-
 export class Slots {
   #capacity = 0;
-  #keys: Float32Array[] = [];
-  #values: Float32Array[] = [];
+  readonly #keys: Float32Array[];
+  readonly #values: Float32Array[];
   #rows = 0;
 
   constructor(
     private readonly config: ModelConfig,
     private readonly chunk: number,
     readonly size: number,
-  ) {}
+  ) {
+    this.#keys = Array.from({ length: config.layers }, () => new Float32Array(0));
+    this.#values = Array.from({ length: config.layers }, () => new Float32Array(0));
+  }
 
-  /** Lays the rows out for `capacity` prefix positions; what lies beyond is lost. */
+  /** Lays the rows out for `capacity` prefix positions, a multiple of the chunk; what lies beyond is lost. */
   reserve(capacity: number): void {
     if (capacity === this.#capacity) return;
     const { layers, kvHeads, headSize } = this.config;
-    const resize = (old: Float32Array | undefined): Float32Array => {
-      const grown = new Float32Array(this.size * kvHeads * capacity * headSize);
-      if (!old) return grown;
-      const kept = Math.min(capacity, this.#capacity) * headSize;
-      for (let i = 0; i < this.#rows * kvHeads; i++) {
-        const from = i * this.#capacity * headSize;
-        grown.set(old.subarray(from, from + kept), i * capacity * headSize);
-      }
-      return grown;
-    };
-    this.#keys = Array.from({ length: layers }, (_, i) => resize(this.#keys[i]));
-    this.#values = Array.from({ length: layers }, (_, i) => resize(this.#values[i]));
+    const needed = this.size * kvHeads * capacity * headSize;
+    for (let i = 0; i < layers; i++) {
+      this.#keys[i] = this.#relaid(this.#keys[i]!, needed, capacity);
+      this.#values[i] = this.#relaid(this.#values[i]!, needed, capacity);
+    }
     this.#capacity = capacity;
   }
 
@@ -86,6 +73,23 @@ export class Slots {
       values: this.#values[i]!.subarray(0, length),
       dims: [rows, kvHeads, this.#capacity, headSize],
     };
+  }
+
+  /** Moves each head's positions: towards the end when capacity grows (last first), else towards the front. */
+  #relaid(old: Float32Array, needed: number, capacity: number): Float32Array {
+    // Twice what is needed once rows are there: they grow by a chunk at a time.
+    const buffer = old.length >= needed ? old : new Float32Array(this.#rows === 0 ? needed : 2 * needed);
+    const heads = this.#rows * this.config.kvHeads;
+    const { headSize } = this.config;
+    const kept = Math.min(capacity, this.#capacity) * headSize;
+    for (let n = 0; n < heads; n++) {
+      const head = capacity > this.#capacity ? heads - 1 - n : n;
+      const from = head * this.#capacity * headSize;
+      const to = head * capacity * headSize;
+      if (buffer === old) buffer.copyWithin(to, from, from + kept);
+      else buffer.set(old.subarray(from, from + kept), to);
+    }
+    return buffer;
   }
 
   #copy(
