@@ -2,15 +2,14 @@
 import { access, readFile } from 'node:fs/promises';
 import { isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ZodError } from 'zod';
 import type { RunConfig } from '../contracts/config.js';
-import type { InputProblem } from '../contracts/errors.js';
+import { InvalidConfig, type InputProblem } from '../contracts/errors.js';
 import { inspectCheckpoint, type CheckpointInfo } from '../policy/checkpoint/inspect.js';
 import { InvalidCheckpoint } from '../policy/checkpoint/invalid-checkpoint.js';
 import { readTokenizer, TokenizerMismatch, type PolicyTokenizer } from '../policy/tokenizer.js';
 import { EmptyProblemSet, InvalidProblemSet } from '../tasks/jsonl.js';
 import type { ProblemSource } from '../tasks/problem-source.js';
-import { openTask, UnknownTask, type Task } from './task.js';
+import { openTask, type Task } from './task.js';
 
 /** A checkpoint on this machine: as given, or one of those that come with the project. */
 export async function locateModel(model: string): Promise<string> {
@@ -58,7 +57,7 @@ export function checkLengths(config: RunConfig, { config: model }: CheckpointInf
 export async function checkTask(config: RunConfig, problems: InputProblem[]): Promise<Task | undefined> {
   let task: Task;
   try {
-    task = await openTask(config.task);
+    task = await openTask(config.task.name, config.task.options);
   } catch (error) {
     const found = taskProblems(error);
     if (!found) throw error;
@@ -66,6 +65,9 @@ export async function checkTask(config: RunConfig, problems: InputProblem[]): Pr
     return undefined;
   }
   const known = task.evaluation.map(({ name }) => name);
+  if (known.length === 0) {
+    problems.push({ path: 'task.options.evaluation', problem: 'names no held-out set: a run is judged by at least one' });
+  }
   (config.evaluation.sets ?? []).forEach((set, i) => {
     const problem = `the task has no held-out set "${set}"; it has: ${known.join(', ')}`;
     if (!known.includes(set)) problems.push({ path: `evaluation.sets[${i}]`, problem });
@@ -82,14 +84,11 @@ export function checkPrompts(config: RunConfig, source: ProblemSource, tokenizer
   problems.push({ path: 'sampling.maxPromptTokens', problem: `every prompt of "${source.name}" is longer` });
 }
 
-function taskProblems(error: unknown): InputProblem[] | undefined {
-  if (error instanceof UnknownTask) return [{ path: 'task.name', problem: error.message }];
+function taskProblems(error: unknown): readonly InputProblem[] | undefined {
+  if (error instanceof InvalidConfig) return error.problems;
   if (error instanceof EmptyProblemSet) return [{ path: 'task.options', problem: error.message }];
   if (error instanceof InvalidProblemSet) {
     return error.problems.map((problem) => ({ path: 'task.options', problem: `${error.source}: ${problem}` }));
-  }
-  if (error instanceof ZodError) {
-    return error.issues.map(({ path, message }) => ({ path: ['task.options', ...path].join('.'), problem: message }));
   }
   if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
     return [{ path: 'task.options', problem: error.message }];

@@ -1,11 +1,11 @@
 import { drawProblems as drawIndices, type DataCursor } from '../algorithm/data-order.js';
 import type { ControlActivities } from '../contracts/activities.js';
+import { openTask } from './task.js';
 import { beat, breathe } from './beat.js';
 import { durable, timed } from './durable.js';
 import type { ProblemBatch, StoredProblem } from './formats/documents.js';
 import { putJson, readManifest } from './io.js';
 import { tokenizerOf } from './policies.js';
-import { openTask } from './task.js';
 
 type DrawProblems = ControlActivities['drawProblems'];
 
@@ -16,7 +16,7 @@ export const drawProblems = durable<Parameters<DrawProblems>[0], Awaited<ReturnT
     timed(async () => {
       const { config, policy, dataSetSize } = await readManifest(store, manifest);
       const tokenizer = await tokenizerOf(store, policy);
-      const source = (await openTask(config.task)).training;
+      const source = (await openTask(config.task.name, config.task.options)).training;
       const order = { seed: config.seed, size: dataSetSize };
       const problems: StoredProblem[] = [];
       let skippedPrompts = 0;

@@ -1,10 +1,10 @@
 import type { RolloutActivities } from '../contracts/activities.js';
 import { judgeEvaluation, planEvaluation } from '../tasks/evaluate.js';
+import { openTask } from './task.js';
 import { beat, cancellable, cancellation } from './beat.js';
 import { durable, timed } from './durable.js';
 import { putJson, readManifest } from './io.js';
 import { loadedEngine } from './policies.js';
-import { openTask } from './task.js';
 
 type Evaluate = RolloutActivities['evaluate'];
 
@@ -13,7 +13,7 @@ export const evaluate = durable<Parameters<Evaluate>[0], Awaited<ReturnType<Eval
   timed(async () => {
     const manifest = await readManifest(services.store, input.manifest);
     const { seed, task, evaluation } = manifest.config;
-    const source = (await openTask(task)).evaluation.find(({ name }) => name === input.set);
+    const source = (await openTask(task.name, task.options)).evaluation.find(({ name }) => name === input.set);
     if (!source) throw new RangeError(`the task has no held-out set "${input.set}"`);
     const { engine, id, tokenizer } = await loadedEngine(services, manifest, input.policy);
     const plan = planEvaluation(source, tokenizer, { ...evaluation, seed, problems: evaluation.problemsPerSet });

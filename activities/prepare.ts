@@ -11,12 +11,12 @@ import type { ControllerState } from '../contracts/run.js';
 import type { RunManifest } from '../contracts/run-manifest.js';
 import type { CheckpointInfo } from '../policy/checkpoint/inspect.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
+import type { Task } from './task.js';
 import { batchSizeSettings } from './batch.js';
 import { beating } from './beat.js';
 import { checkCheckpoint, checkLengths, checkPrompts, checkTask, checkTokenizer, locateModel } from './checks.js';
 import { putJson } from './io.js';
 import type { Services } from './services.js';
-import type { Task } from './task.js';
 
 /** Refuses everything that can be known to fail, then freezes what the run is. */
 export const prepare =

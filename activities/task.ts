@@ -1,60 +1,80 @@
+/** The tasks a run's configuration can name (`task.name`, `task.options`). */
 import { z } from 'zod';
-import type { RunConfig } from '../contracts/config.js';
+import { InvalidConfig } from '../contracts/errors.js';
 import { readProblems } from '../tasks/jsonl.js';
 import type { ProblemSource } from '../tasks/problem-source.js';
 import { DEFAULT_PROGRAMS } from '../tasks/straight-line/generator.js';
 import { evaluationProblems, trainingProblems } from '../tasks/straight-line/problem-sets.js';
+import { VARIABLE_NAMES } from '../tasks/straight-line/program.js';
 
-/** Problems to train on, and held-out sets to be judged by. */
 export interface Task {
   readonly training: ProblemSource;
+  /** Held-out sets; names differ. */
   readonly evaluation: readonly ProblemSource[];
 }
 
 const share = z.number().min(0).max(1);
-const lines = z.int().min(1).max(16);
-const straightLine = z.strictObject({
-  /** Which programs there are; the order in which they are drawn follows the run's seed. */
-  seed: z.int().min(0).max(0xffff_ffff).default(1),
-  /** Fewest and most lines of a program. */
-  lines: z
-    .tuple([lines, lines])
-    .refine(([fewest, most]) => fewest <= most, 'fewest first')
-    .default([DEFAULT_PROGRAMS.lines[0], DEFAULT_PROGRAMS.lines[1]]),
-  referenceShare: share.default(DEFAULT_PROGRAMS.referenceShare),
-  firstShare: share.default(DEFAULT_PROGRAMS.firstShare),
-  previousShare: share.default(DEFAULT_PROGRAMS.previousShare),
-});
-const jsonl = z.strictObject({
-  /** File or folder of problems to train on. */
+const lineCount = z.int().min(1).max(VARIABLE_NAMES.length);
+
+const straightLineOptions = z
+  .strictObject({
+    /** Names the training set; the run's own seed only orders it. */
+    seed: z.int().min(0).max(0xffff_ffff).default(0),
+    problems: z.int().min(1).max(1_000_000).default(20_000),
+    lines: z.tuple([lineCount, lineCount]).default([...DEFAULT_PROGRAMS.lines]),
+    referenceShare: share.default(DEFAULT_PROGRAMS.referenceShare),
+    firstShare: share.default(DEFAULT_PROGRAMS.firstShare),
+    previousShare: share.default(DEFAULT_PROGRAMS.previousShare),
+  })
+  .refine(({ lines: [fewest, most] }) => fewest <= most, { path: ['lines'], error: 'fewest first' })
+  .refine(({ firstShare, previousShare }) => firstShare + previousShare <= 1, {
+    path: ['previousShare'],
+    error: 'firstShare and previousShare must not add up to more than 1',
+  });
+
+const jsonlOptions = z.strictObject({
+  /** A JSONL file, or a folder of them. */
   training: z.string().min(1),
-  /** Held-out sets: name -> file or folder. */
-  evaluation: z.record(z.string().min(1), z.string().min(1)).refine((sets) => Object.keys(sets).length > 0, 'no set'),
+  /** The same by name of held-out set. */
+  evaluation: z.record(z.string().min(1), z.string().min(1)).default({}),
 });
 
-/** Each task: its options -> its problems. Throws ZodError where the options do not fit. */
-const TASKS: Readonly<Record<string, (options: unknown) => Promise<Task>>> = {
+const TASKS: Readonly<Record<string, (options: unknown) => Task | Promise<Task>>> = {
   'straight-line': (options) => {
-    const { seed, ...settings } = straightLine.parse(options);
-    return Promise.resolve({ training: trainingProblems(seed, settings), evaluation: evaluationProblems() });
+    const { seed, problems, ...settings } = checked(straightLineOptions, options);
+    return { training: trainingProblems(seed, settings, problems), evaluation: evaluationProblems() };
   },
   jsonl: async (options) => {
-    const { training, evaluation } = jsonl.parse(options);
-    const sets = Object.entries(evaluation).map(async ([name, location]) => ({ ...(await readProblems(location)), name }));
+    const { training, evaluation } = checked(jsonlOptions, options);
+    const sets = Object.entries(evaluation).map(async ([name, location]) => ({
+      ...(await readProblems(location)),
+      name,
+    }));
     return { training: await readProblems(training), evaluation: await Promise.all(sets) };
   },
 };
 
-/** @throws UnknownTask, ZodError for options that do not fit, EmptyProblemSet, InvalidProblemSet */
-export async function openTask({ name, options }: RunConfig['task']): Promise<Task> {
-  const open = Object.hasOwn(TASKS, name) ? TASKS[name] : undefined;
-  if (!open) throw new UnknownTask(name);
-  return open(options);
+/**
+ * @throws InvalidConfig for an unknown name or wrong options, each problem with its path
+ * @throws EmptyProblemSet, InvalidProblemSet for files that can not be trained on
+ */
+export async function openTask(name: string, options: unknown): Promise<Task> {
+  if (!Object.hasOwn(TASKS, name)) {
+    throw new InvalidConfig([
+      { path: 'task.name', problem: `no task "${name}"; there are ${Object.keys(TASKS).join(', ')}` },
+    ]);
+  }
+  return TASKS[name](options);
 }
 
-export class UnknownTask extends Error {
-  override readonly name = 'UnknownTask';
-  constructor(readonly task: string) {
-    super(`there is no task "${task}"; there are: ${Object.keys(TASKS).join(', ')}`);
-  }
+function checked<Options>(schema: z.ZodType<Options>, options: unknown): Options {
+  const parsed = schema.safeParse(options);
+  if (parsed.success) return parsed.data;
+  throw new InvalidConfig(
+    parsed.error.issues.flatMap((issue) => {
+      const at = (...path: PropertyKey[]): string => ['task', 'options', ...path].map(String).join('.');
+      if (issue.code !== 'unrecognized_keys') return [{ path: at(...issue.path), problem: issue.message }];
+      return issue.keys.map((key) => ({ path: at(...issue.path, key), problem: 'unknown key' }));
+    }),
+  );
 }

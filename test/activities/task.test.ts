@@ -1,0 +1,46 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { InvalidConfig } from '../../contracts/errors.js';
+import { openTask } from '../../activities/task.js';
+
+test('straight-line programs by default, six held-out sets', async () => {
+  const task = await openTask('straight-line', {});
+  expect(task.training.size).toBe(20_000);
+  expect(task.evaluation.map(({ name }) => name)).toEqual([
+    'short',
+    'medium',
+    'long',
+    'far-reuse',
+    'near-chain',
+    'longest',
+  ]);
+});
+
+test('options reach the generator', async () => {
+  const task = await openTask('straight-line', { problems: 3, lines: [2, 2], referenceShare: 0 });
+  expect(task.training.size).toBe(3);
+  expect(task.training.problem(2).prompt).toMatch(/^([a-z]:\d[-+*]\d;){2}[a-z]\?$/);
+});
+
+test('problems of files', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'attnrl-task-'));
+  await writeFile(path.join(folder, 'x.jsonl'), '{"prompt": "1+1", "groundTruth": "2"}');
+  const task = await openTask('jsonl', { training: folder, evaluation: { 'held out': path.join(folder, 'x.jsonl') } });
+  await rm(folder, { recursive: true });
+  expect(task.training.problem(0).groundTruth).toBe('2');
+  expect(task.evaluation.map(({ name, size }) => [name, size])).toEqual([['held out', 1]]);
+});
+
+test('every wrong option is named with its path', async () => {
+  const error = await openTask('straight-line', { lines: [4, 17], referenceShare: 2, lenghts: 1 }).catch(
+    (e: unknown) => e,
+  );
+  expect(error).toBeInstanceOf(InvalidConfig);
+  const paths = (error as InvalidConfig).problems.map(({ path: at }) => at);
+  expect(paths.sort()).toEqual(['task.options.lenghts', 'task.options.lines.1', 'task.options.referenceShare']);
+  await expect(openTask('straight-line', { lines: [5, 4] })).rejects.toThrow('task.options.lines: fewest first');
+  await expect(openTask('jsonl', {})).rejects.toThrow('task.options.training');
+  await expect(openTask('toString', {})).rejects.toThrow('task.name: no task "toString"');
+});
