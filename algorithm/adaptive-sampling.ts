@@ -50,7 +50,10 @@ export interface BranchSelection {
   readonly fillFrom: readonly number[];
 }
 
-/** Responses to branch of n when `correct` of them are correct: ceil(n exp(-z)). */
+/**
+ * Responses to branch of n when `correct` of them are correct: ceil(n exp(-z)).
+ * V8 computes Math.exp in software, so every machine, and a workflow's replay, gets the same count.
+ */
 export function branchCount(n: number, correct: number): number {
   return Math.ceil(n * Math.exp(-correct / n));
 }

@@ -65,9 +65,10 @@ export function uniformAt(stream: RandomStream, index: number): number {
 
 /** Integer `index` of the stream, uniform in [0, bound), 1 <= bound <= 2^32 (bias below bound / 2^53). */
 export function integerAt(stream: RandomStream, index: number, bound: number): number {
-  const high = wordAt(stream, 2 * index) >>> 5;
-  const low = wordAt(stream, 2 * index + 1) >>> 6;
-  return Math.floor(((high * 2 ** 26 + low) / 2 ** 53) * bound);
+  const block = blockAt(stream, Math.floor(index / 2));
+  const lane = 2 * (index % 2);
+  const fraction = ((block[lane] >>> 5) * 2 ** 26 + (block[lane + 1] >>> 6)) / 2 ** 53;
+  return Math.floor(fraction * bound);
 }
 
 /** The uniform number that decides new token `t` of a rollout: k / 2^24, in [0, 1), exact in float32. */

@@ -1,5 +1,6 @@
 /** The model engines that golden topics `fci`, `generate` and `update` are checked against. */
 import type { InferenceEngine, Learner } from '../../contracts/engine.js';
+import { openInferenceEngine, openLearner } from '../../policy/engine/open.js';
 
 /** A learner that can tell the 2-norm of each parameter's gradient (Hugging Face names) after clipping in the last step. */
 export interface InspectableLearner extends Learner {
@@ -12,14 +13,12 @@ export interface GoldenEngines {
   close(): Promise<void>;
 }
 
-/** There is no model engine in this build to run the case on. */
-export class EngineNotConnected extends Error {
-  constructor() {
-    super('engine not connected');
-    this.name = 'EngineNotConnected';
-  }
-}
-
 export function openGoldenEngines(): Promise<GoldenEngines> {
-  return Promise.reject(new EngineNotConnected());
+  const inference = openInferenceEngine();
+  const learner = openLearner();
+  const close = async (): Promise<void> => {
+    await inference.close();
+    await learner.close();
+  };
+  return Promise.resolve({ inference, learner, close });
 }

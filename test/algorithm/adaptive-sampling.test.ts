@@ -40,6 +40,8 @@ describe('exact sums', () => {
   test('lose nothing', () => {
     expect(sumExactly([1e16, 1, -1e16])).toBe(1);
     expect(sumExactly(new Array<number>(10).fill(0.1))).toBe(1);
+    expect(sumExactly([1e16, 1, 1e-16])).toBe(1e16 + 2);
+    expect(sumExactly([1e16, 1, -1e-16])).toBe(1e16);
     fc.assert(
       fc.property(fc.array(finite), (terms) => {
         const sum = terms.reduce(plus, []);
@@ -139,7 +141,7 @@ describe('selection', () => {
     fc.assert(
       fc.property(batch, batch, (first, second) => {
         const { means } = selectForBranching(first, NO_INFLUENCE_MEANS);
-        const restored: typeof means = JSON.parse(JSON.stringify(means));
+        const restored = JSON.parse(JSON.stringify(means)) as typeof means;
         expect(selectForBranching(second, restored)).toEqual(selectForBranching(second, means));
       }),
     );

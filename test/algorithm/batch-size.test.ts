@@ -22,7 +22,7 @@ test('the batch size is always a whole number within its bounds', () => {
   );
 });
 
-test('the authors` setting wants 1920 rows', () => {
+test('the setting of the authors wants 1920 rows', () => {
   expect(targetRows(64, 6, 2, 2)).toBe(1920);
 });
 
@@ -31,6 +31,12 @@ test('moves a tenth of the way, rounding up; too few rows draw more, too many fe
   expect(nextBatchSize(64, 960, unbounded)).toBe(71);
   expect(nextBatchSize(64, 3840, unbounded)).toBe(61);
   expect(nextBatchSize(64, 806, unbounded)).toBe(73);
+});
+
+test('rounds the estimate down before smoothing, and never falls below one problem', () => {
+  const unsmoothed = { ...unbounded, lambda: 1 };
+  expect(nextBatchSize(64, 806, unsmoothed)).toBe(152);
+  expect(nextBatchSize(1, 5000, unsmoothed)).toBe(1);
 });
 
 test('a batch that left nothing keeps the size', () => {

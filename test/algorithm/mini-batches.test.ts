@@ -24,6 +24,10 @@ test('the order depends on seed and iteration only', () => {
   expect(miniBatches(counts, 50, 2, 2)).not.toEqual(miniBatches(counts, 50, 1, 2));
 });
 
+test('problems that fill a mini-batch exactly go into it', () => {
+  expect(miniBatches(new Array<number>(6).fill(5), 10, 1, 0).map(({ length }) => length)).toEqual([2, 2, 2]);
+});
+
 test('nothing to train on gives no mini-batch', () => {
   expect(miniBatches([], 192, 1, 0)).toEqual([]);
 });
