@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { closely, exactly } from '../../cli/golden/compare.js';
 import { runCases } from '../../cli/golden/run.js';
-import { EngineNotConnected } from '../../cli/golden/engines.js';
+
 import type { TopicFile } from '../../cli/golden/run.js';
 import { fixtures } from './fixtures.js';
 
-const context = { directory: '.', engines: () => Promise.reject(new EngineNotConnected()) };
+const context = { directory: '.', engines: () => Promise.reject(new Error('no engine')) };
 const run = (file: TopicFile) => runCases(file, context);
 
 /** The file with every number of the expected answers moved by one. */
