@@ -64,7 +64,7 @@ describe('the runner', () => {
       max_new_tokens: 1,
       expected: { token_ids: [1], log_probs: [0], finished: false },
     });
-    expect((await run(model))[0].differences).toEqual(['engine not connected']);
+    expect((await run(model))[0].differences).toEqual(['no engine']);
   });
 
   test('marks debatable cases', async () => {
