@@ -11,7 +11,7 @@
 export type StepRange = readonly [start: number, end: number];
 
 /** Which tokens separated the steps of a response. */
-export type StepSeparator = 'blank_line' | 'newline' | 'every_token';
+type StepSeparator = 'blank_line' | 'newline' | 'every_token';
 
 export interface Steps {
   /** Entry 0 is the prompt, entries 1..T are the response's steps, adjacent and in order. */

@@ -27,12 +27,12 @@ export interface TrainingSequence {
 }
 
 /** New tokens of a rollout (its prefix left out) and their log-probs. */
-export interface SampledTokens {
+interface SampledTokens {
   readonly tokens: ArrayLike<number>;
   readonly logProbs: ArrayLike<number>;
 }
 
-export interface SampledResponse extends SampledTokens {
+interface SampledResponse extends SampledTokens {
   /** In the order of the tree's rollouts. */
   readonly rollouts: readonly SampledTokens[];
 }

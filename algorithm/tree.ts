@@ -10,7 +10,7 @@
  * Only lengths and rewards are needed here; tokens join in training-rows.ts.
  */
 
-export interface RolloutOutcome {
+interface RolloutOutcome {
   /** Tokens of the initial response that come before it, 0 <= at <= its length. */
   readonly at: number;
   /** New tokens. */

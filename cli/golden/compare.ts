@@ -6,7 +6,7 @@ export interface Tolerance {
 }
 
 /** What the golden README asks for unless a topic says otherwise. */
-export const CLOSE: Tolerance = { relative: 1e-5, absolute: 1e-5 };
+const CLOSE: Tolerance = { relative: 1e-5, absolute: 1e-5 };
 
 /** Integers, indices, booleans, texts: no tolerance. Only the keys that `expected` has are looked at. */
 export function exactly(where: string, actual: unknown, expected: unknown): string[] {
