@@ -62,6 +62,7 @@ export default defineConfig(
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/no-non-null-assertion': 'off',
       // Array elements have no `| undefined` in their type (numeric code indexes within bounds that its loops
       // establish), so this rule would call a needed check superfluous.
       '@typescript-eslint/no-unnecessary-condition': 'off',
