@@ -1,4 +1,6 @@
 /** The only file that imports onnxruntime-node. */
+// Before onnxruntime-node, which reads the setting when it is loaded.
+import './no-telemetry.js';
 import * as ort from 'onnxruntime-node';
 import type { ElementType, Graph, Shape } from './graph.js';
 import { serialize } from './serialize.js';
