@@ -149,3 +149,10 @@ export interface RunResult {
 
 /** Name of the query that answers with RunProgress. */
 export const PROGRESS_QUERY = 'progress';
+
+/** What `evaluateModel` returns. */
+export interface ModelEvaluation {
+  readonly model: string;
+  readonly evaluationSets: readonly string[];
+  readonly summary: EvaluationSummary;
+}

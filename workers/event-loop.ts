@@ -1,15 +1,9 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-
-/** Milliseconds by which timers of this process came late. A worker that blocks its loop can not heartbeat. */
-export interface EventLoopDelay {
-  readonly mean: number;
-  readonly p99: number;
-  readonly max: number;
-}
+import type { EventLoopDelay } from '../contracts/worker-messages.js';
 
 const RESOLUTION_MS = 10;
 
-/** Starts to watch; the returned function tells the delays since. */
+/** Starts to watch the event loop; the returned function tells the delays since. */
 export function watchEventLoop(): () => EventLoopDelay {
   const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   histogram.enable();

@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+import { program } from 'commander';
+import { doctorCommand } from './doctor.js';
+import { exitCode, failureOf } from './errors.js';
+import { evaluateCommand } from './evaluate.js';
+import { statusCommand } from './status.js';
+import { trainCommand } from './train.js';
+import { workerCommand } from './worker.js';
+
+program
+  .name('attnrl')
+  .description('Reinforcement learning of reasoning language models by AttnRL, as durable Temporal workflows')
+  .addCommand(trainCommand(), { isDefault: true })
+  .addCommand(workerCommand())
+  .addCommand(evaluateCommand())
+  .addCommand(statusCommand())
+  .addCommand(doctorCommand());
+
+program.parseAsync().then(
+  () => process.exit(),
+  (error: unknown) => {
+    const { type, message } = failureOf(error);
+    if (process.argv.includes('--json')) console.log(JSON.stringify({ event: 'failure', type, message }));
+    else console.error(`${type}: ${message}`);
+    if (process.env.DEBUG) console.error(error);
+    process.exit(exitCode(error));
+  },
+);

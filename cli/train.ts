@@ -1,0 +1,141 @@
+import { readFile } from 'node:fs/promises';
+import { Command, InvalidArgumentError } from 'commander';
+import type { RunForm } from '../contracts/config-form.js';
+import { resolveConfig } from '../contracts/config.js';
+import { InvalidConfig } from '../contracts/errors.js';
+import type { RunResult } from '../contracts/run.js';
+import { chooseRun } from './choose-run.js';
+import { liveDisplay } from './display/live-display.js';
+import { jsonDisplay, plainDisplay } from './display/plain-display.js';
+import { accuracyTable } from './display/result-table.js';
+import { Interrupted } from './errors.js';
+import type { Display } from './events.js';
+import { openSession, runUrl, type Session } from './session.js';
+import { watchRun } from './watch-run.js';
+import { startWorker, type WorkerProcess } from './worker-process.js';
+
+interface TrainOptions {
+  readonly config?: string;
+  readonly iterations?: number;
+  readonly seed?: number;
+  readonly resume?: boolean;
+  readonly new?: boolean;
+  readonly json?: boolean;
+  readonly worker: boolean;
+}
+
+export function trainCommand(): Command {
+  return new Command('train')
+    .description('train a policy; without options: the shipped model on the embedded task')
+    .option('-c, --config <file>', 'configuration, a JSON object (see configs/); every field has a default')
+    .option('-n, --iterations <number>', 'iterations, instead of what the configuration says', wholeNumber)
+    .option('-s, --seed <number>', 'seed, instead of what the configuration says', wholeNumber)
+    .option('--resume', 'go on with the unfinished run')
+    .option('--new', 'cancel the unfinished run, if there is one, and start another')
+    .option('--no-worker', 'start no worker: others serve the queues')
+    .option('--json', 'one JSON object per line instead of the display')
+    .addHelpText(
+      'after',
+      '\nCtrl-C leaves the run on the server. The next `train` asks whether to go on with it; where nobody can be asked, it\n' +
+        'goes on by itself, unless settings are given: then --resume or --new must say what is meant.\n',
+    )
+    .action(train);
+}
+
+async function train(options: TrainOptions): Promise<void> {
+  const form = await readForm(options);
+  resolveConfig(form); // what is wrong with the form itself is known before anything is started
+  const display = displayFor(options);
+  const session = await openSession();
+  try {
+    const workflowId = await chooseRun(session, {
+      resume: options.resume ?? false,
+      fresh: options.new ?? false,
+      settings: Object.keys(form).length > 0,
+      interactive: process.stdin.isTTY && process.stdout.isTTY && !options.json,
+    });
+    display.show({ event: 'note', text: `Temporal server ${session.server.address}` });
+    const worker = options.worker ? await startWorker(session) : undefined;
+    try {
+      const result = await follow(session, worker, display, await startRun(session, form, workflowId, display));
+      display.show({ event: 'result', ...result });
+      display.close();
+      if (!options.json) conclude(result, session);
+    } finally {
+      display.close();
+      await worker?.stop();
+    }
+  } finally {
+    await session.close();
+  }
+}
+
+async function readForm({ config, iterations, seed }: TrainOptions): Promise<RunForm> {
+  const form = config === undefined ? {} : await readConfigFile(config);
+  return {
+    ...form,
+    ...(iterations === undefined ? {} : { iterations }),
+    ...(seed === undefined ? {} : { seed }),
+  };
+}
+
+async function readConfigFile(path: string): Promise<RunForm> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new InvalidConfig([{ path: '', problem: `${path} can not be read: ${(error as Error).message}` }]);
+  });
+  try {
+    return JSON.parse(text) as RunForm;
+  } catch (error) {
+    throw new InvalidConfig([{ path: '', problem: `${path} is not JSON: ${(error as Error).message}` }]);
+  }
+}
+
+function displayFor({ json }: TrainOptions): Display {
+  const write = (line: string): void => console.log(line);
+  if (json) return jsonDisplay(write);
+  return process.stdout.isTTY ? liveDisplay(process.stdout) : plainDisplay(write);
+}
+
+async function startRun(session: Session, form: RunForm, resumed: string | undefined, display: Display): Promise<string> {
+  const run = resumed ?? `${form.algorithm ?? 'attnrl'}-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, '-')}`;
+  if (resumed === undefined) {
+    await session.client.workflow.start('training', {
+      workflowId: run,
+      taskQueue: session.controlQueue,
+      args: [form],
+      staticSummary: `${form.algorithm ?? 'attnrl'} · ${form.model ?? 'models/straight-line'}`,
+    });
+  }
+  display.show({ event: 'run', run, url: runUrl(session, run), resumed: resumed !== undefined });
+  return run;
+}
+
+/** Shows the run until it ends, the worker dies, or Ctrl-C. */
+async function follow(session: Session, worker: WorkerProcess | undefined, display: Display, run: string): Promise<RunResult> {
+  const handle = session.client.workflow.getHandle<() => Promise<RunResult>>(run);
+  const watching = new AbortController();
+  const interrupted = new Promise<never>((_, reject) => {
+    process.once('SIGINT', () => reject(new Interrupted(`run ${run} stays on the server; \`npm start\` goes on with it`)));
+  });
+  const watch = watchRun(session, handle, (event) => display.show(event), watching.signal);
+  const died = worker?.ended.then(() => new Promise<never>(() => undefined));
+  try {
+    return await Promise.race([handle.result(), watch.then(() => handle.result()), interrupted, ...(died ? [died] : [])]);
+  } finally {
+    watching.abort();
+    await watch;
+  }
+}
+
+function conclude({ evaluationSets, before, after, modelFolder, runFolder }: RunResult, session: Session): void {
+  console.log(accuracyTable(evaluationSets, before, after));
+  console.log(`trained model  ${modelFolder}`);
+  console.log(`records        ${runFolder}`);
+  const url = runUrl(session, decodeURIComponent(runFolder.split(/[\\/]/).at(-1) ?? ''));
+  if (url !== undefined) console.log(`Temporal UI    ${url}`);
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('it must be a whole number');
+  return Number(text);
+}

@@ -1,0 +1,86 @@
+import { isGrpcServiceError, type WorkflowHandle, type WorkflowExecutionDescription } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PROGRESS_QUERY, type RunProgress } from '../contracts/run.js';
+import type { RunEvent, Work } from './events.js';
+import type { Session } from './session.js';
+
+const POLL_MS = 1_000;
+
+/** Tells what happens in a run until `signal` aborts; each iteration and evaluation once. */
+export async function watchRun(
+  { client }: Session,
+  handle: WorkflowHandle,
+  show: (event: RunEvent) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  let shownIteration = -1;
+  const shownEvaluations = new Set<number>();
+  const news = (progress: RunProgress): void => {
+    const { state } = progress;
+    if (!state) return;
+    const { iterations, evaluationSets: sets } = state.plan;
+    for (const summary of state.recent.filter(({ iteration }) => iteration > shownIteration)) {
+      show({ event: 'iteration', iterations, ...summary });
+      shownIteration = summary.iteration;
+    }
+    for (const summary of state.evaluations.filter(({ policyVersion }) => !shownEvaluations.has(policyVersion))) {
+      show({ event: 'evaluation', sets, ...summary });
+      shownEvaluations.add(summary.policyVersion);
+    }
+  };
+
+  while (!signal.aborted) {
+    const progress = await ask(handle);
+    if (progress) {
+      news(progress);
+      const { phase, children, state } = progress;
+      const descriptions = await Promise.all(
+        ['', ...children.map((child) => `/${child}`)].map((suffix) => describe(client.workflow.getHandle(handle.workflowId + suffix))),
+      );
+      show({
+        event: 'progress',
+        phase,
+        iteration: state?.iteration ?? 0,
+        iterations: state?.plan.iterations ?? 0,
+        work: descriptions.flatMap((description) => (description ? workOf(description, handle.workflowId) : [])),
+      });
+    }
+    await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
+  }
+  const last = await ask(handle);
+  if (last) news(last);
+}
+
+/** Undefined while nobody answers: no worker yet, or a server that is away. */
+function ask(handle: WorkflowHandle): Promise<RunProgress | undefined> {
+  return quietly(handle.query<RunProgress>(PROGRESS_QUERY));
+}
+
+/** Undefined where a child has not started yet. */
+function describe(handle: WorkflowHandle): Promise<WorkflowExecutionDescription | undefined> {
+  return quietly(handle.describe());
+}
+
+function quietly<T>(request: Promise<T>): Promise<T | undefined> {
+  return request.catch((error: unknown) => {
+    if (error instanceof Error && (isGrpcServiceError(error.cause) || isGrpcServiceError(error) || /NotFound|Query/.test(error.name))) {
+      return undefined;
+    }
+    throw error;
+  });
+}
+
+function workOf({ raw, workflowId }: WorkflowExecutionDescription, run: string): Work[] {
+  return (raw.pendingActivities ?? []).map(({ activityType, heartbeatDetails }) => {
+    const [payload] = heartbeatDetails?.payloads ?? [];
+    const beat = payload ? defaultPayloadConverter.fromPayload<Partial<Work>>(payload) : {};
+    const child = workflowId.slice(run.length + 1);
+    return {
+      name: `${child} ${activityType?.name ?? ''}`.trim(),
+      done: beat.done ?? 0,
+      total: beat.total ?? 0,
+      tokens: beat.tokens ?? 0,
+    };
+  });
+}

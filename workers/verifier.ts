@@ -1,0 +1,4 @@
+/** Judges answers. */
+import { main } from './serve.js';
+
+main(['verifier']);
