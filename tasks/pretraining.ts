@@ -36,8 +36,8 @@ export interface PretrainingSettings {
 export const DEFAULT_PRETRAINING: PretrainingSettings = {
   seed: 0,
   stages: [
-    { steps: 400, lengths: [{ lines: [1, 2], share: 1 }] },
-    { steps: 800, lengths: [{ lines: [1, 4], share: 1 }] },
+    { steps: 300, lengths: [{ lines: [1, 2], share: 1 }] },
+    { steps: 700, lengths: [{ lines: [1, 4], share: 1 }] },
     {
       steps: 2800,
       lengths: [
