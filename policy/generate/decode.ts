@@ -16,15 +16,20 @@ export interface DecodedChunk {
   readonly block: Block;
 }
 
+/**
+ * @param slots the rows' prefixes, or those of groups of `siblings` rows each that follow one another
+ */
 export async function decodeChunk(
   session: Session,
   config: ModelConfig,
   chunk: number,
   slots: Slots,
   active: readonly Row[],
+  siblings = 1,
 ): Promise<DecodedChunk> {
   // A matrix product with one row takes a kernel of its own (GEMV), whose sums have other bits: never run one alone.
   const rows = Math.max(2, active.length);
+  const prefixes = siblings === 1 ? rows : active.length / siblings;
   const capacity = Math.max(...active.map(({ start }) => start));
   slots.reserve(capacity);
 
@@ -63,7 +68,7 @@ export async function decodeChunk(
   };
   const kvNames: string[] = [];
   for (let i = 0; i < config.layers; i++) {
-    const { keys, values, dims } = slots.layer(i, rows);
+    const { keys, values, dims } = slots.layer(i, prefixes);
     feeds[`keys${i}`] = floats(keys, dims);
     feeds[`values${i}`] = floats(values, dims);
     kvNames.push(`newKeys${i}`, `newValues${i}`);

@@ -6,8 +6,9 @@ import type { Rollout, RolloutRequest } from '../../contracts/engine.js';
 import { Session } from '../onnx/runtime.js';
 import type { ModelConfig } from '../qwen2/config.js';
 import type { Weights } from '../qwen2/parameters.js';
-import { decodeChunk } from './decode.js';
+import { decodeChunk, type DecodedChunk } from './decode.js';
 import { decodeGraph } from './decode-graph.js';
+import { type Family, findFamilies } from './families.js';
 import { prefill } from './prefill.js';
 import { prefillGraph } from './prefill-graph.js';
 import { PrefixCache } from './prefix-cache.js';
@@ -46,9 +47,12 @@ export class Generator {
   readonly #active: Job[] = [];
   readonly #slots: Slots;
   readonly #prefixes: PrefixCache;
+  /** Opened when siblings first come. */
+  #sharedSession?: Session;
 
   private constructor(
     private readonly config: ModelConfig,
+    private readonly weights: Weights,
     private readonly settings: GeneratorSettings,
     private readonly decodeSession: Session,
     private readonly prefillSession: Session,
@@ -61,7 +65,7 @@ export class Generator {
     const { chunk } = settings;
     const decode = await Session.open(decodeGraph(config, weights, chunk), settings);
     const prefill = await Session.open(prefillGraph(config, weights, chunk), settings);
-    return new Generator(config, settings, decode, prefill);
+    return new Generator(config, weights, settings, decode, prefill);
   }
 
   get idle(): boolean {
@@ -80,22 +84,39 @@ export class Generator {
 
   /** Admits waiting rows and generates one chunk for all rows. */
   async step(): Promise<void> {
-    await this.#admit();
-    if (this.#active.length === 0) return;
-    const { chunk } = this.settings;
-    const rows = this.#active.map(({ row }) => row);
-    const result = await decodeChunk(this.decodeSession, this.config, chunk, this.#slots, rows);
-    // From the back, because the last row moves into the place of one that leaves.
-    for (let r = rows.length - 1; r >= 0; r--) {
-      const row = rows[r]!;
-      const { start } = row;
-      for (let t = row.length - start - 1; t < result.steps && !row.done; t++) {
-        const i = t * result.rows + r;
-        row.push(Number(result.tokens[i]), Math.log(result.probabilities[i]!));
-      }
+    const { families, others } = findFamilies(await this.#admit());
+    for (const job of others) this.#enter(job);
+    if (this.#active.length > 0) await this.#decodeActive();
+    // Siblings take their first chunk by themselves; after it each has a past of its own.
+    for (const family of families) await this.#decodeFamily(family);
+    this.#prefixes.trim();
+  }
+
+  async close(): Promise<void> {
+    await this.decodeSession.close();
+    await this.prefillSession.close();
+    await this.#sharedSession?.close();
+  }
+
+  /** Takes waiting jobs into free slots and computes what is missing of their prefixes. */
+  async #admit(): Promise<Job[]> {
+    const entering: Job[] = [];
+    while (this.#waiting.length > 0 && this.#active.length + entering.length < this.settings.slots) {
+      const job = this.#waiting.shift()!;
+      if (job.cancelled) job.settle(job.row.rollout());
+      else entering.push(job);
     }
-    const longest = Math.max(0, ...rows.filter(({ done }) => !done).map(({ start }) => start));
-    this.#slots.reserve(longest);
+    const wanted = entering.map(({ row }) => ({ tokens: row.tokens, count: row.blocks }));
+    await prefill(this.prefillSession, this.config, this.settings.chunk, this.#prefixes, wanted);
+    return entering;
+  }
+
+  async #decodeActive(): Promise<void> {
+    const rows = this.#active.map(({ row }) => row);
+    const result = await decodeChunk(this.decodeSession, this.config, this.settings.chunk, this.#slots, rows);
+    advance(rows, result);
+    this.#slots.reserve(Math.max(0, ...rows.filter(({ done }) => !done).map(({ start }) => start)));
+    // From the back, because the last row moves into the place of one that leaves.
     for (let r = rows.length - 1; r >= 0; r--) {
       const job = this.#active[r]!;
       if (job.row.done || job.cancelled) this.#leave(r);
@@ -103,9 +124,32 @@ export class Generator {
     }
   }
 
-  async close(): Promise<void> {
-    await this.decodeSession.close();
-    await this.prefillSession.close();
+  async #decodeFamily({ jobs, siblings }: Family<Job>): Promise<void> {
+    const { chunk } = this.settings;
+    const rows = jobs.map(({ row }) => row);
+    const prefixes = new Slots(this.config, chunk, jobs.length / siblings);
+    prefixes.reserve(Math.max(...rows.map(({ start }) => start)));
+    for (let r = 0; r < rows.length; r += siblings) this.#writePrefix(prefixes, prefixes.add(), rows[r]!);
+    this.#sharedSession ??= await Session.open(decodeGraph(this.config, this.weights, chunk, true), this.settings);
+    const result = await decodeChunk(this.#sharedSession, this.config, chunk, prefixes, rows, siblings);
+    advance(rows, result);
+    jobs.forEach((job, r) => {
+      if (job.row.done || job.cancelled) job.settle(job.row.rollout());
+      else this.#slots.writeFrom(this.#enter(job), job.row.blocks - 1, result.block, r);
+    });
+  }
+
+  /** Gives a job a slot with what is known of its prefix; returns the row. */
+  #enter(job: Job): number {
+    this.#slots.reserve(Math.max(job.row.start, ...this.#active.map(({ row }) => row.start)));
+    const r = this.#slots.add();
+    this.#active.push(job);
+    this.#writePrefix(this.#slots, r, job.row);
+    return r;
+  }
+
+  #writePrefix(slots: Slots, r: number, { tokens, blocks }: Row): void {
+    this.#prefixes.known(tokens, blocks).forEach((block, index) => slots.write(r, index, block));
   }
 
   #leave(r: number): void {
@@ -115,26 +159,15 @@ export class Generator {
     if (last !== job) this.#active[r] = last;
     job.settle(job.row.rollout());
   }
+}
 
-  async #admit(): Promise<void> {
-    const { chunk, slots } = this.settings;
-    const entering: Job[] = [];
-    while (this.#waiting.length > 0 && this.#active.length + entering.length < slots) {
-      const job = this.#waiting.shift()!;
-      if (job.cancelled) job.settle(job.row.rollout());
-      else entering.push(job);
+/** Adds to each row what a run decided for it. */
+function advance(rows: readonly Row[], result: DecodedChunk): void {
+  rows.forEach((row, r) => {
+    const { start } = row;
+    for (let t = row.length - start - 1; t < result.steps && !row.done; t++) {
+      const i = t * result.rows + r;
+      row.push(Number(result.tokens[i]), Math.log(result.probabilities[i]!));
     }
-    if (entering.length === 0) return;
-    const wanted = entering.map(({ row }) => ({ tokens: row.tokens, count: row.blocks }));
-    await prefill(this.prefillSession, this.config, chunk, this.#prefixes, wanted);
-    const longest = Math.max(...[...this.#active, ...entering].map(({ row }) => row.start));
-    this.#slots.reserve(longest);
-    for (const job of entering) {
-      const r = this.#slots.add();
-      this.#active.push(job);
-      const blocks = this.#prefixes.known(job.row.tokens, job.row.blocks);
-      blocks.forEach((block, index) => this.#slots.write(r, index, block));
-    }
-    this.#prefixes.trim();
-  }
+  });
 }

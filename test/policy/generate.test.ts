@@ -1,15 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import type { Rollout, RolloutRequest } from '../../contracts/engine.js';
+import type { Rollout, RolloutKey, RolloutRequest } from '../../contracts/engine.js';
 import { Generator, type GeneratorSettings } from '../../policy/generate/generator.js';
 import type { ModelConfig } from '../../policy/qwen2/config.js';
 import { randomWeights, smallConfig } from './random-model.js';
 
 const settings: GeneratorSettings = { slots: 64, chunk: 16, threads: 2 };
 
+const key = (problem: number): RolloutKey => ({ runSeed: 5, iteration: 1, problem, response: 0, branch: 0 });
+
 function request(problem: number, prefixLength: number, maxNewTokens: number): RolloutRequest {
   return {
     prefix: Int32Array.from({ length: prefixLength }, (_, i) => (7 * problem + 3 * i) % smallConfig.vocabSize),
-    uniforms: { kind: 'counter', key: { runSeed: 5, iteration: 1, problem, response: 0, branch: 0 } },
+    uniforms: { kind: 'counter', key: key(problem) },
     maxNewTokens,
     temperature: 0.9,
     stopIds: [1],
@@ -87,6 +89,22 @@ describe('a rollout is a pure function of policy and request', async () => {
       expect(bits(tail(continued[i]!))).toEqual(bits(tail(whole)));
       expect([...continued[i]!.tokens]).toEqual([...whole.tokens]);
     });
+  });
+
+  it('when siblings share their prefix', async () => {
+    const families = [70, 100, 64, 130, 65, 90].flatMap((length, problem) =>
+      Array.from({ length: 4 }, (_, branch) => {
+        const one = request(problem, length, 60);
+        return { ...one, uniforms: { kind: 'counter' as const, key: { ...key(problem), branch } } };
+      }),
+    );
+    const together = await generate(families);
+    for (const config of [smallConfig, { ...smallConfig, kvHeads: 4 }]) {
+      const shared = config === smallConfig ? together : await generate(families, {}, config);
+      const apart = await generate([...families].reverse(), { slots: 5 }, config);
+      expect(apart.reverse().map(bits)).toEqual(shared.map(bits));
+    }
+    expect(together[0]).not.toEqual(together[1]);
   });
 
   it('with key/value heads of their own for every query head', async () => {
