@@ -13,7 +13,7 @@ type EngineSettings = RunConfig['engine'];
  */
 export async function openServices(folder: string): Promise<Services & { close(): Promise<void> }> {
   const engines = new Shared<InferenceEngine>((settings) => openInferenceEngine(settings));
-  const learners = new Shared<Learner>(({ threads }) => openLearner({ threads }));
+  const learners = new Shared<Learner>(({ slots: _, chunk: __, ...settings }) => openLearner(settings));
   return {
     store: await LocalArtifactStore.open(join(folder, 'store')),
     runsFolder: join(folder, 'runs'),

@@ -12,6 +12,7 @@ export type RunEvent =
   | { readonly event: 'progress'; readonly phase: RunPhase; readonly iteration: number; readonly iterations: number; readonly work: readonly Work[] }
   | ({ readonly event: 'iteration'; readonly iterations: number } & IterationSummary)
   | ({ readonly event: 'evaluation'; readonly sets: readonly string[] } & EvaluationSummary)
+  | { readonly event: 'retry'; readonly name: string; readonly attempt: number; readonly failure: string }
   | ({ readonly event: 'result' } & RunResult)
   | { readonly event: 'failure'; readonly type: string; readonly message: string };
 
@@ -22,6 +23,10 @@ export interface Work {
   readonly done: number;
   readonly total: number;
   readonly tokens: number;
+  /** 1 for the first. */
+  readonly attempt: number;
+  /** Why the attempt before failed. */
+  readonly lastFailure: string | undefined;
 }
 
 /** Shows events somewhere. */

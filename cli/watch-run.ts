@@ -16,6 +16,7 @@ export async function watchRun(
 ): Promise<void> {
   let shownIteration = -1;
   const shownEvaluations = new Set<number>();
+  const shownRetries = new Map<string, number>();
   const news = (progress: RunProgress): void => {
     const { state } = progress;
     if (!state) return;
@@ -38,13 +39,14 @@ export async function watchRun(
       const descriptions = await Promise.all(
         ['', ...children.map((child) => `/${child}`)].map((suffix) => describe(client.workflow.getHandle(handle.workflowId + suffix))),
       );
-      show({
-        event: 'progress',
-        phase,
-        iteration: state?.iteration ?? 0,
-        iterations: state?.plan.iterations ?? 0,
-        work: descriptions.flatMap((description) => (description ? workOf(description, handle.workflowId) : [])),
-      });
+      const work = descriptions.flatMap((description) => (description ? workOf(description, handle.workflowId) : []));
+      for (const { name, attempt, lastFailure } of work) {
+        if (lastFailure === undefined || shownRetries.get(name) === attempt) continue;
+        show({ event: 'retry', name, attempt, failure: lastFailure });
+        shownRetries.set(name, attempt);
+      }
+      const { iteration = 0, plan: { iterations } = { iterations: 0 } } = state ?? {};
+      show({ event: 'progress', phase, iteration, iterations, work });
     }
     await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
   }
@@ -72,7 +74,7 @@ function quietly<T>(request: Promise<T>): Promise<T | undefined> {
 }
 
 function workOf({ raw, workflowId }: WorkflowExecutionDescription, run: string): Work[] {
-  return (raw.pendingActivities ?? []).map(({ activityType, heartbeatDetails }) => {
+  return (raw.pendingActivities ?? []).map(({ activityType, heartbeatDetails, attempt, lastFailure }) => {
     const [payload] = heartbeatDetails?.payloads ?? [];
     const beat = payload ? defaultPayloadConverter.fromPayload<Partial<Work>>(payload) : {};
     const child = workflowId.slice(run.length + 1);
@@ -81,6 +83,8 @@ function workOf({ raw, workflowId }: WorkflowExecutionDescription, run: string):
       done: beat.done ?? 0,
       total: beat.total ?? 0,
       tokens: beat.tokens ?? 0,
+      attempt: attempt ?? 1,
+      lastFailure: lastFailure?.message ?? undefined,
     };
   });
 }

@@ -33,11 +33,18 @@ export class ResultTooLarge extends Error {
 /** Loss or gradient were not finite; the policy before is kept. */
 export const NON_FINITE_UPDATE = 'NonFiniteUpdate';
 
-/** Failure types that no retry can mend. */
+/** Failure types that no retry can mend: wrong input, damaged files, and mistakes in the program itself. */
 export const NON_RETRYABLE: readonly string[] = [
   'InvalidConfig',
   'ResultTooLarge',
   NON_FINITE_UPDATE,
   'ArtifactDamaged',
   'ArtifactMissing',
+  'CheckpointDamaged',
+  'InvalidCheckpoint',
+  'TokenizerMismatch',
+  'RangeError',
+  'ReferenceError',
+  'SyntaxError',
+  'TypeError',
 ];

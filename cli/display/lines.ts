@@ -20,6 +20,8 @@ export function lineOf(event: RunEvent): string | undefined {
       const sets = event.sets.map((set, i) => `${set} ${percent(event.accuracies[i] ?? 0)}`);
       return `evaluation of policy ${event.policyVersion}: ${percent(event.mean)} (${sets.join(', ')})`;
     }
+    case 'retry':
+      return `${event.name}: attempt ${event.attempt}, the one before failed: ${event.failure}`;
     case 'failure':
       return `${event.type}: ${event.message}`;
     case 'progress':
