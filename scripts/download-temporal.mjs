@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { SetupError } from './step.mjs';
 
 const isChild = process.send !== undefined && process.argv[1] === fileURLToPath(import.meta.url);
-const stallLimitMs = 20_000;
+const STALL_LIMIT_MS = 30_000;
 
 /** @type {import('./obtain-temporal.mjs').Fetcher} */
 export async function downloadTemporal(target, env) {
@@ -36,8 +36,8 @@ function inChild(/** @type {string} */ folder, /** @type {NodeJS.ProcessEnv} */ 
       void sizeOf(folder).then((now) => {
         if (now > size) lastGrowth = performance.now();
         size = now;
-        if (performance.now() - lastGrowth < stallLimitMs) return;
-        message = `nothing arrived for ${String(stallLimitMs / 1000)} s`;
+        if (performance.now() - lastGrowth < STALL_LIMIT_MS) return;
+        message = `nothing arrived for ${STALL_LIMIT_MS / 1000} s`;
         child.kill('SIGKILL');
       });
     }, 1000);

@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 import { SetupError, since, step } from './step.mjs';
 
 /** The newest release that `go install` accepts (later ones have a replace directive) and that has what we need. */
-const module = 'github.com/temporalio/cli/cmd/temporal@v1.5.1';
-const signOfLifeMs = 20_000;
+const MODULE = 'github.com/temporalio/cli/cmd/temporal@v1.5.1';
+const SIGN_OF_LIFE_MS = 20_000;
 
 /** @type {import('./obtain-temporal.mjs').Fetcher} */
 export async function goInstallTemporal(target, env) {
@@ -14,9 +14,9 @@ export async function goInstallTemporal(target, env) {
   // Not into place at once: an interrupted build must not leave a broken binary there.
   const folder = await mkdtemp(join(dirname(target), '.go-install-'));
   try {
-    await go(['install', module], { ...env, GOBIN: folder });
+    await go(['install', MODULE], { ...env, GOBIN: folder });
     const [file] = await readdir(folder);
-    if (file === undefined) throw new SetupError(`${module} gave no executable`);
+    if (file === undefined) throw new SetupError(`${MODULE} gave no executable`);
     await rename(join(folder, file), target);
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -36,7 +36,7 @@ function go(/** @type {string[]} */ args, /** @type {NodeJS.ProcessEnv} */ env) 
         'temporal',
         `go install: ${since(start)}, ${String(downloaded)} modules downloaded, building (about 3 minutes)`,
       );
-    }, signOfLifeMs);
+    }, SIGN_OF_LIFE_MS);
     child.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
       clearInterval(signOfLife);
       reject(new SetupError(error.code === 'ENOENT' ? 'no Go here' : error.message));

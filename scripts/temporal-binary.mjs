@@ -5,7 +5,10 @@ import { delimiter, join } from 'node:path';
 import envPaths from 'env-paths';
 
 /** Oldest server we use: activity summaries, current details and updates need no flags from here on. */
-const minimumServer = [1, 28];
+const MINIMUM_SERVER = [1, 28];
+
+/** Reading the executable (250 MB) from a slow disk of a busy machine has taken 20 s. */
+const VERSION_LIMIT_MS = 60_000;
 
 const executable = process.platform === 'win32' ? 'temporal.exe' : 'temporal';
 
@@ -45,15 +48,16 @@ export async function findTemporal(/** @type {NodeJS.ProcessEnv} */ env = proces
  */
 export function check(/** @type {string} */ place, /** @type {string} */ path) {
   return new Promise((resolve) => {
-    execFile(path, ['--version'], { timeout: 20_000 }, (error, stdout) => {
+    execFile(path, ['--version'], { timeout: VERSION_LIMIT_MS }, (error, stdout) => {
       if (error) {
-        resolve({ place, reason: `${path} does not run: ${error.message.trim()}` });
+        const why = error.killed ? `no answer within ${VERSION_LIMIT_MS / 1000} s` : error.message.trim();
+        resolve({ place, reason: `${path} does not run: ${why}` });
         return;
       }
       const server = /server (\d+)\.(\d+)[.\d]*/i.exec(stdout);
       if (!server) resolve({ place, reason: `${path} is not the Temporal CLI: its version is "${stdout.trim()}"` });
       else if (isOlder([Number(server[1]), Number(server[2])]))
-        resolve({ place, reason: `${path} is too old: ${server[0]}, needed ${minimumServer.join('.')}` });
+        resolve({ place, reason: `${path} is too old: ${server[0]}, needed ${MINIMUM_SERVER.join('.')}` });
       else resolve({ place, found: { path, server: server[0].slice('server '.length) } });
     });
   });
@@ -77,6 +81,6 @@ function isExecutable(/** @type {string} */ path) {
 }
 
 function isOlder(/** @type {[number, number]} */ [major, minor]) {
-  const [neededMajor = 0, neededMinor = 0] = minimumServer;
+  const [neededMajor = 0, neededMinor = 0] = MINIMUM_SERVER;
   return major < neededMajor || (major === neededMajor && minor < neededMinor);
 }

@@ -1,0 +1,80 @@
+/** The linter enforces who may import whom. */
+import { ESLint } from 'eslint';
+import { beforeAll, describe, expect, it } from 'vitest';
+
+const watched = [
+  'boundaries/dependencies',
+  'boundaries/no-unknown-dependencies',
+  'no-restricted-imports',
+  'no-restricted-properties',
+];
+
+let eslint: ESLint;
+beforeAll(() => {
+  eslint = new ESLint({
+    ruleFilter: ({ ruleId }) => watched.includes(ruleId),
+    // None of these rules needs types, which take long to read.
+    overrideConfig: { languageOptions: { parserOptions: { projectService: false } } },
+  });
+});
+
+/** Rules that a statement breaks in a file of ours. */
+async function broken(file: string, statement: string): Promise<(string | null)[]> {
+  const [{ messages }] = await eslint.lintText(`${statement}\n`, { filePath: file });
+  return messages.map(({ ruleId }) => ruleId);
+}
+
+describe('the linter', () => {
+  it.each([
+    ['algorithm/steps.ts', "import '../contracts/engine.js';"],
+    ['contracts/engine.ts', "import '../store/artifact-store.js';"],
+    ['workflows/training.ts', "import '../activities/io.js';"],
+    ['workflows/training.ts', "import '../store/json.js';"],
+    ['policy/onnx/graph.ts', "import '../../tasks/math-answer.js';"],
+    ['policy/onnx/graph.ts', "import '../../store/local-artifact-store.js';"],
+    ['tasks/math-answer.ts', "import '../policy/onnx/graph.js';"],
+    ['store/json.ts', "import '../activities/io.js';"],
+    ['activities/io.ts', "import '../workers/create-workers.js';"],
+    ['workers/create-workers.ts', "import '../cli/temporal-server.js';"],
+    ['cli/temporal-server.ts', "import '../policy/onnx/graph.js';"],
+    ['cli/temporal-server.ts', "import '../activities/io.js';"],
+  ])('refuses in %s: %s', async (file, statement) => {
+    expect(await broken(file, statement)).toEqual(['boundaries/dependencies']);
+  });
+
+  it.each([
+    ['algorithm/steps.ts', "import './random.js';"],
+    ['contracts/engine.ts', "import '../algorithm/steps.js';"],
+    ['workflows/training.ts', "import '../algorithm/steps.js';"],
+    ['policy/onnx/graph.ts', "import '../../store/safetensors-file.js';"],
+    ['activities/io.ts', "import '../store/json.js';"],
+    ['cli/temporal-server.ts', "import '../scripts/temporal-binary.mjs';"],
+    ['cli/golden/main.ts', "import '../../policy/onnx/graph.js';"],
+    ['policy/onnx/runtime.ts', "import 'onnxruntime-node';"],
+  ])('allows in %s: %s', async (file, statement) => {
+    expect(await broken(file, statement)).toEqual([]);
+  });
+
+  it.each([
+    ['algorithm/steps.ts', "import 'node:fs';"],
+    ['workflows/training.ts', "import 'crypto';"],
+    ['policy/onnx/graph.ts', "import 'onnxruntime-node';"],
+    ['activities/io.ts', "import 'onnxruntime-node';"],
+  ])('refuses in %s what the folder may not know: %s', async (file, statement) => {
+    expect(await broken(file, statement)).toEqual(['no-restricted-imports']);
+  });
+
+  it.each([
+    ['algorithm/steps.ts', 'Math.random();'],
+    ['policy/onnx/graph.ts', 'Date.now();'],
+    ['workflows/training.ts', 'Math.random();'],
+  ])('refuses in %s: %s', async (file, statement) => {
+    expect(await broken(file, statement)).toEqual(['no-restricted-properties']);
+  });
+
+  it('refuses an import of a file that no folder owns', async () => {
+    expect(await broken('store/json.ts', "import '../vitest.config.js';")).toContain(
+      'boundaries/no-unknown-dependencies',
+    );
+  });
+});
