@@ -16,7 +16,7 @@ import {
   ropeConstants,
 } from '../qwen2/layers.js';
 import type { Weights } from '../qwen2/parameters.js';
-import { siblings } from './siblings.js';
+import { prefixAttention } from './prefix-attention.js';
 import { Graph, type Value } from '../onnx/graph.js';
 import {
   add,
@@ -32,6 +32,7 @@ import {
   less,
   matMul,
   min,
+  mul,
   not,
   reduceMax,
   reduceSum,
@@ -40,15 +41,15 @@ import {
   softmax,
   squeeze,
   sub,
+  transpose,
   unsqueeze,
   where,
 } from '../onnx/operators.js';
 
 /**
  * Axes: R rows (slots in use), P prefix positions (padded), K chunk length.
- * @param shared the prefix inputs hold one entry per group of siblings, whose rows follow one another
  */
-export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number, shared = false): Graph {
+export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number): Graph {
   const { layers, kvHeads, headSize, vocabSize } = config;
   const group = groupSize(config);
   // A product of one row takes a kernel of its own (GEMV), whose sums have other bits than prefill's: never have just one.
@@ -68,21 +69,12 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
   /** Filled up with -1, which no token equals. */
   const stopIds = g.input('stopIds', 'int64', ['rows', 'stops']);
   const prefixMask = g.input('prefixMask', 'float32', ['rows', 1, 1, 'prefix']);
-  const kvShape = [shared ? 'groups' : 'rows', kvHeads, 'prefix', headSize];
-  const prefix = Array.from({ length: layers }, (_, i) => ({
-    keys: g.input(`keys${i}`, 'float32', kvShape),
-    values: g.input(`values${i}`, 'float32', kvShape),
-  }));
-  const size = (x: Value, axis: number): Value =>
-    g.node('Shape', [x], [{ type: 'int64', shape: [1] }], { start: BigInt(axis), end: BigInt(axis + 1) })[0]!;
+  const rows = g.node('Shape', [start], [{ type: 'int64', shape: [1] }], { start: 0n, end: 1n })[0]!;
+  const prefix = prefixAttention(g, config, rows, queryRows);
   // The softmax is over K + P places as in prefill, the chunk's first: its vectorised sum then adds every term in the same
   // lane and order, however far the prefix is padded. So scores ahead in the chunk are there, at -Infinity.
-  const closed = fill(g, -Infinity, size(start, 0), [kvHeads, queryRows, chunk]);
-  const empty = fill(g, 0, size(start, 0), [kvHeads, 0, headSize]);
-
-  const groups = shared ? siblings(g, size(prefix[0]!.keys, 0), kvHeads, queryRows) : undefined;
-  const prefixWidth = size(prefixMask, 3);
-  const headWidth = g.int64s([headSize]);
+  const closed = fill(g, -Infinity, rows, [kvHeads, queryRows, chunk]);
+  const empty = fill(g, 0, rows, [kvHeads, 0, headSize]);
 
   const body = new Graph(g);
   const t = body.input('t', 'int64', []);
@@ -107,19 +99,15 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
     const values = concat(body, [carried[i]!.values, reshape(body, v, perHead, headShape)], 2, 'past+1');
     grown.push(keys, values);
     const ofGroup = reshape(body, q, [0, kvHeads, group, headSize], ['rows', kvHeads, group, headSize]);
-    const queries = group < queryRows ? concat(body, [ofGroup, ofGroup], 2, queryRows) : ofGroup;
-    const scale = { transB: true, alpha: attentionScale(config) };
-    const folded = groups ? groups.fold(body, queries, headWidth) : queries;
-    const ofPrefix = matMul(body, folded, prefix[i]!.keys, scale);
-    const prefixScores = add(body, groups ? groups.unfold(body, ofPrefix, prefixWidth) : ofPrefix, prefixMask);
-    const chunkScores = matMul(body, queries, keys, scale);
+    const twice = group < queryRows ? concat(body, [ofGroup, ofGroup], 2, queryRows) : ofGroup;
+    const queries = mul(body, twice, body.float(attentionScale(config)));
+    const prefixScores = add(body, prefix.scores(body, i, queries), prefixMask);
+    const chunkScores = matMul(body, queries, keys, { transB: true });
     const ahead = slice(body, closed, next1, body.int64s([chunk]), 3, 'ahead');
     const p = softmax(body, concat(body, [chunkScores, ahead, prefixScores], 3, 'chunk+prefix'));
     const onPrefix = slice(body, p, body.int64s([chunk]), body.int64s([Number.MAX_SAFE_INTEGER]), 3, 'prefix');
     const onChunk = slice(body, p, body.int64s([0]), next1, 3, 'past+1');
-    const fromPrefix = matMul(body, groups ? groups.fold(body, onPrefix, prefixWidth) : onPrefix, prefix[i]!.values);
-    const perRow = groups ? groups.unfold(body, fromPrefix, headWidth) : fromPrefix;
-    const mixed = add(body, perRow, matMul(body, onChunk, values));
+    const mixed = add(body, prefix.mix(body, i, onPrefix), matMul(body, onChunk, values));
     const perHeadMixed =
       group < queryRows ? slice(body, mixed, body.int64s([0]), body.int64s([group]), 2, group) : mixed;
     const attended = reshape(body, perHeadMixed, [0, 1, config.heads * headSize], ['rows', 1, config.heads * headSize]);
@@ -168,7 +156,10 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
     ],
     { body },
   );
-  grown.forEach((_, i) => g.output(`${i % 2 === 0 ? 'newKeys' : 'newValues'}${i >> 1}`, outputs[2 + i]!));
+  for (let i = 0; i < layers; i++) {
+    g.output(`newKeys${i}`, transpose(g, outputs[2 + 2 * i]!, [0, 1, 3, 2]));
+    g.output(`newValues${i}`, outputs[3 + 2 * i]!);
+  }
   g.output('tokens', outputs.at(-2)!);
   g.output('probabilities', outputs.at(-1)!);
   return g;

@@ -12,7 +12,7 @@ export interface DecodedChunk {
   /** [steps, rows], of the sampled token at the row's temperature. */
   readonly probabilities: Float32Array;
   readonly rows: number;
-  /** Keys and values of the chunk, [rows, kvHeads, steps, headSize] per layer. */
+  /** Keys and values of the chunk for all rows. */
   readonly block: Block;
 }
 
@@ -65,14 +65,9 @@ export async function decodeChunk(
     budget: int64s(budget, [rows]),
     stopIds: int64s(stopIds, [rows, stops]),
     prefixMask: floats(mask, [rows, 1, 1, capacity]),
+    ...slots.feeds(prefixes),
   };
-  const kvNames: string[] = [];
-  for (let i = 0; i < config.layers; i++) {
-    const { keys, values, dims } = slots.layer(i, prefixes);
-    feeds[`keys${i}`] = floats(keys, dims);
-    feeds[`values${i}`] = floats(values, dims);
-    kvNames.push(`newKeys${i}`, `newValues${i}`);
-  }
+  const kvNames = Array.from({ length: config.layers }, (_, i) => [`newKeys${i}`, `newValues${i}`]).flat();
   const result = await session.run(feeds, ['tokens', 'probabilities', ...kvNames]);
   const kv = (prefix: string): Float32Array[] =>
     Array.from({ length: config.layers }, (_, i) => result[`${prefix}${i}`]!.data as Float32Array);

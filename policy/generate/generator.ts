@@ -47,12 +47,9 @@ export class Generator {
   readonly #active: Job[] = [];
   readonly #slots: Slots;
   readonly #prefixes: PrefixCache;
-  /** Opened when siblings first come. */
-  #sharedSession?: Session;
 
   private constructor(
     private readonly config: ModelConfig,
-    private readonly weights: Weights,
     private readonly settings: GeneratorSettings,
     private readonly decodeSession: Session,
     private readonly prefillSession: Session,
@@ -65,7 +62,7 @@ export class Generator {
     const { chunk } = settings;
     const decode = await Session.open(decodeGraph(config, weights, chunk), settings);
     const prefill = await Session.open(prefillGraph(config, weights, chunk), settings);
-    return new Generator(config, weights, settings, decode, prefill);
+    return new Generator(config, settings, decode, prefill);
   }
 
   get idle(): boolean {
@@ -95,7 +92,6 @@ export class Generator {
   async close(): Promise<void> {
     await this.decodeSession.close();
     await this.prefillSession.close();
-    await this.#sharedSession?.close();
   }
 
   /** Takes waiting jobs into free slots and computes what is missing of their prefixes. */
@@ -120,7 +116,7 @@ export class Generator {
     for (let r = rows.length - 1; r >= 0; r--) {
       const job = this.#active[r]!;
       if (job.row.done || job.cancelled) this.#leave(r);
-      else this.#slots.writeFrom(r, job.row.blocks - 1, result.block, r);
+      else this.#slots.write(r, job.row.blocks - 1, result.block, r);
     }
   }
 
@@ -130,12 +126,11 @@ export class Generator {
     const prefixes = new Slots(this.config, chunk, jobs.length / siblings);
     prefixes.reserve(Math.max(...rows.map(({ start }) => start)));
     for (let r = 0; r < rows.length; r += siblings) this.#writePrefix(prefixes, prefixes.add(), rows[r]!);
-    this.#sharedSession ??= await Session.open(decodeGraph(this.config, this.weights, chunk, true), this.settings);
-    const result = await decodeChunk(this.#sharedSession, this.config, chunk, prefixes, rows, siblings);
+    const result = await decodeChunk(this.decodeSession, this.config, chunk, prefixes, rows, siblings);
     advance(rows, result);
     jobs.forEach((job, r) => {
       if (job.row.done || job.cancelled) job.settle(job.row.rollout());
-      else this.#slots.writeFrom(this.#enter(job), job.row.blocks - 1, result.block, r);
+      else this.#slots.write(this.#enter(job), job.row.blocks - 1, result.block, r);
     });
   }
 

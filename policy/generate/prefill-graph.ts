@@ -3,10 +3,11 @@
  * Sums are cut where `decode-graph.ts` cuts them (prefix, then block), so that both make the same bits.
  */
 import { Graph, type Value } from '../onnx/graph.js';
-import { add, concat, matMul, reshape, slice, softmax, transpose } from '../onnx/operators.js';
+import { add, concat, matMul, mul, reshape, slice, softmax, transpose } from '../onnx/operators.js';
 import { attentionScale, groupSize, type ModelConfig } from '../qwen2/config.js';
 import { constantParameters, embed, outputAndFeedForward, queriesKeysValues, ropeConstants } from '../qwen2/layers.js';
 import type { Weights } from '../qwen2/parameters.js';
+import { prefixAttention } from './prefix-attention.js';
 
 /** Axes: rows, P prefix positions (padded), K chunk length. */
 export function prefillGraph(config: ModelConfig, weights: Weights, chunk: number): Graph {
@@ -19,31 +20,27 @@ export function prefillGraph(config: ModelConfig, weights: Weights, chunk: numbe
   const tokens = g.input('tokens', 'int64', ['rows', chunk]);
   const positions = g.input('positions', 'int64', ['rows', chunk]);
   const prefixMask = g.input('prefixMask', 'float32', ['rows', 1, 1, 'prefix']);
-  const kvShape = ['rows', kvHeads, 'prefix', headSize];
+  const rows = g.node('Shape', [tokens], [{ type: 'int64', shape: [1] }], { start: 0n, end: 1n })[0]!;
+  const prefix = prefixAttention(g, config, rows, group * chunk);
   const blockMask = g.floats([group * chunk, chunk], causalMask(group, chunk));
-  const scale = { transB: true, alpha: attentionScale(config) };
 
   let x = embed(g, parameter, tokens); // [rows, K, hidden]
   for (let i = 0; i < layers; i++) {
-    const prefixKeys = g.input(`keys${i}`, 'float32', kvShape);
-    const prefixValues = g.input(`values${i}`, 'float32', kvShape);
     const [q, k, v] = queriesKeysValues(g, config, parameter, rope, i, x, positions);
-    const keys = g.output(`newKeys${i}`, byHead(g, k, kvHeads, headSize, chunk));
+    const keys = byHead(g, k, kvHeads, headSize, chunk);
+    g.output(`newKeys${i}`, transpose(g, keys, [0, 1, 3, 2]));
     const values = g.output(`newValues${i}`, byHead(g, v, kvHeads, headSize, chunk));
     if (i === layers - 1) break; // what follows would only serve logits
     const grouped = byHead(g, q, heads, headSize, chunk); // [rows, heads, K, headSize]
-    const queries = reshape(
-      g,
-      grouped,
-      [0, kvHeads, group * chunk, headSize],
-      ['rows', kvHeads, group * chunk, headSize],
-    );
-    const prefixScores = add(g, matMul(g, queries, prefixKeys, scale), prefixMask);
-    const blockScores = add(g, matMul(g, queries, keys, scale), blockMask);
+    const queryShape = ['rows', kvHeads, group * chunk, headSize];
+    const perGroup = reshape(g, grouped, [0, kvHeads, group * chunk, headSize], queryShape);
+    const queries = mul(g, perGroup, g.float(attentionScale(config)));
+    const prefixScores = add(g, prefix.scores(g, i, queries), prefixMask);
+    const blockScores = add(g, matMul(g, queries, keys, { transB: true }), blockMask);
     const p = softmax(g, concat(g, [blockScores, prefixScores], 3, 'block+prefix'));
     const onPrefix = slice(g, p, g.int64s([chunk]), g.int64s([Number.MAX_SAFE_INTEGER]), 3, 'prefix');
     const onBlock = slice(g, p, g.int64s([0]), g.int64s([chunk]), 3, chunk);
-    const mixed = add(g, matMul(g, onPrefix, prefixValues), matMul(g, onBlock, values));
+    const mixed = add(g, prefix.mix(g, i, onPrefix), matMul(g, onBlock, values));
     const perHead = reshape(g, mixed, [0, heads, chunk, headSize], ['rows', heads, chunk, headSize]);
     const attended = reshape(
       g,

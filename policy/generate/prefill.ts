@@ -71,14 +71,9 @@ async function computeBlocks(
     tokens: int64s(tokens, [rows, chunk]),
     positions: int64s(positions, [rows, chunk]),
     prefixMask: floats(mask, [rows, 1, 1, capacity]),
+    ...prefixes.feeds(rows),
   };
-  const outputs: string[] = [];
-  for (let i = 0; i < config.layers; i++) {
-    const { keys, values, dims } = prefixes.layer(i, rows);
-    feeds[`keys${i}`] = floats(keys, dims);
-    feeds[`values${i}`] = floats(values, dims);
-    outputs.push(`newKeys${i}`, `newValues${i}`);
-  }
+  const outputs = Array.from({ length: config.layers }, (_, i) => [`newKeys${i}`, `newValues${i}`]).flat();
   const result = await session.run(feeds, outputs);
   const width = config.kvHeads * chunk * config.headSize;
   const rowOf = (name: string, r: number): Float32Array =>

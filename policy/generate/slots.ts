@@ -1,39 +1,47 @@
 /**
- * Keys and values of the rows in flight, laid out as the decode graph reads them: per layer [slots, kvHeads, capacity,
- * headSize]. Rows are kept together at the front: the last row moves into the place of one that leaves.
+ * Keys and values of the rows in flight, laid out as the graphs read them: per layer keys [rows, kvHeads, headSize,
+ * capacity] and values [rows, kvHeads, capacity, headSize]. Rows are kept together at the front: the last row moves into
+ * the place of one that leaves.
  */
+import type { HostTensor } from '../onnx/runtime.js';
+import { floats } from '../onnx/runtime.js';
 import type { ModelConfig } from '../qwen2/config.js';
 
-/** Keys and values of one aligned block, per layer: [kvHeads, chunk, headSize]. */
+/** Keys [kvHeads, headSize, chunk] and values [kvHeads, chunk, headSize] of one aligned block, per layer. */
 export interface Block {
   readonly keys: readonly Float32Array[];
   readonly values: readonly Float32Array[];
 }
 
+/** A buffer of lines in which positions follow one another, `unit` numbers each. */
+interface Store {
+  readonly linesPerRow: number;
+  readonly unit: number;
+  data: Float32Array;
+}
+
 export class Slots {
   #capacity = 0;
-  readonly #keys: Float32Array[];
-  readonly #values: Float32Array[];
   #rows = 0;
+  readonly #keys: readonly Store[];
+  readonly #values: readonly Store[];
 
   constructor(
     private readonly config: ModelConfig,
     private readonly chunk: number,
     readonly size: number,
   ) {
-    this.#keys = Array.from({ length: config.layers }, () => new Float32Array(0));
-    this.#values = Array.from({ length: config.layers }, () => new Float32Array(0));
+    const { layers, kvHeads, headSize } = config;
+    const stores = (linesPerRow: number, unit: number): Store[] =>
+      Array.from({ length: layers }, () => ({ linesPerRow, unit, data: new Float32Array(0) }));
+    this.#keys = stores(kvHeads * headSize, 1);
+    this.#values = stores(kvHeads, headSize);
   }
 
   /** Lays the rows out for `capacity` prefix positions, a multiple of the chunk; what lies beyond is lost. */
   reserve(capacity: number): void {
     if (capacity === this.#capacity) return;
-    const { layers, kvHeads, headSize } = this.config;
-    const needed = this.size * kvHeads * capacity * headSize;
-    for (let i = 0; i < layers; i++) {
-      this.#keys[i] = this.#relaid(this.#keys[i]!, needed, capacity);
-      this.#values[i] = this.#relaid(this.#values[i]!, needed, capacity);
-    }
+    for (const store of [...this.#keys, ...this.#values]) this.#layOut(store, capacity);
     this.#capacity = capacity;
   }
 
@@ -46,68 +54,58 @@ export class Slots {
   remove(row: number): void {
     const last = --this.#rows;
     if (row === last) return;
-    const width = this.config.kvHeads * this.#capacity * this.config.headSize;
-    for (const buffer of [...this.#keys, ...this.#values]) {
-      buffer.copyWithin(row * width, last * width, (last + 1) * width);
+    for (const { data, linesPerRow, unit } of [...this.#keys, ...this.#values]) {
+      const width = linesPerRow * unit * this.#capacity;
+      data.copyWithin(row * width, last * width, (last + 1) * width);
     }
   }
 
-  /** Writes block number `index` of a row. */
-  write(row: number, index: number, block: Block): void {
-    this.#copy(this.#keys, row, index, block.keys, 0, this.chunk);
-    this.#copy(this.#values, row, index, block.values, 0, this.chunk);
+  /** Writes block number `index` of a row. @param from row of the block, where it is a run's output for several rows */
+  write(row: number, index: number, block: Block, from = 0): void {
+    this.#keys.forEach((store, layer) => this.#copy(store, row, index, block.keys[layer]!, from));
+    this.#values.forEach((store, layer) => this.#copy(store, row, index, block.values[layer]!, from));
   }
 
-  /** Writes block number `index` of a row from a run's output [rows, kvHeads, chunk, headSize], its row `from`. */
-  writeFrom(row: number, index: number, output: Block, from: number): void {
-    this.#copy(this.#keys, row, index, output.keys, from, this.chunk);
-    this.#copy(this.#values, row, index, output.values, from, this.chunk);
-  }
-
-  /** The first `rows` rows of layer i as the graph's input. */
-  layer(i: number, rows: number): { keys: Float32Array; values: Float32Array; dims: number[] } {
+  /**
+   * The first `rows` rows as inputs of a graph: `keys<i>` [rows, 1, kvHeads, 1, headSize, capacity] and `values<i>`
+   * [rows, 1, kvHeads, 1, capacity, headSize]; the axes of one stand for siblings and for query heads of a group.
+   */
+  feeds(rows: number): Record<string, HostTensor> {
     const { kvHeads, headSize } = this.config;
-    const length = rows * kvHeads * this.#capacity * headSize;
-    return {
-      keys: this.#keys[i]!.subarray(0, length),
-      values: this.#values[i]!.subarray(0, length),
-      dims: [rows, kvHeads, this.#capacity, headSize],
-    };
+    const feeds: Record<string, HostTensor> = {};
+    const length = rows * kvHeads * headSize * this.#capacity;
+    this.#keys.forEach(({ data }, i) => {
+      feeds[`keys${i}`] = floats(data.subarray(0, length), [rows, 1, kvHeads, 1, headSize, this.#capacity]);
+    });
+    this.#values.forEach(({ data }, i) => {
+      feeds[`values${i}`] = floats(data.subarray(0, length), [rows, 1, kvHeads, 1, this.#capacity, headSize]);
+    });
+    return feeds;
   }
 
-  /** Moves each head's positions: towards the end when capacity grows (last first), else towards the front. */
-  #relaid(old: Float32Array, needed: number, capacity: number): Float32Array {
+  /** Moves each line: towards the end when capacity grows (last first), else towards the front. */
+  #layOut(store: Store, capacity: number): void {
+    const { data: old, linesPerRow, unit } = store;
+    const needed = this.size * linesPerRow * unit * capacity;
     // Twice what is needed once rows are there: they grow by a chunk at a time.
-    const buffer = old.length >= needed ? old : new Float32Array(this.#rows === 0 ? needed : 2 * needed);
-    const heads = this.#rows * this.config.kvHeads;
-    const { headSize } = this.config;
-    const kept = Math.min(capacity, this.#capacity) * headSize;
-    for (let n = 0; n < heads; n++) {
-      const head = capacity > this.#capacity ? heads - 1 - n : n;
-      const from = head * this.#capacity * headSize;
-      const to = head * capacity * headSize;
-      if (buffer === old) buffer.copyWithin(to, from, from + kept);
-      else buffer.set(old.subarray(from, from + kept), to);
+    if (old.length < needed) store.data = new Float32Array(this.#rows === 0 ? needed : 2 * needed);
+    const lines = this.#rows * linesPerRow;
+    const kept = Math.min(capacity, this.#capacity) * unit;
+    for (let n = 0; n < lines; n++) {
+      const line = capacity > this.#capacity ? lines - 1 - n : n;
+      const from = line * this.#capacity * unit;
+      const to = line * capacity * unit;
+      if (store.data === old) old.copyWithin(to, from, from + kept);
+      else store.data.set(old.subarray(from, from + kept), to);
     }
-    return buffer;
   }
 
-  #copy(
-    target: Float32Array[],
-    row: number,
-    index: number,
-    source: readonly Float32Array[],
-    from: number,
-    length: number,
-  ): void {
-    const { kvHeads, headSize } = this.config;
-    const size = length * headSize;
-    for (let layer = 0; layer < target.length; layer++) {
-      for (let head = 0; head < kvHeads; head++) {
-        const read = (from * kvHeads + head) * size;
-        const place = ((row * kvHeads + head) * this.#capacity + index * this.chunk) * headSize;
-        target[layer]!.set(source[layer]!.subarray(read, read + size), place);
-      }
+  #copy({ data, linesPerRow, unit }: Store, row: number, index: number, source: Float32Array, from: number): void {
+    const size = this.chunk * unit;
+    for (let line = 0; line < linesPerRow; line++) {
+      const read = (from * linesPerRow + line) * size;
+      const place = ((row * linesPerRow + line) * this.#capacity + index * this.chunk) * unit;
+      data.set(source.subarray(read, read + size), place);
     }
   }
 }
