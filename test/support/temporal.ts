@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { TypedSearchAttributes } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import type { Services } from '../../activities/services.js';
@@ -11,7 +12,8 @@ import { SEARCH_ATTRIBUTES } from '../../contracts/search-attributes.js';
 import { findTemporal } from '../../scripts/temporal-binary.mjs';
 import { createWorkers } from '../../workers/create-workers.js';
 
-const TYPE_NAMES = { KEYWORD: 'Keyword', INT: 'Int', DOUBLE: 'Double' } as const;
+Runtime.install({ logger: new DefaultLogger('ERROR') });
+
 
 export class Temporal {
   #prefixes = 0;
@@ -22,15 +24,14 @@ export class Temporal {
   ) {}
 
   static async start(extraArgs: readonly string[] = []): Promise<Temporal> {
-    Runtime.install({ logger: new DefaultLogger('ERROR') });
     const found = (await findTemporal()).at(-1)?.found;
     if (!found) throw new Error('these tests need a Temporal server: npm test fetches one');
     const attributes = Object.values(SEARCH_ATTRIBUTES).flatMap(({ name, type }) => [
       '--search-attribute',
-      `${name}=${TYPE_NAMES[type]}`,
+      `${name}=${TypedSearchAttributes.toMetadataType(type)}`,
     ]);
     const environment = await TestWorkflowEnvironment.createLocal({
-      server: { executable: { type: 'existing-path', path: found.path }, extraArgs: [...attributes, ...extraArgs] },
+      server: { executable: { type: 'existing-path', path: found.path }, extraArgs: [...attributes, ...extraArgs], log: { level: 'error', format: 'pretty' } },
     });
     const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
     return new Temporal(environment, await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') }));

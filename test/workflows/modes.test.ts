@@ -2,23 +2,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Services } from '../../activities/services.js';
 import type { RunForm } from '../../contracts/config-form.js';
 import type { IterationRecord } from '../../contracts/iteration-record.js';
-import type { RunResult } from '../../contracts/run.js';
-import { readTokenizer } from '../../policy/tokenizer.js';
+import { MAX_STATE_BYTES } from '../../contracts/result-size.js';
+import { PROGRESS_QUERY, type RunProgress } from '../../contracts/run.js';
 import { getJson } from '../../store/json.js';
-import { LocalArtifactStore } from '../../store/local-artifact-store.js';
-import { writeCheckpoint } from '../support/checkpoint.js';
-import { NullEngine, NullLearner } from '../support/null-engine.js';
-import { Temporal, withFolder } from '../support/temporal.js';
-
-const SMALL: RunForm = {
-  iterations: 3,
-  sampling: { problemsPerIteration: 6, responsesPerProblem: 4 },
-  update: { miniBatchPaths: 32 },
-  evaluation: { every: 2, problemsPerSet: 4, samplesPerProblem: 2, sets: ['short', 'long'] },
-};
+import { nullRun } from '../support/null-run.js';
+import { Temporal } from '../support/temporal.js';
 
 const MODES: Record<string, RunForm> = {
   'attnrl, one step off policy': { algorithm: 'attnrl' },
@@ -33,48 +23,74 @@ beforeAll(async () => {
 });
 afterAll(() => temporal?.stop());
 
-async function nullServices(folder: string): Promise<Services> {
-  const engine = new NullEngine(await readTokenizer(join(folder, 'model')));
-  return {
-    store: await LocalArtifactStore.open(join(folder, 'store')),
-    runsFolder: join(folder, 'runs'),
-    engine: () => Promise.resolve(engine),
-    learner: () => Promise.resolve(new NullLearner()),
-  };
+async function linesOf(folder: string, file: string): Promise<Record<string, unknown>[]> {
+  const text = await readFile(join(folder, file), 'utf8');
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-let runs = 0;
-
-/** A run on a fresh store, so that nothing of an earlier one is found there. */
-async function run<T>(form: RunForm, look: (result: RunResult, services: Services, id: string) => Promise<T>): Promise<T> {
-  return withFolder(async (folder) => {
-    const model = await writeCheckpoint(join(folder, 'model'));
-    const services = await nullServices(folder);
-    return temporal.withWorkers(services, async (taskQueue) => {
-      const workflowId = `run-${runs++}`;
-      const result = await temporal.environment.client.workflow.execute<(form: RunForm) => Promise<RunResult>>('training', {
-        workflowId,
-        taskQueue,
-        args: [{ ...SMALL, ...form, model }],
-      });
-      return look(result, services, workflowId);
-    });
+/** Names of children in the order in which they started and ended: `+sample-1`, `-learn-0`. */
+async function childEvents(workflowId: string): Promise<string[]> {
+  const { events } = await temporal.environment.client.workflow.getHandle(workflowId).fetchHistory();
+  const name = (id: string | null | undefined): string => (id ?? '').slice(workflowId.length + 1);
+  return (events ?? []).flatMap((event) => {
+    const { childWorkflowExecutionStartedEventAttributes: start, childWorkflowExecutionCompletedEventAttributes: end } = event;
+    if (start) return [`+${name(start.workflowExecution?.workflowId)}`];
+    return end ? [`-${name(end.workflowExecution?.workflowId)}`] : [];
   });
 }
 
 describe.each(Object.entries(MODES))('%s', (_, mode) => {
-  it('trains, records every iteration, and replays', async () => {
-    await run(mode, async (result, services, id) => {
+  it('trains, records, replays, and gives the same ledger again', async () => {
+    const first = nullRun(temporal, mode, async ({ workflowId, result, services }) => {
       expect(result.iterations).toBe(3);
       expect(result.after.mean).toBeGreaterThan(result.before.mean);
 
-      const lines = (await readFile(join(result.runFolder, 'ledger.jsonl'), 'utf8')).trim().split('\n');
-      expect(lines.map((line) => (JSON.parse(line) as { iteration: number }).iteration)).toEqual([0, 1, 2]);
+      const ledger = await linesOf(result.runFolder, 'ledger.jsonl');
+      expect(ledger.map((line) => line.iteration)).toEqual([0, 1, 2]);
       const head = await getJson<IterationRecord>(services.store, result.ledger!);
+      expect(head.previous).toBe(ledger[1]!.sha256);
       expect(head.policy.after).toEqual(result.policy);
-      expect(head.previous).toBe((JSON.parse(lines[1]!) as { sha256: string }).sha256);
+      expect(await services.store.has(head.rows)).toBe(true);
+      expect((await linesOf(result.runFolder, 'metrics.jsonl')).map((line) => line.iteration)).toEqual([0, 1, 2]);
+      expect((await linesOf(result.runFolder, 'evaluations.jsonl')).map((line) => line.number)).toEqual([0, 2, 3]);
 
-      for (const workflow of [id, `${id}/sample-1`, `${id}/learn-1`, `${id}/evaluate-0`]) await temporal.replay(workflow);
+      const handle = temporal.environment.client.workflow.getHandle(workflowId);
+      const progress = await handle.query<RunProgress>(PROGRESS_QUERY);
+      expect(progress.phase).toBe('finished');
+      expect(JSON.stringify(progress.state).length).toBeLessThan(MAX_STATE_BYTES);
+
+      for (const id of [workflowId, ...['sample-1', 'learn-1', 'evaluate-0'].map((child) => `${workflowId}/${child}`)]) {
+        await temporal.replay(id);
+      }
+      return result.ledger;
+    });
+    const second = nullRun(temporal, mode, ({ result }) => Promise.resolve(result.ledger));
+    expect(await first).toEqual(await second);
+  });
+});
+
+describe('the pipeline', () => {
+  it('samples the next batch while this one is learnt from, both with policy m', async () => {
+    await nullRun(temporal, { algorithm: 'attnrl' }, async ({ workflowId, result }) => {
+      const events = await childEvents(workflowId);
+      for (const m of [0, 1]) {
+        expect(events.indexOf(`+sample-${m + 1}`)).toBeLessThan(events.indexOf(`-learn-${m}`));
+        expect(events.indexOf(`+learn-${m}`)).toBeLessThan(events.indexOf(`-sample-${m + 1}`));
+      }
+      const ledger = (await linesOf(result.runFolder, 'ledger.jsonl')) as unknown as IterationRecord[];
+      expect(ledger[1]!.initial.sampledBy).toEqual(ledger[0]!.policy.before);
+    });
+  });
+
+  it('on policy samples with the policy that learns', async () => {
+    await nullRun(temporal, { algorithm: 'attnrl', pipeline: 'on-policy' }, async ({ workflowId, result }) => {
+      const events = await childEvents(workflowId);
+      for (const m of [0, 1]) expect(events.indexOf(`-learn-${m}`)).toBeLessThan(events.indexOf(`+sample-${m + 1}`));
+      const ledger = (await linesOf(result.runFolder, 'ledger.jsonl')) as unknown as IterationRecord[];
+      for (const record of ledger) expect(record.initial.sampledBy).toEqual(record.policy.before);
     });
   });
 });
