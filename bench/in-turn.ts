@@ -1,0 +1,47 @@
+import { performance } from 'node:perf_hooks';
+
+/** Rounds that count. */
+const ROUNDS = 5;
+
+/**
+ * Medians of what the contenders return (seconds), each run once a round, one after the other, so that whatever else happens on the
+ * machine hits all alike. A first round warms up and does not count.
+ * @param contenders called with the number of the round, 0 = warm-up
+ */
+export async function inTurn<Name extends string>(
+  title: string,
+  contenders: Readonly<Record<Name, (round: number) => Promise<number>>>,
+  rounds = ROUNDS,
+): Promise<Record<Name, number>> {
+  const names = Object.keys(contenders) as Name[];
+  const values = new Map<Name, number[]>(names.map((name) => [name, []]));
+  for (let round = 0; round <= rounds; round++) {
+    for (const name of names) {
+      const value = await contenders[name](round);
+      if (round > 0) values.get(name)?.push(value);
+      console.error(
+        `${title} · ${round === 0 ? 'warm-up' : `round ${round} of ${rounds}`} · ${name} ${value.toFixed(3)} s`,
+      );
+    }
+  }
+  return Object.fromEntries(names.map((name) => [name, median(values.get(name) ?? [])])) as Record<Name, number>;
+}
+
+/** The smallest of the peer's variants, with its name. */
+export function best(values: Readonly<Record<string, number>>): { name: string; value: number } {
+  const [first, ...more] = Object.entries(values).sort(([, a], [, b]) => a - b);
+  if (!first || more.some(([, value]) => Number.isNaN(value))) throw new RangeError('nothing was measured');
+  return { name: first[0], value: first[1] };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+export async function secondsOf(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return (performance.now() - start) / 1000;
+}

@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+/** `npm run bench -- NAME [--json FILE]`: how fast we are, beside what others would use. */
+import { writeFile } from 'node:fs/promises';
+import { Argument, program } from 'commander';
+import { decode } from './decode.js';
+import { iteration } from './iteration.js';
+import { learn } from './learn.js';
+import { describeMachine } from './machine.js';
+import { renderTable, toJson, type Row } from './report.js';
+import { score } from './score.js';
+
+const benches: Readonly<Record<string, () => Promise<Row[]>>> = { decode, learn, score, iteration };
+
+async function run(name: string, { json }: { json?: string }): Promise<void> {
+  const rows = await benches[name]();
+  console.log(renderTable(rows));
+  if (json !== undefined)
+    await writeFile(json, `${JSON.stringify(toJson(name, await describeMachine(), rows), null, 2)}\n`);
+}
+
+await program
+  .name('bench')
+  .description(
+    'Measure ours and the peers of bench/peers in turn. The first use installs the peers (Python 3.10 or newer, 6 GB).',
+  )
+  .addArgument(new Argument('<name>', 'what to measure').choices(Object.keys(benches)))
+  .option('--json <file>', 'write the rows there, too')
+  .action(run)
+  .parseAsync()
+  .catch((error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  });

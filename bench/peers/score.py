@@ -1,0 +1,63 @@
+"""Log-probs, entropies and FCI with Hugging Face transformers' `output_attentions`."""
+
+import time
+
+import torch
+
+from model import load_model, peak_bytes, reset_peak, resident_bytes
+from serve import serve
+
+models = {}
+
+
+def load(name, directory, threads):
+    models[name] = load_model(directory, "eager", threads)  # only this one gives attention probabilities
+    return {}
+
+
+@torch.inference_mode()
+def score(name, tokens, promptLength, stepRanges, delta):
+    """One row or several of the same length and steps."""
+    ids = torch.tensor(tokens)
+    started = time.perf_counter()
+    output = models[name](input_ids=ids, output_attentions=True, use_cache=False)
+    predicted = torch.log_softmax(output.logits[:, promptLength - 1 : -1], dim=-1)
+    log_probs = predicted.gather(-1, ids[:, promptLength:, None])[..., 0]
+    entropies = -(predicted.exp() * predicted).sum(-1)
+    fci = influence(output.attentions, stepRanges, delta)
+    seconds = time.perf_counter() - started
+    return {
+        "seconds": seconds,
+        "logProbs": log_probs.tolist(),
+        "entropies": entropies.tolist(),
+        "fci": fci.tolist(),
+    }
+
+
+def influence(attentions, ranges, delta):
+    """attentions: per layer [B, H, S, S]. Returns [B, K]; the prompt and the first step are zero."""
+    length = attentions[0].shape[-1]
+    steps = len(ranges)
+    means = torch.zeros(steps, length)
+    for step, (start, end) in enumerate(ranges):
+        means[step, start:end] = 1 / (end - start)
+    later = torch.ones(steps, steps).triu(delta)  # [k, j]: j >= k + delta
+    best = torch.zeros(attentions[0].shape[0], steps)
+    for attention in attentions:
+        by_step = means @ attention @ means.T  # [B, H, j, k]
+        received = (by_step * later.T).sum(-2)  # [B, H, k]
+        best = torch.maximum(best, received.amax(1))
+    best[:, :2] = 0
+    return best
+
+
+def markMemory():
+    reset_peak()
+    return {"bytes": resident_bytes()}
+
+
+def peakMemory():
+    return {"bytes": peak_bytes()}
+
+
+serve({"load": load, "score": score, "markMemory": markMemory, "peakMemory": peakMemory})

@@ -1,0 +1,157 @@
+/** The update of a mini-batch of the default run: its trees packed, and the same leaf by leaf. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { decodeRows, type StoredRow } from '../activities/formats/rows.js';
+import { miniBatches } from '../algorithm/mini-batches.js';
+import { resolveConfig, type RunConfig } from '../contracts/config.js';
+import type { LearnerState, OptimizerSettings, TrainingSequence } from '../contracts/engine.js';
+import { openLearner } from '../policy/engine/open.js';
+import { decodeSafetensors } from '../store/safetensors.js';
+import { inTurn, secondsOf } from './in-turn.js';
+import { THREADS } from './machine.js';
+import { alone, lowerIsBetter, type Row } from './report.js';
+import { shippedPolicy } from './shipped-model.js';
+import { runTraining } from './training-run.js';
+
+const ITERATIONS = 2;
+/** AdamW's first step is learningRate * g / (|g| + eps): with a large eps it shows the gradient g. */
+const SHOW_GRADIENT: OptimizerSettings = {
+  learningRate: 1e4,
+  betas: [0.9, 0.999],
+  eps: 1,
+  weightDecay: 0,
+  maxGradNorm: 1e9,
+};
+
+export async function treeUpdate(): Promise<Row[]> {
+  const config = resolveConfig({});
+  const policy = await shippedPolicy();
+  const state: LearnerState = { policy, reference: policy };
+  const packed = await miniBatchOfDefaultRun(config);
+  const leaves = packed.flatMap(leafRows);
+  const name = `default run · ${packed.length} trees, ${leaves.length} paths`;
+  const learner = openLearner({ threads: THREADS });
+  const update = (rows: readonly TrainingSequence[], optimizer: OptimizerSettings): Promise<unknown> =>
+    learner.update(
+      rows,
+      { ...config.update, temperature: config.sampling.temperature },
+      optimizer,
+      config.update.tokenBudget,
+    );
+  const stepFrom = async (rows: readonly TrainingSequence[]): Promise<Record<string, ArrayLike<number>>> => {
+    await learner.load(state);
+    await update(rows, SHOW_GRADIENT);
+    return savedWeights(learner);
+  };
+  try {
+    const difference = relativeDifference(
+      await readWeights(policy.weights),
+      await stepFrom(packed),
+      await stepFrom(leaves),
+    );
+    await learner.load(state);
+    const seconds = await inTurn(`learn ${name}`, {
+      packed: () => secondsOf(() => update(packed, config.update)),
+      'leaf by leaf': () => secondsOf(() => update(leaves, config.update)),
+    });
+    return [
+      lowerIsBetter(
+        {
+          case: name,
+          metric: 'packed update (peer: ours, leaf by leaf)',
+          unit: 's',
+          ours: seconds.packed,
+          peer: seconds['leaf by leaf'],
+        },
+        1.6,
+      ),
+      lowerIsBetter({
+        case: name,
+        metric: 'tokens of the update (peer: ours, leaf by leaf)',
+        unit: 'tokens',
+        ours: tokensOf(packed),
+        peer: tokensOf(leaves),
+      }),
+      alone({ case: name, metric: 'difference of the gradients', unit: 'relative', ours: difference }, 1e-5),
+    ];
+  } finally {
+    await learner.close();
+  }
+}
+
+/** The first mini-batch of the last iteration of a short run with default settings. */
+async function miniBatchOfDefaultRun(config: RunConfig): Promise<TrainingSequence[]> {
+  const rows = await runTraining({ iterations: ITERATIONS }, async ({ ledger, store }): Promise<StoredRow[]> => {
+    const record = ledger.at(-1);
+    if (!record) throw new Error('the run left no record');
+    return decodeRows(decodeSafetensors(await store.get(record.rows)));
+  });
+  const [first = []] = miniBatches(
+    rows.map(({ paths }) => paths),
+    config.update.miniBatchPaths,
+    config.seed,
+    ITERATIONS - 1,
+  );
+  return first.map((row) => rows[row].sequence);
+}
+
+/** A packed tree as one row per leaf path, each token counted once. */
+export function leafRows(tree: TrainingSequence): TrainingSequence[] {
+  // As many paths end at a token as count it and none of its successors.
+  const ending = Float32Array.from(tree.weights);
+  tree.predecessors.forEach((before, t) => {
+    if (before >= 0 && tree.weights[before] > 0) ending[before] -= tree.weights[t];
+  });
+  return [...ending].flatMap((count, last) => Array.from({ length: count }, () => pathTo(tree, last)));
+}
+
+function pathTo(tree: TrainingSequence, last: number): TrainingSequence {
+  const path: number[] = [];
+  for (let t = last; t >= 0; t = tree.predecessors[t]) path.push(t);
+  path.reverse();
+  return {
+    tokens: Int32Array.from(path, (t) => tree.tokens[t]),
+    predecessors: Int32Array.from(path, (_, i) => i - 1),
+    weights: Float32Array.from(path, (t) => Math.min(1, tree.weights[t])),
+    advantages: Float32Array.from(path, (t) => tree.advantages[t]),
+    oldLogProbs: Float32Array.from(path, (t) => tree.oldLogProbs[t]),
+  };
+}
+
+function tokensOf(rows: readonly TrainingSequence[]): number {
+  return rows.reduce((sum, { tokens }) => sum + tokens.length, 0);
+}
+
+async function savedWeights(learner: ReturnType<typeof openLearner>): Promise<Record<string, ArrayLike<number>>> {
+  const folder = await mkdtemp(join(tmpdir(), 'attnrl-bench-'));
+  try {
+    const weights = join(folder, 'model.safetensors');
+    await learner.save(weights, join(folder, 'optimizer.safetensors'));
+    return await readWeights([weights]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+async function readWeights(paths: readonly string[]): Promise<Record<string, ArrayLike<number>>> {
+  const files = await Promise.all(paths.map(async (path) => decodeSafetensors(await readFile(path), path)));
+  return Object.assign({}, ...files) as Record<string, ArrayLike<number>>;
+}
+
+/** 2-norm of the difference of two steps from the same weights, relative to the norm of the first. */
+function relativeDifference(
+  start: Readonly<Record<string, ArrayLike<number>>>,
+  a: Readonly<Record<string, ArrayLike<number>>>,
+  b: Readonly<Record<string, ArrayLike<number>>>,
+): number {
+  let apart = 0;
+  let whole = 0;
+  for (const [name, before] of Object.entries(start)) {
+    for (let i = 0; i < before.length; i++) {
+      apart += (a[name][i] - b[name][i]) ** 2;
+      whole += (a[name][i] - before[i]) ** 2;
+    }
+  }
+  return Math.sqrt(apart / whole);
+}
