@@ -115,6 +115,11 @@ export class OnnxLearner {
     return this.#started().weights.views;
   }
 
+  /** Of the last step, before clipping; overwritten by the next. */
+  get gradient(): Weights {
+    return this.#started().runner.gradient.views;
+  }
+
   #started(): Training {
     if (!this.#training) throw new Error('the learner has no policy: load one first');
     return this.#training;
