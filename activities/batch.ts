@@ -52,7 +52,10 @@ function best(drawn: readonly BatchResponse[], count: number): BatchResponse[] {
 }
 
 /** How the next draw is sized (spec 4.3). */
-export function batchSizeSettings({ sampling, branching, adaptiveSampling }: RunConfig, dataSetSize: number): BatchSizeSettings {
+export function batchSizeSettings(
+  { sampling, branching, adaptiveSampling }: RunConfig,
+  dataSetSize: number,
+): BatchSizeSettings {
   return {
     targetRows: targetRows(
       sampling.problemsPerIteration,

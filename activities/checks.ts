@@ -18,18 +18,26 @@ export async function locateModel(model: string): Promise<string> {
   return (await exists(shipped)) ? shipped : resolve(model);
 }
 
-export async function checkCheckpoint(directory: string, problems: InputProblem[]): Promise<CheckpointInfo | undefined> {
+export async function checkCheckpoint(
+  directory: string,
+  problems: InputProblem[],
+): Promise<CheckpointInfo | undefined> {
   try {
     return await inspectCheckpoint(directory);
   } catch (error) {
     if (!(error instanceof InvalidCheckpoint)) throw error;
     const where = (path: string): string => `${directory}/${path}`;
-    problems.push(...error.problems.map(({ path, problem }) => ({ path: 'model', problem: `${where(path)}: ${problem}` })));
+    problems.push(
+      ...error.problems.map(({ path, problem }) => ({ path: 'model', problem: `${where(path)}: ${problem}` })),
+    );
     return undefined;
   }
 }
 
-export async function checkTokenizer(directory: string, problems: InputProblem[]): Promise<PolicyTokenizer | undefined> {
+export async function checkTokenizer(
+  directory: string,
+  problems: InputProblem[],
+): Promise<PolicyTokenizer | undefined> {
   try {
     return await readTokenizer(directory);
   } catch (error) {
@@ -66,7 +74,10 @@ export async function checkTask(config: RunConfig, problems: InputProblem[]): Pr
   }
   const known = task.evaluation.map(({ name }) => name);
   if (known.length === 0) {
-    problems.push({ path: 'task.options.evaluation', problem: 'names no held-out set: a run is judged by at least one' });
+    problems.push({
+      path: 'task.options.evaluation',
+      problem: 'names no held-out set: a run is judged by at least one',
+    });
   }
   (config.evaluation.sets ?? []).forEach((set, i) => {
     const problem = `the task has no held-out set "${set}"; it has: ${known.join(', ')}`;
@@ -76,7 +87,12 @@ export async function checkTask(config: RunConfig, problems: InputProblem[]): Pr
 }
 
 /** A set without a single prompt that fits would be drawn from for ever. */
-export function checkPrompts(config: RunConfig, source: ProblemSource, tokenizer: PolicyTokenizer, problems: InputProblem[]): void {
+export function checkPrompts(
+  config: RunConfig,
+  source: ProblemSource,
+  tokenizer: PolicyTokenizer,
+  problems: InputProblem[],
+): void {
   const { maxPromptTokens } = config.sampling;
   for (let index = 0; index < source.size; index++) {
     if (tokenizer.encode(source.problem(index).prompt).length <= maxPromptTokens) return;

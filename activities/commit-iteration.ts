@@ -33,7 +33,9 @@ export const commitIteration =
     const summary: IterationSummary = {
       ...metrics,
       iteration,
-      seconds: Object.fromEntries(Object.entries(input.seconds).map(([phase, s]) => [phase, Math.round(s * 1000) / 1000])),
+      seconds: Object.fromEntries(
+        Object.entries(input.seconds).map(([phase, s]) => [phase, Math.round(s * 1000) / 1000]),
+      ),
       tokensPerSecond: Math.round(input.tokensPerSecond),
     };
     await writeLine(services, run, 'ledger.jsonl', { number: iteration, value: { sha256: ref.sha256, ...record } });

@@ -15,7 +15,10 @@ export const finishRun =
   async ({ run, manifest, policy, evaluations }) => {
     const folder = runFolder(services, run);
     const modelFolder = join(folder, 'model');
-    await beating('write the trained model', exportPolicy(services, await getJson(services.store, policy), modelFolder));
+    await beating(
+      'write the trained model',
+      exportPolicy(services, await getJson(services.store, policy), modelFolder),
+    );
     const { config, evaluationSets } = await readManifest(services.store, manifest);
     const result = { run, manifest: manifest.sha256, policy: policy.sha256, config, evaluationSets, evaluations };
     await writeFile(join(folder, 'result.json'), `${JSON.stringify(result, null, 2)}\n`);

@@ -77,7 +77,11 @@ const KEPT = [
   SHARD_INDEX,
 ];
 
-async function importCheckpoint(store: ArtifactStore, directory: string, { weights }: CheckpointInfo): Promise<ArtifactRef> {
+async function importCheckpoint(
+  store: ArtifactStore,
+  directory: string,
+  { weights }: CheckpointInfo,
+): Promise<ArtifactRef> {
   const present = (await readdir(directory)).filter((name) => KEPT.includes(name)).sort();
   const files: Record<string, ArtifactRef> = {};
   for (const name of present) files[name] = await store.put('model-file', join(directory, name));

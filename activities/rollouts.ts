@@ -22,7 +22,12 @@ export async function rollOut(
   services: Services,
   manifest: RunManifest,
   policy: ArtifactRef,
-  { planned, runSeed, iteration, temperature }: { planned: readonly PlannedRollout[]; runSeed: number; iteration: number; temperature: number },
+  {
+    planned,
+    runSeed,
+    iteration,
+    temperature,
+  }: { planned: readonly PlannedRollout[]; runSeed: number; iteration: number; temperature: number },
 ): Promise<StoredRollout[]> {
   if (planned.length === 0) return [];
   const { engine, id, tokenizer } = await loadedEngine(services, manifest, policy);

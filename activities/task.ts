@@ -46,7 +46,10 @@ const TASKS: Readonly<Record<string, (options: unknown) => Task | Promise<Task>>
   },
   jsonl: async (options) => {
     const { training, evaluation } = checked(jsonlOptions, options);
-    const held = Object.entries(evaluation).map(async ([name, location]) => ({ ...(await readProblems(location)), name }));
+    const held = Object.entries(evaluation).map(async ([name, location]) => ({
+      ...(await readProblems(location)),
+      name,
+    }));
     // All at once: a rejection that nobody awaits would end the process.
     const [source, ...sets] = await Promise.all([readProblems(training), ...held]);
     return { training: source, evaluation: sets };

@@ -11,7 +11,7 @@ import { SHARD_INDEX, type PolicyArtifact } from '../contracts/policy-artifact.j
 import type { UpdateSummary } from '../contracts/run.js';
 import type { RunManifest } from '../contracts/run-manifest.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
-import { beat, beating, breathe } from './beat.js';
+import { beating, breathe } from './beat.js';
 import { durable, timed } from './durable.js';
 import { decodeRows } from './formats/rows.js';
 import { getArrays, getJson, putJson, readManifest } from './io.js';
@@ -38,7 +38,6 @@ export const update = durable<Parameters<Update>[0], Awaited<ReturnType<Update>>
     );
     const metrics: UpdateMetrics[] = [];
     for (const batch of batches) {
-      beat({ doing: 'update', done: metrics.length, total: batches.length });
       await breathe();
       const step = learner.update(
         batch.map((row) => rows[row].sequence),
@@ -46,7 +45,8 @@ export const update = durable<Parameters<Update>[0], Awaited<ReturnType<Update>>
         config.update,
         config.update.tokenBudget,
       );
-      metrics.push(await step.catch((error: unknown) => refuse(error, input, metrics.length)));
+      const checked = step.catch((error: unknown) => refuse(error, input, metrics.length));
+      metrics.push(await beating('update', checked, { done: metrics.length, total: batches.length }));
     }
     return {
       policy: await beating('save the policy', savePolicy(store, learner, policy)),

@@ -93,7 +93,12 @@ async function checkStore(): Promise<Finding> {
     const { bavail, bsize } = await statfs(home);
     const found = `writable, ${((bavail * bsize) / GIGABYTE).toFixed(1)} GB free`;
     if (bavail * bsize >= ROOM_WANTED) return { check, state: 'ok', found };
-    return { check, state: 'warn', found, remedy: 'a run may fill the disk: make room, or set ATTNRL_HOME to another one' };
+    return {
+      check,
+      state: 'warn',
+      found,
+      remedy: 'a run may fill the disk: make room, or set ATTNRL_HOME to another one',
+    };
   } catch (error) {
     const remedy = 'make the folder writable, or set ATTNRL_HOME to another one';
     return { check, state: 'fail', found: failureOf(error).message, remedy };
@@ -106,7 +111,9 @@ async function checkEngine(model: string): Promise<Finding> {
   const answer = await new Promise<{ problem?: string; tokens?: number; seconds?: number }>((resolve) => {
     execFile(process.execPath, [script, model], { timeout: PROBE_LIMIT_MS }, (error, stdout, stderr) => {
       const line = stdout.trim().split('\n').at(-1) ?? '';
-      resolve(line.startsWith('{') ? (JSON.parse(line) as object) : { problem: stderr.trim() || String(error?.message) });
+      resolve(
+        line.startsWith('{') ? (JSON.parse(line) as object) : { problem: stderr.trim() || String(error?.message) },
+      );
     });
   });
   if (answer.problem === undefined) {

@@ -22,5 +22,7 @@ export function failureOf(error: unknown): { type: string; message: string } {
   const cause = error instanceof WorkflowFailedError ? error.cause : error;
   if (cause instanceof ApplicationFailure) return { type: cause.type ?? cause.name, message: cause.message };
   if (cause instanceof CancelledFailure) return { type: 'Cancelled', message: 'the run was cancelled' };
-  return cause instanceof Error ? { type: cause.name, message: cause.message } : { type: 'Error', message: String(cause) };
+  return cause instanceof Error
+    ? { type: cause.name, message: cause.message }
+    : { type: 'Error', message: String(cause) };
 }

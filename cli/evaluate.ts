@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import { resolve } from 'node:path';
-import { readFile } from 'node:fs/promises';
 import type { RunForm } from '../contracts/config-form.js';
 import type { ModelEvaluation } from '../contracts/run.js';
+import { readForm } from './config-file.js';
 import { evaluationTable } from './display/result-table.js';
 import { openSession } from './session.js';
 import { startWorker } from './worker-process.js';
@@ -17,7 +17,7 @@ export function evaluateCommand(): Command {
 }
 
 async function evaluate(model: string, { config, json }: { config?: string; json?: boolean }): Promise<void> {
-  const form = config === undefined ? {} : (JSON.parse(await readFile(config, 'utf8')) as RunForm);
+  const form = await readForm(config, { model: resolve(model) });
   const session = await openSession();
   try {
     const worker = await startWorker(session);
@@ -27,11 +27,15 @@ async function evaluate(model: string, { config, json }: { config?: string; json
       const evaluation = client.workflow.execute<(form: RunForm) => Promise<ModelEvaluation>>('evaluateModel', {
         workflowId,
         taskQueue,
-        args: [{ ...form, model: resolve(model) }],
+        args: [form],
       });
       const { evaluationSets, summary } = await Promise.race([evaluation, worker.ended.then(() => evaluation)]);
       const byName = Object.fromEntries(evaluationSets.map((set, i) => [set, summary.accuracies[i]]));
-      console.log(json ? JSON.stringify({ model, mean: summary.mean, accuracy: byName }) : evaluationTable(evaluationSets, summary));
+      console.log(
+        json
+          ? JSON.stringify({ model, mean: summary.mean, accuracy: byName })
+          : evaluationTable(evaluationSets, summary),
+      );
     } finally {
       await worker.stop();
     }

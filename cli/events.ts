@@ -9,7 +9,13 @@ export type RunEvent =
       readonly url: string | undefined;
       readonly resumed: boolean;
     }
-  | { readonly event: 'progress'; readonly phase: RunPhase; readonly iteration: number; readonly iterations: number; readonly work: readonly Work[] }
+  | {
+      readonly event: 'progress';
+      readonly phase: RunPhase;
+      readonly iteration: number;
+      readonly iterations: number;
+      readonly work: readonly Work[];
+    }
   | ({ readonly event: 'iteration'; readonly iterations: number } & IterationSummary)
   | ({ readonly event: 'evaluation'; readonly sets: readonly string[] } & EvaluationSummary)
   | { readonly event: 'retry'; readonly name: string; readonly attempt: number; readonly failure: string }

@@ -2,7 +2,11 @@ import type { WorkflowExecutionInfo } from '@temporalio/client';
 import type { Session } from './session.js';
 
 /** Runs of this deployment, newest first. */
-export async function listRuns({ client, controlQueue }: Session, filter = '', limit = 20): Promise<WorkflowExecutionInfo[]> {
+export async function listRuns(
+  { client, controlQueue }: Session,
+  filter = '',
+  limit = 20,
+): Promise<WorkflowExecutionInfo[]> {
   const query = `WorkflowType = 'training' AND TaskQueue = '${controlQueue}'${filter}`;
   const runs: WorkflowExecutionInfo[] = [];
   for await (const run of client.workflow.list({ query })) {

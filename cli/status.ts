@@ -19,7 +19,8 @@ async function status(run: string | undefined, { json }: { json?: boolean }): Pr
   const session = await findSession();
   if (!session) throw new UsageError('no Temporal server: set TEMPORAL_ADDRESS, or start one by `npm start`');
   try {
-    const runs = run === undefined ? await listRuns(session) : [await session.client.workflow.getHandle(run).describe()];
+    const runs =
+      run === undefined ? await listRuns(session) : [await session.client.workflow.getHandle(run).describe()];
     const rows = runs.map((info) => ({ ...rowOf(info), url: runUrl(session, info.workflowId) }));
     if (json) console.log(JSON.stringify(rows));
     else console.log(rows.length === 0 ? 'no runs yet' : tableOf(rows));
@@ -28,7 +29,10 @@ async function status(run: string | undefined, { json }: { json?: boolean }): Pr
   }
 }
 
-type Listed = Pick<WorkflowExecutionInfo | WorkflowExecutionDescription, 'workflowId' | 'status' | 'startTime' | 'typedSearchAttributes'>;
+type Listed = Pick<
+  WorkflowExecutionInfo | WorkflowExecutionDescription,
+  'workflowId' | 'status' | 'startTime' | 'typedSearchAttributes'
+>;
 type Row = ReturnType<typeof rowOf>;
 
 function rowOf(info: Listed) {

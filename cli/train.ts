@@ -1,10 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import type { RunForm } from '../contracts/config-form.js';
-import { resolveConfig } from '../contracts/config.js';
-import { InvalidConfig } from '../contracts/errors.js';
 import type { RunResult } from '../contracts/run.js';
 import { chooseRun } from './choose-run.js';
+import { readForm } from './config-file.js';
 import { liveDisplay } from './display/live-display.js';
 import { jsonDisplay, plainDisplay } from './display/plain-display.js';
 import { accuracyTable } from './display/result-table.js';
@@ -43,8 +41,11 @@ export function trainCommand(): Command {
 }
 
 async function train(options: TrainOptions): Promise<void> {
-  const form = await readForm(options);
-  resolveConfig(form); // what is wrong with the form itself is known before anything is started
+  const { config, iterations, seed } = options;
+  const form = await readForm(config, {
+    ...(iterations === undefined ? {} : { iterations }),
+    ...(seed === undefined ? {} : { seed }),
+  });
   const display = displayFor(options);
   const session = await openSession();
   try {
@@ -57,10 +58,11 @@ async function train(options: TrainOptions): Promise<void> {
     display.show({ event: 'note', text: `Temporal server ${session.server.address}` });
     const worker = options.worker ? await startWorker(session) : undefined;
     try {
-      const result = await follow(session, worker, display, await startRun(session, form, workflowId, display));
+      const run = await startRun(session, form, workflowId, display);
+      const result = await follow(session, worker, display, run);
       display.show({ event: 'result', ...result });
       display.close();
-      if (!options.json) conclude(result, session);
+      if (!options.json) conclude(result, runUrl(session, run));
     } finally {
       display.close();
       await worker?.stop();
@@ -70,33 +72,18 @@ async function train(options: TrainOptions): Promise<void> {
   }
 }
 
-async function readForm({ config, iterations, seed }: TrainOptions): Promise<RunForm> {
-  const form = config === undefined ? {} : await readConfigFile(config);
-  return {
-    ...form,
-    ...(iterations === undefined ? {} : { iterations }),
-    ...(seed === undefined ? {} : { seed }),
-  };
-}
-
-async function readConfigFile(path: string): Promise<RunForm> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new InvalidConfig([{ path: '', problem: `${path} can not be read: ${(error as Error).message}` }]);
-  });
-  try {
-    return JSON.parse(text) as RunForm;
-  } catch (error) {
-    throw new InvalidConfig([{ path: '', problem: `${path} is not JSON: ${(error as Error).message}` }]);
-  }
-}
-
 function displayFor({ json }: TrainOptions): Display {
   const write = (line: string): void => console.log(line);
   if (json) return jsonDisplay(write);
   return process.stdout.isTTY ? liveDisplay(process.stdout) : plainDisplay(write);
 }
 
-async function startRun(session: Session, form: RunForm, resumed: string | undefined, display: Display): Promise<string> {
+async function startRun(
+  session: Session,
+  form: RunForm,
+  resumed: string | undefined,
+  display: Display,
+): Promise<string> {
   const run = resumed ?? `${form.algorithm ?? 'attnrl'}-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, '-')}`;
   if (resumed === undefined) {
     await session.client.workflow.start('training', {
@@ -111,27 +98,38 @@ async function startRun(session: Session, form: RunForm, resumed: string | undef
 }
 
 /** Shows the run until it ends, the worker dies, or Ctrl-C. */
-async function follow(session: Session, worker: WorkerProcess | undefined, display: Display, run: string): Promise<RunResult> {
+async function follow(
+  session: Session,
+  worker: WorkerProcess | undefined,
+  display: Display,
+  run: string,
+): Promise<RunResult> {
   const handle = session.client.workflow.getHandle<() => Promise<RunResult>>(run);
   const watching = new AbortController();
   const interrupted = new Promise<never>((_, reject) => {
-    process.once('SIGINT', () => reject(new Interrupted(`run ${run} stays on the server; \`npm start\` goes on with it`)));
+    process.once('SIGINT', () =>
+      reject(new Interrupted(`run ${run} stays on the server; \`npm start\` goes on with it`)),
+    );
   });
   const watch = watchRun(session, handle, (event) => display.show(event), watching.signal);
   const died = worker?.ended.then(() => new Promise<never>(() => undefined));
   try {
-    return await Promise.race([handle.result(), watch.then(() => handle.result()), interrupted, ...(died ? [died] : [])]);
+    return await Promise.race([
+      handle.result(),
+      watch.then(() => handle.result()),
+      interrupted,
+      ...(died ? [died] : []),
+    ]);
   } finally {
     watching.abort();
     await watch;
   }
 }
 
-function conclude({ evaluationSets, before, after, modelFolder, runFolder }: RunResult, session: Session): void {
+function conclude({ evaluationSets, before, after, modelFolder, runFolder }: RunResult, url: string | undefined): void {
   console.log(accuracyTable(evaluationSets, before, after));
   console.log(`trained model  ${modelFolder}`);
   console.log(`records        ${runFolder}`);
-  const url = runUrl(session, decodeURIComponent(runFolder.split(/[\\/]/).at(-1) ?? ''));
   if (url !== undefined) console.log(`Temporal UI    ${url}`);
 }
 

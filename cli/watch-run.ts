@@ -37,7 +37,9 @@ export async function watchRun(
       news(progress);
       const { phase, children, state } = progress;
       const descriptions = await Promise.all(
-        ['', ...children.map((child) => `/${child}`)].map((suffix) => describe(client.workflow.getHandle(handle.workflowId + suffix))),
+        ['', ...children.map((child) => `/${child}`)].map((suffix) =>
+          describe(client.workflow.getHandle(handle.workflowId + suffix)),
+        ),
       );
       const work = descriptions.flatMap((description) => (description ? workOf(description, handle.workflowId) : []));
       for (const { name, attempt, lastFailure } of work) {
@@ -66,7 +68,10 @@ function describe(handle: WorkflowHandle): Promise<WorkflowExecutionDescription 
 
 function quietly<T>(request: Promise<T>): Promise<T | undefined> {
   return request.catch((error: unknown) => {
-    if (error instanceof Error && (isGrpcServiceError(error.cause) || isGrpcServiceError(error) || /NotFound|Query/.test(error.name))) {
+    if (
+      error instanceof Error &&
+      (isGrpcServiceError(error.cause) || isGrpcServiceError(error) || /NotFound|Query/.test(error.name))
+    ) {
       return undefined;
     }
     throw error;

@@ -106,7 +106,9 @@ export interface BatchRefs {
 export interface ControlActivities {
   /** Validates everything and freezes the manifest. @throws InvalidConfig */
   prepare(input: { readonly form: unknown }): Promise<Prepared>;
-  drawProblems(input: InRun & { readonly iteration: number; readonly cursor: DataCursor; readonly count: number }): Promise<Drawn>;
+  drawProblems(
+    input: InRun & { readonly iteration: number; readonly cursor: DataCursor; readonly count: number },
+  ): Promise<Drawn>;
   chooseBranchPoints(
     input: InRun & { readonly batch: InitialBatch; readonly controller: ControllerState },
   ): Promise<Branching>;
@@ -157,7 +159,8 @@ export interface RolloutActivities {
     input: InRun & { readonly iteration: number; readonly policy: ArtifactRef; readonly problems: ArtifactRef },
   ): Promise<Generated>;
   generateBranches(
-    input: InRun & BatchRefs & { readonly iteration: number; readonly policy: ArtifactRef; readonly points: ArtifactRef },
+    input: InRun &
+      BatchRefs & { readonly iteration: number; readonly policy: ArtifactRef; readonly points: ArtifactRef },
   ): Promise<Generated>;
   scoreInitial(
     input: InRun & BatchRefs & { readonly policy: ArtifactRef; readonly verdicts: ArtifactRef },
@@ -170,7 +173,9 @@ export interface RolloutActivities {
 }
 
 export interface LearnerActivities {
-  update(input: InRun & { readonly iteration: number; readonly policy: ArtifactRef; readonly rows: ArtifactRef }): Promise<Updated>;
+  update(
+    input: InRun & { readonly iteration: number; readonly policy: ArtifactRef; readonly rows: ArtifactRef },
+  ): Promise<Updated>;
 }
 
 export interface VerifierActivities {

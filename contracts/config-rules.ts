@@ -55,10 +55,6 @@ export function crossFieldProblems(config: RunConfig): CrossFieldProblem[] {
     ['update.tokenBudget', 'sampling.maxPromptTokens', 'sampling.maxResponseTokens'],
     `a single path may have ${sampling.maxPromptTokens + sampling.maxResponseTokens} tokens`,
   );
-  refuse(
-    new Set(evaluation.sets).size !== (evaluation.sets ?? []).length,
-    ['evaluation.sets'],
-    'names a set twice',
-  );
+  refuse(new Set(evaluation.sets).size !== (evaluation.sets ?? []).length, ['evaluation.sets'], 'names a set twice');
   return problems;
 }

@@ -101,6 +101,7 @@ function remove(value: unknown, path: readonly (string | number)[]): void {
 }
 
 function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach((part) => void deepFreeze(part));
+  if (typeof value === 'object' && value !== null)
+    Object.values(Object.freeze(value)).forEach((part) => void deepFreeze(part));
   return value;
 }

@@ -14,7 +14,9 @@ export class InvalidConfig extends Error {
   override readonly name = 'InvalidConfig';
   constructor(readonly problems: readonly InputProblem[]) {
     const lines = problems.map(({ path, problem }) => `  ${path || '(the whole)'}: ${problem}`);
-    super(`${problems.length} ${problems.length === 1 ? 'problem' : 'problems'} in the run's input\n${lines.join('\n')}`);
+    super(
+      `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'} in the run's input\n${lines.join('\n')}`,
+    );
   }
 }
 
@@ -26,7 +28,9 @@ export class ResultTooLarge extends Error {
     readonly bytes: number,
     readonly limit: number,
   ) {
-    super(`activity "${activity}" returned ${bytes} bytes, the limit is ${limit}; write it to the store and return its reference`);
+    super(
+      `activity "${activity}" returned ${bytes} bytes, the limit is ${limit}; write it to the store and return its reference`,
+    );
   }
 }
 

@@ -62,7 +62,12 @@ export interface IterationMetrics {
   readonly branchPoints: number;
   readonly branches: number;
   /** Problems without training rows, by reason. */
-  readonly dropped: { readonly lowInfluence: number; readonly allCorrect: number; readonly allWrong: number; readonly noRows: number };
+  readonly dropped: {
+    readonly lowInfluence: number;
+    readonly allCorrect: number;
+    readonly allWrong: number;
+    readonly noRows: number;
+  };
   /** V: training rows left. */
   readonly leaves: number;
   /** Response tokens with a non-zero advantage, once per row they occur in. */

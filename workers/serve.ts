@@ -25,7 +25,8 @@ export async function serve(roles: readonly Role[]): Promise<void> {
     const workflowBundle = { codePath: BUNDLE };
     const workers = await createWorkers({ connection, namespace, prefix, roles, services, workflowBundle });
     const delays = watchEventLoop();
-    const stop = (): void => workers.filter((worker) => worker.getState() === 'RUNNING').forEach((worker) => worker.shutdown());
+    const stop = (): void =>
+      workers.filter((worker) => worker.getState() === 'RUNNING').forEach((worker) => worker.shutdown());
     process.once('disconnect', stop);
     // One worker that fails takes the others with it: a process that serves half its queues looks healthy and is not.
     const running = Promise.all(workers.map((worker) => worker.run().finally(stop)));

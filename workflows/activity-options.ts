@@ -51,7 +51,7 @@ export const ACTIVITY_OPTIONS: Readonly<Record<Role | 'evaluation', BoundedOptio
   learner: {
     startToCloseTimeout: '4h', // 15M tokens at 1k tokens/s
     scheduleToCloseTimeout: '2d',
-    heartbeatTimeout: '2m', // beats once per mini-batch, which is the longest silent piece of work
+    heartbeatTimeout: HEARTBEAT,
     retry: PREEMPTIBLE,
   },
   /** Judges a batch, every verdict within 5 s. */

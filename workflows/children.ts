@@ -1,9 +1,4 @@
-import {
-  ChildWorkflowCancellationType,
-  executeChild,
-  ParentClosePolicy,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { ChildWorkflowCancellationType, executeChild, ParentClosePolicy, workflowInfo } from '@temporalio/workflow';
 import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
 
 /** Parts of a run that are workflows of their own. */

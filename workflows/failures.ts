@@ -7,7 +7,8 @@ import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, isCancellati
 export function rootFailure(error: unknown): unknown {
   if (isCancellation(error)) return error;
   let cause = error;
-  while ((cause instanceof ActivityFailure || cause instanceof ChildWorkflowFailure) && cause.cause) cause = cause.cause;
+  while ((cause instanceof ActivityFailure || cause instanceof ChildWorkflowFailure) && cause.cause)
+    cause = cause.cause;
   if (!(cause instanceof ApplicationFailure)) return error;
   return ApplicationFailure.create({
     message: cause.message,

@@ -24,21 +24,36 @@ export function evaluationDetails(sets: readonly string[], evaluations: readonly
 
 function iterationDetails(recent: readonly IterationSummary[]): string {
   if (recent.length === 0) return '';
-  const rows = [...recent].reverse().map((row) => [
-    `${row.iteration}`,
-    `${row.responses}`,
-    percent(row.accuracy, 1),
-    row.meanFci.toFixed(3),
-    `${row.branches}`,
-    `${row.leaves}`,
-    `${row.nextBatchSize}`,
-    row.update?.loss.toFixed(4) ?? '–',
-    row.update?.kl.toFixed(4) ?? '–',
-    row.update?.entropy.toFixed(3) ?? '–',
-    row.update?.gradNorm.toFixed(3) ?? '–',
-    (row.seconds.total ?? 0).toFixed(1),
-  ]);
-  const heads = ['iteration', 'responses', 'correct', 'FCI', 'branches', 'V', 'next B', 'loss', 'KL', 'entropy', '‖g‖', 's'];
+  const rows = [...recent]
+    .reverse()
+    .map((row) => [
+      `${row.iteration}`,
+      `${row.responses}`,
+      percent(row.accuracy, 1),
+      row.meanFci.toFixed(3),
+      `${row.branches}`,
+      `${row.leaves}`,
+      `${row.nextBatchSize}`,
+      row.update?.loss.toFixed(4) ?? '–',
+      row.update?.kl.toFixed(4) ?? '–',
+      row.update?.entropy.toFixed(3) ?? '–',
+      row.update?.gradNorm.toFixed(3) ?? '–',
+      (row.seconds.total ?? 0).toFixed(1),
+    ]);
+  const heads = [
+    'iteration',
+    'responses',
+    'correct',
+    'FCI',
+    'branches',
+    'V',
+    'next B',
+    'loss',
+    'KL',
+    'entropy',
+    '‖g‖',
+    's',
+  ];
   return table(heads, rows);
 }
 

@@ -176,7 +176,11 @@ class Run {
     const evaluated = this.#child('evaluate', policyVersion, () =>
       child(
         evaluation,
-        { phase: 'evaluate', number: policyVersion, summary: `policy ${policyVersion} · ${plan.evaluationSets.length} held-out sets` },
+        {
+          phase: 'evaluate',
+          number: policyVersion,
+          summary: `policy ${policyVersion} · ${plan.evaluationSets.length} held-out sets`,
+        },
         { run: this.#id, manifest, policy, policyVersion, sets: plan.evaluationSets },
       ),
     ).then(

@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { runForm } from '../../contracts/config-form.js';
 import { configHash, resolveConfig } from '../../contracts/config.js';
 import { InvalidConfig, type InputProblem } from '../../contracts/errors.js';
 
@@ -17,7 +19,10 @@ describe('resolveConfig', () => {
   it('fills everything from nothing', () => {
     const config = resolveConfig(undefined);
     expect(config).toMatchObject({ algorithm: 'attnrl', pipeline: 'one-step-off-policy' });
-    expect(config.adaptiveSampling).toMatchObject({ enabled: true, responsesDrawn: config.sampling.responsesPerProblem });
+    expect(config.adaptiveSampling).toMatchObject({
+      enabled: true,
+      responsesDrawn: config.sampling.responsesPerProblem,
+    });
   });
 
   it('decides the pipeline and adaptive sampling by the algorithm', () => {
@@ -80,7 +85,12 @@ describe('resolveConfig', () => {
 
 describe('configs/', () => {
   const folder = new URL('../../configs/', import.meta.url);
-  it.each(readdirSync(folder).filter((name) => name.endsWith('.json')))('%s resolves', (name) => {
+  it.each(readdirSync(folder).filter((name) => name !== 'schema.json'))('%s resolves', (name) => {
     expect(problemsOf(JSON.parse(readFileSync(new URL(name, folder), 'utf8')))).toEqual([]);
+  });
+
+  it('schema.json is the form (npx vitest run test/contracts -u writes it anew)', async () => {
+    const schema = z.toJSONSchema(runForm, { io: 'input' });
+    await expect(`${JSON.stringify(schema, null, 2)}\n`).toMatchFileSnapshot('../../configs/schema.json');
   });
 });

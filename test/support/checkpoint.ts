@@ -13,7 +13,10 @@ export async function writeCheckpoint(folder: string): Promise<string> {
   for (const name of await readdir(SHIPPED)) {
     if (name.endsWith('.json')) await copyFile(new URL(name, SHIPPED), join(folder, name));
   }
-  const json = { ...(JSON.parse(await readFile(new URL('config.json', SHIPPED), 'utf8')) as object), num_hidden_layers: 1 };
+  const json = {
+    ...(JSON.parse(await readFile(new URL('config.json', SHIPPED), 'utf8')) as object),
+    num_hidden_layers: 1,
+  };
   await writeFile(join(folder, 'config.json'), JSON.stringify(json));
   const parsed = parseModelConfig(json);
   if ('problems' in parsed) throw new Error('the shipped config.json does not parse');

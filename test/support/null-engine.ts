@@ -31,7 +31,11 @@ export class NullEngine implements InferenceEngine {
     this.#skills.set(policy.id, await skillOf(policy));
   }
 
-  async generate(policyId: string, requests: readonly RolloutRequest[], options: GenerateOptions = {}): Promise<Rollout[]> {
+  async generate(
+    policyId: string,
+    requests: readonly RolloutRequest[],
+    options: GenerateOptions = {},
+  ): Promise<Rollout[]> {
     const skill = this.#skillOf(policyId);
     const rollouts = requests.map((request) => this.#answer(request, skill));
     const tokens = rollouts.reduce((sum, rollout) => sum + rollout.tokens.length, 0);
@@ -89,7 +93,8 @@ export class NullLearner implements Learner {
 
   async update(miniBatch: readonly TrainingSequence[]): Promise<UpdateMetrics> {
     const hash = createHash('sha256').update(this.#digest);
-    for (const row of miniBatch) hash.update(row.tokens).update(row.advantages).update(row.weights).update(row.oldLogProbs);
+    for (const row of miniBatch)
+      hash.update(row.tokens).update(row.advantages).update(row.weights).update(row.oldLogProbs);
     this.#digest = hash.digest('hex');
     this.#skill = Math.min(0.95, this.#skill + 0.03);
     const tokens = miniBatch.reduce((sum, { weights }) => sum + weights.reduce((a, b) => a + b, 0), 0);

@@ -22,7 +22,10 @@ const SMALL: RunForm = {
 /** One checkpoint per test process: its path is part of the configuration, hence of the ledger. */
 const checkpoint = writeCheckpoint(mkdtempSync(join(tmpdir(), 'attnrl-model-')));
 
-export async function nullServices(folder: string, learner: () => Learner = () => new NullLearner()): Promise<Services> {
+export async function nullServices(
+  folder: string,
+  learner: () => Learner = () => new NullLearner(),
+): Promise<Services> {
   const engine = new NullEngine(await readTokenizer(await checkpoint));
   return {
     store: await LocalArtifactStore.open(join(folder, 'store')),

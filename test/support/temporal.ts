@@ -14,7 +14,6 @@ import { createWorkers } from '../../workers/create-workers.js';
 
 Runtime.install({ logger: new DefaultLogger('ERROR') });
 
-
 export class Temporal {
   #prefixes = 0;
 
@@ -31,7 +30,11 @@ export class Temporal {
       `${name}=${TypedSearchAttributes.toMetadataType(type)}`,
     ]);
     const environment = await TestWorkflowEnvironment.createLocal({
-      server: { executable: { type: 'existing-path', path: found.path }, extraArgs: [...attributes, ...extraArgs], log: { level: 'error', format: 'pretty' } },
+      server: {
+        executable: { type: 'existing-path', path: found.path },
+        extraArgs: [...attributes, ...extraArgs],
+        log: { level: 'error', format: 'pretty' },
+      },
     });
     const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
     return new Temporal(environment, await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') }));

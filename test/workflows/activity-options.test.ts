@@ -26,6 +26,8 @@ describe.each(Object.entries(ACTIVITY_OPTIONS))('activities of %s', (_, options)
 
 it('every activity is called with these options', () => {
   const folder = new URL('../../workflows/', import.meta.url);
-  const callers = readdirSync(folder).filter((file) => readFileSync(new URL(file, folder), 'utf8').includes('proxyActivities'));
+  const callers = readdirSync(folder).filter((file) =>
+    readFileSync(new URL(file, folder), 'utf8').includes('proxyActivities'),
+  );
   expect(callers).toEqual(['activities.ts']);
 });

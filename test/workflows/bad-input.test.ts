@@ -76,7 +76,11 @@ it('refuses a model that is not there, an empty problem set, prompts that never 
     expect(missing.message).toContain('holds no problems');
 
     const { model } = await smallForm({});
-    const long = await failureOf(services, { model, sampling: { maxPromptTokens: 3 }, evaluation: { sets: ['short', 'hardest'] } });
+    const long = await failureOf(services, {
+      model,
+      sampling: { maxPromptTokens: 3 },
+      evaluation: { sets: ['short', 'hardest'] },
+    });
     expect(long.message).toContain('sampling.maxPromptTokens: every prompt');
     expect(long.message).toContain('evaluation.sets[1]: the task has no held-out set "hardest"');
   });
@@ -85,12 +89,18 @@ it('refuses a model that is not there, an empty problem set, prompts that never 
 it('passes over prompts that are too long, and counts them', async () => {
   await withFolder(async (folder) => {
     const services = await nullServices(folder);
-    const form = await smallForm({ iterations: 1, sampling: { problemsPerIteration: 6, responsesPerProblem: 4, maxPromptTokens: 40 } });
+    const form = await smallForm({
+      iterations: 1,
+      sampling: { problemsPerIteration: 6, responsesPerProblem: 4, maxPromptTokens: 40 },
+    });
     await temporal.withWorkers(services, async (taskQueue) => {
       const { workflow } = temporal.environment.client;
       await workflow.execute('training', { workflowId: 'skips', taskQueue, args: [form] });
     });
-    const metrics = JSON.parse(await readFile(join(folder, 'runs', 'skips', 'metrics.jsonl'), 'utf8')) as { skippedPrompts: number; problems: number };
+    const metrics = JSON.parse(await readFile(join(folder, 'runs', 'skips', 'metrics.jsonl'), 'utf8')) as {
+      skippedPrompts: number;
+      problems: number;
+    };
     expect(metrics.problems).toBe(6);
     expect(metrics.skippedPrompts).toBeGreaterThan(0);
   });

@@ -36,7 +36,8 @@ async function childEvents(workflowId: string): Promise<string[]> {
   const { events } = await temporal.environment.client.workflow.getHandle(workflowId).fetchHistory();
   const name = (id: string | null | undefined): string => (id ?? '').slice(workflowId.length + 1);
   return (events ?? []).flatMap((event) => {
-    const { childWorkflowExecutionStartedEventAttributes: start, childWorkflowExecutionCompletedEventAttributes: end } = event;
+    const { childWorkflowExecutionStartedEventAttributes: start, childWorkflowExecutionCompletedEventAttributes: end } =
+      event;
     if (start) return [`+${name(start.workflowExecution?.workflowId)}`];
     return end ? [`-${name(end.workflowExecution?.workflowId)}`] : [];
   });
@@ -62,7 +63,10 @@ describe.each(Object.entries(MODES))('%s', (_, mode) => {
       expect(progress.phase).toBe('finished');
       expect(JSON.stringify(progress.state).length).toBeLessThan(MAX_STATE_BYTES);
 
-      for (const id of [workflowId, ...['sample-1', 'learn-1', 'evaluate-0'].map((child) => `${workflowId}/${child}`)]) {
+      for (const id of [
+        workflowId,
+        ...['sample-1', 'learn-1', 'evaluate-0'].map((child) => `${workflowId}/${child}`),
+      ]) {
         await temporal.replay(id);
       }
       return result.ledger;
