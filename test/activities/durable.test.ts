@@ -1,0 +1,74 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { expect, it } from 'vitest';
+import { createActivities } from '../../activities/index.js';
+import { durable } from '../../activities/durable.js';
+import { writeLine } from '../../activities/run-folder.js';
+import type { Services } from '../../activities/services.js';
+import type { ArtifactRef } from '../../contracts/artifact-ref.js';
+import { putJson } from '../../store/json.js';
+import { nullServices } from '../support/null-run.js';
+import { withFolder } from '../support/temporal.js';
+import { readFile } from 'node:fs/promises';
+
+/** An activity that counts how often it really worked. */
+function counted(): {
+  run: (services: Services) => (input: object) => Promise<{ kept: ArtifactRef }>;
+  count: () => number;
+} {
+  let count = 0;
+  const run = durable('counted', async ({ store }, input: object) => {
+    count += 1;
+    return { kept: await putJson(store, 'tree', input) };
+  });
+  return { run, count: () => count };
+}
+
+it('the same input is worked on once, another one anew', async () => {
+  await withFolder(async (folder) => {
+    const { run, count } = counted();
+    const activity = run(await nullServices(folder));
+    const first = await activity({ a: 1, b: 2 });
+    expect(await activity({ b: 2, a: 1 })).toEqual(first);
+    expect(count()).toBe(1);
+    await activity({ a: 2 });
+    expect(count()).toBe(2);
+  });
+});
+
+it('a result whose artifacts are gone is made again', async () => {
+  await withFolder(async (folder) => {
+    const { run, count } = counted();
+    const services = await nullServices(folder);
+    const { kept } = await run(services)({ a: 1 });
+    await rm(await services.store.localPath(kept));
+    await run(services)({ a: 1 });
+    expect(count()).toBe(2);
+    expect(await services.store.has(kept)).toBe(true);
+  });
+});
+
+it('refuses a result too large for a history', async () => {
+  await withFolder(async (folder) => {
+    const activities = createActivities(await nullServices(folder), 'control');
+    const sets = Array.from({ length: 600 }, (_, i) => ({ set: `set number ${i}`, accuracy: 0.123456789, seconds: 1 }));
+    const input = { run: 'r', policyVersion: 0, sets, policy: { sha256: '', bytes: 0, kind: 'policy' } };
+    const recorded = new MockActivityEnvironment().run(activities.recordEvaluation, input);
+    await expect(recorded).rejects.toMatchObject({ name: 'ResultTooLarge' });
+  });
+});
+
+it('writes each line of a run once, also when it goes back to an earlier iteration', async () => {
+  await withFolder(async (folder) => {
+    const services = await nullServices(folder);
+    const write = (number: number, note: string) => writeLine(services, 'a/b', 'x.jsonl', { number, value: { note } });
+    for (const number of [0, 1, 1, 2]) await write(number, 'first');
+    await write(1, 'again');
+    const lines = (await readFile(join(folder, 'runs', 'a%2Fb', 'x.jsonl'), 'utf8')).trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+      { number: 0, note: 'first' },
+      { number: 1, note: 'again' },
+    ]);
+  });
+});

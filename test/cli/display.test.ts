@@ -1,0 +1,75 @@
+import { expect, it } from 'vitest';
+import { ApplicationFailure } from '@temporalio/common';
+import { jsonDisplay, plainDisplay } from '../../cli/display/plain-display.js';
+import { accuracyTable } from '../../cli/display/result-table.js';
+import { exitCode, failureOf, Interrupted, UsageError } from '../../cli/errors.js';
+import type { RunEvent } from '../../cli/events.js';
+import { InvalidConfig } from '../../contracts/errors.js';
+
+const ITERATION: RunEvent = {
+  event: 'iteration',
+  iteration: 11,
+  iterations: 60,
+  problems: 24,
+  skippedPrompts: 0,
+  responses: 144,
+  accuracy: 0.47,
+  reward: 0.45,
+  meanFci: 0.1234,
+  branchPoints: 96,
+  branches: 192,
+  dropped: { lowInfluence: 1, allCorrect: 2, allWrong: 3, noRows: 0 },
+  leaves: 250,
+  validTokens: 12_345,
+  nextBatchSize: 26,
+  update: null,
+  seconds: { total: 2.34 },
+  tokensPerSecond: 5100,
+};
+
+function shown(display: typeof plainDisplay, event: RunEvent): string[] {
+  const lines: string[] = [];
+  display((line) => lines.push(line)).show(event);
+  return lines;
+}
+
+it('an iteration is one line with its numbers', () => {
+  const [line] = shown(plainDisplay, ITERATION);
+  expect(line).toMatch(/^iteration 12\/60 · correct 47\.0 % .*· V 250 · .*· no update · 5100 tokens\/s · 2\.3 s$/);
+  expect(line).not.toContain('\n');
+});
+
+it('progress is for live displays and programs only', () => {
+  const progress: RunEvent = { event: 'progress', phase: 'training', iteration: 1, iterations: 2, work: [] };
+  expect(shown(plainDisplay, progress)).toEqual([]);
+  expect(shown(jsonDisplay, progress).map((line) => JSON.parse(line) as unknown)).toEqual([progress]);
+});
+
+it('the table shows every set before and after', () => {
+  const evaluation = (accuracies: number[], mean: number) => ({
+    policyVersion: 0,
+    accuracies,
+    mean,
+    evaluation: { sha256: '', bytes: 0, kind: 'evaluation' as const },
+  });
+  const table = accuracyTable(['short', 'long'], evaluation([0.5, 0.25], 0.375), evaluation([0.9, 0.2], 0.55));
+  expect(table).toMatch(/short.*50\.0 %.*90\.0 %.*\+40\.0/);
+  expect(table).toMatch(/long.*25\.0 %.*20\.0 %.*-5\.0/);
+  expect(table).toMatch(/mean.*37\.5 %.*55\.0 %.*\+17\.5/);
+});
+
+it.each([
+  [new InvalidConfig([{ path: 'seed', problem: 'too small' }]), 2],
+  [new UsageError('no'), 2],
+  [ApplicationFailure.create({ type: 'InvalidConfig', message: 'refused' }), 2],
+  [ApplicationFailure.create({ type: 'NonFiniteUpdate', message: 'NaN' }), 1],
+  [new Error('anything'), 1],
+  [new Interrupted('Ctrl-C'), 130],
+])('%s ends with exit code %i', (error, code) => {
+  expect(exitCode(error)).toBe(code);
+});
+
+it('a failure of the run is told as what it is', () => {
+  const failure = ApplicationFailure.create({ type: 'NonFiniteUpdate', message: 'loss NaN' });
+  expect(failureOf(failure)).toEqual({ type: 'NonFiniteUpdate', message: 'loss NaN' });
+});
