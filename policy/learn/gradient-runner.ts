@@ -54,7 +54,7 @@ export class GradientRunner {
     let isFirst = true;
     for (const members of cutIntoMicroBatches(batch, Math.min(tokenBudget, MAX_TOKENS))) {
       const micro = microBatch(batch, members);
-      if (micro.trained.length === 0) continue;
+      if (!micro.trained.some((place) => place >= 0)) continue;
       const target = isFirst ? this.#sum : this.#part;
       const into = goal.kind === 'log-probs' ? {} : this.#tensors(target, gradientOf);
       const session = await this.#session(goal, temperature, micro.blocks);
@@ -63,7 +63,9 @@ export class GradientRunner {
       const results = await session.run(feeds, [...perToken, ...Object.keys(into)], into);
       for (const name of perToken) {
         const values = results[name]!.data as Float32Array;
-        micro.trained.forEach((place, n) => (passed[name][place] = values[n]!));
+        micro.trained.forEach((place, n) => {
+          if (place >= 0) passed[name][place] = values[n]!;
+        });
       }
       if (goal.kind !== 'log-probs' && !isFirst) addTo(this.#sum.all, this.#part.all);
       isFirst = false;

@@ -4,6 +4,12 @@ import type { MiniBatch } from './mini-batch.js';
 
 /** Rows are padded to a multiple of it. */
 const LENGTH_STEP = 16;
+/**
+ * Micro-batches have at least this many tokens and trained tokens, if need be empty ones. onnxruntime divides a product
+ * among threads along the longer side of its result; where a thread gets 64 columns or fewer, it cuts the sum over the
+ * inner dimension elsewhere. With that many rows it divides rows, and the bits are the same for any number of threads.
+ */
+const MIN_ROWS_OF_PRODUCT = 512;
 /** About the number of queries in a block of attention, and the largest number of blocks. */
 const BLOCK_LENGTH = 64;
 const MAX_BLOCKS = 8;
@@ -12,7 +18,7 @@ export interface MicroBatch {
   /** Number of query blocks: decides which graph runs it. */
   readonly blocks: number;
   readonly feeds: Readonly<Record<string, HostTensor>>;
-  /** Trained tokens by their place in the mini-batch, in the order of the graph's log-probs. */
+  /** Trained tokens by their place in the mini-batch, in the order of the graph's log-probs; -1: empty. */
   readonly trained: readonly number[];
 }
 
@@ -36,7 +42,8 @@ function paddedLength(tokens: number): number {
 /** @param members rows of the micro-batch */
 export function microBatch({ rows, starts }: MiniBatch, members: readonly number[]): MicroBatch {
   const length = paddedLength(Math.max(...members.map((row) => rows[row]!.tokens.length)));
-  const size = members.length * length;
+  const slots = Math.max(members.length, Math.ceil(MIN_ROWS_OF_PRODUCT / length));
+  const size = slots * length;
   const tokens = new BigInt64Array(size);
   const positions = new BigInt64Array(size);
   const enter = new Int32Array(size);
@@ -44,11 +51,12 @@ export function microBatch({ rows, starts }: MiniBatch, members: readonly number
   const first = { trained: [] as number[], predecessors: [] as number[], labels: [] as number[] };
   const later: typeof first = { trained: [], predecessors: [], labels: [] };
   const hasChild = new Uint8Array(size);
+  for (let t = 0; t < size; t++) enter[t] = exit[t] = t % length; // padding: trees of one token
 
   members.forEach((row, slot) => {
     const { tokens: ids, predecessors, weights } = rows[row]!;
     const start = slot * length;
-    numberDepthFirst(predecessors, enter.subarray(start, start + length), exit.subarray(start, start + length));
+    numberDepthFirst(predecessors, enter.subarray(start), exit.subarray(start));
     for (let t = 0; t < ids.length; t++) {
       const before = start + predecessors[t]!;
       tokens[start + t] = BigInt(ids[t]!);
@@ -62,33 +70,35 @@ export function microBatch({ rows, starts }: MiniBatch, members: readonly number
     }
   });
 
-  const count = first.trained.length + later.trained.length;
+  const trained = first.trained.length + later.trained.length;
+  const count = Math.max(trained, MIN_ROWS_OF_PRODUCT);
+  const empty = new Array<number>(count - trained).fill(0);
   const successors = new BigInt64Array(size).fill(BigInt(count));
   first.predecessors.forEach((place, n) => (successors[place] = BigInt(n)));
   const blockLengths = cutIntoBlocks(length);
-  const dims = [members.length, length];
+  const dims = [slots, length];
   const integers = (values: readonly number[], shape = [values.length]): HostTensor =>
     int64s(BigInt64Array.from(values, BigInt), shape);
   return {
     blocks: blockLengths.length,
-    trained: [...first.trained, ...later.trained],
+    trained: [...first.trained, ...empty.map(() => -1), ...later.trained],
     feeds: {
       tokens: int64s(tokens, dims),
       positions: int64s(positions, dims),
       enter: int32s(enter, dims),
       exit: int32s(exit, dims),
       blockLengths: integers(blockLengths),
-      predecessors: integers([...first.predecessors, ...later.predecessors]),
+      predecessors: integers([...first.predecessors, ...empty, ...later.predecessors]),
       successors: int64s(successors, dims),
       laterSiblings: integers(later.predecessors),
-      labels: integers([...first.labels, ...later.labels], [count, 1]),
+      labels: integers([...first.labels, ...empty, ...later.labels], [count, 1]),
     },
   };
 }
 
-/** First and last number of each token's subtree; padding tokens behind the row are trees of their own. */
+/** First and last number of each token's subtree. */
 function numberDepthFirst(predecessors: Int32Array, enter: Int32Array, exit: Int32Array): void {
-  const length = enter.length;
+  const { length } = predecessors;
   const subtree = new Int32Array(length).fill(1);
   for (let t = predecessors.length - 1; t >= 0; t--) {
     const before = predecessors[t]!;
@@ -97,7 +107,7 @@ function numberDepthFirst(predecessors: Int32Array, enter: Int32Array, exit: Int
   /** Next free number below each token; the last entry is for the roots. */
   const next = new Int32Array(length + 1);
   for (let t = 0; t < length; t++) {
-    const before = t < predecessors.length && predecessors[t]! >= 0 ? predecessors[t]! : length;
+    const before = predecessors[t]! >= 0 ? predecessors[t]! : length;
     const number = next[before]!;
     next[before] = number + subtree[t]!;
     next[t] = number + 1;

@@ -150,7 +150,7 @@ export const RULES: Readonly<Record<string, GradientRule>> = {
     const flat = reshape(g, indices!, [-1], [size(indices!.shape)]);
     const hot = oneHot(g, flat, knownDim(table!, 0));
     const rows = asMatrix(g, dy, table!.shape.length - 1);
-    const gradient = matMul(g, hot, rows, { transA: true });
+    const gradient = sumOfOuterProducts(g, hot, rows, 1);
     return [table!.shape.length === 2 ? gradient : reshapeAs(g, gradient, table!.shape)];
   }),
   GatherElements: rule(({ g, x: [x, indices], dy }) => {
@@ -201,9 +201,7 @@ function matMulRule(
     return [
       needed[0] ? matMul(g, dy, b, { transB: !transB, alpha }) : undefined,
       needed[1]
-        ? transB
-          ? matMul(g, dRows, rows, { transA: true, alpha })
-          : matMul(g, rows, dRows, { transA: true, alpha })
+        ? sumOfOuterProducts(g, ...(transB ? ([dRows, rows] as const) : ([rows, dRows] as const)), alpha)
         : undefined,
     ];
   }
@@ -215,6 +213,19 @@ function matMulRule(
     : () => matMul(g, a, dy, { transA: !transA, alpha });
   return [needed[0] ? sumTo(g, da(), a.shape) : undefined, needed[1] ? sumTo(g, db(), b.shape) : undefined];
 }
+
+/**
+ * aᵀ b over many rows. Divided among threads by columns, a narrow result would get other bits for each number of threads
+ * (see `micro-batches.ts`); a tall one is divided by rows, so a wide one is made as its transpose.
+ */
+function sumOfOuterProducts(g: Graph, a: Value, b: Value, alpha: number): Value {
+  const [tall, wide] = [knownDim(a, 1), knownDim(b, 1)];
+  if (wide <= tall || wide > WIDE) return matMul(g, a, b, { transA: true, alpha });
+  return transpose(g, matMul(g, b, a, { transA: true, alpha }), [1, 0]);
+}
+
+/** Columns enough that each of 8 threads gets more than 64. */
+const WIDE = 512;
 
 /** dy for the operand that was taken, 0 for the other. */
 function chosen(
