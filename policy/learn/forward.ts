@@ -27,7 +27,7 @@ import {
   unsqueeze,
 } from '../onnx/operators.js';
 import { groupSize, type ModelConfig } from '../qwen2/config.js';
-import { embed, type ParameterValues, type Rope, ropeConstants } from '../qwen2/layers.js';
+import { embed, type ParameterValues, type Rope } from '../qwen2/layers.js';
 import { type QueryBlocks, queryBlocks, treeAttention } from './tree-attention.js';
 
 /** int64 unless said; padding tokens have numbers of their own and attend themselves only. */
@@ -35,6 +35,8 @@ export interface ForwardInputs {
   readonly tokens: Value /* [B, T] */;
   /** Depth on the path, [B, T]. */
   readonly positions: Value;
+  /** As many positions as T: a packed row may be longer than any sequence the model was made for, its paths are not. */
+  readonly rope: Rope /* float32 [T, headSize / 2] each */;
   /** Subtree of each token in depth-first numbers, int32 [B, T] each. */
   readonly enter: Value;
   readonly exit: Value;
@@ -58,11 +60,10 @@ export function forwardLogits(
   blockCount: number,
   temperature: number,
 ): Value {
-  const rope = ropeConstants(g, config);
   const blocks = queryBlocks(g, config, blockCount, inputs.blockLengths, inputs.enter, inputs.exit);
   let x = embed(g, parameter, inputs.tokens); // [B, T, hidden]
   for (let i = 0; i < config.layers; i++) {
-    x = add(g, x, attention(g, config, parameter, composites, rope, blocks, i, x, inputs.positions));
+    x = add(g, x, attention(g, config, parameter, composites, inputs.rope, blocks, i, x, inputs.positions));
     x = add(g, x, feedForward(g, config, parameter, i, x));
   }
   const last = hiddenBefore(g, composites, x, inputs); // [N, hidden]

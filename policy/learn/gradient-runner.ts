@@ -1,6 +1,6 @@
 /** Runs training graphs over the micro-batches of a mini-batch and sums their gradients, in a fixed order. */
 import { floats, type HostTensor, Session, type SessionSettings } from '../onnx/runtime.js';
-import type { ModelConfig } from '../qwen2/config.js';
+import { type ModelConfig, ropeCaches } from '../qwen2/config.js';
 import { parameters } from '../qwen2/parameters.js';
 import { cutIntoMicroBatches, type MicroBatch, microBatch } from './micro-batches.js';
 import type { MiniBatch } from './mini-batch.js';
@@ -24,6 +24,7 @@ export class GradientRunner {
   readonly #sessions = new Map<string, Promise<Session>>();
   readonly #sum: ParameterBuffer;
   readonly #part: ParameterBuffer;
+  #ropeCaches = { cos: new Float32Array(0), sin: new Float32Array(0) };
   readonly #shapes: ReadonlyMap<string, readonly number[]>;
 
   constructor(
@@ -58,7 +59,7 @@ export class GradientRunner {
       const target = isFirst ? this.#sum : this.#part;
       const into = goal.kind === 'log-probs' ? {} : this.#tensors(target, gradientOf);
       const session = await this.#session(goal, temperature, micro.blocks);
-      const feeds = { ...parameterFeeds, ...micro.feeds, ...columnFeeds(micro, columns) };
+      const feeds = { ...parameterFeeds, ...this.#rope(micro.length), ...micro.feeds, ...columnFeeds(micro, columns) };
       const perToken = goal.kind === 'policy' ? (['logProbs', 'entropies'] as const) : (['logProbs'] as const);
       const results = await session.run(feeds, [...perToken, ...Object.keys(into)], into);
       for (const name of perToken) {
@@ -88,6 +89,14 @@ export class GradientRunner {
     return session;
   }
 
+  #rope(length: number): Record<string, HostTensor> {
+    const half = this.config.headSize / 2;
+    if (this.#ropeCaches.cos.length < length * half) this.#ropeCaches = ropeCaches(this.config, length);
+    const { cos, sin } = this.#ropeCaches;
+    const firsts = (cache: Float32Array): HostTensor => floats(cache.subarray(0, length * half), [length, half]);
+    return { ropeCos: firsts(cos), ropeSin: firsts(sin) };
+  }
+
   #tensors({ views }: ParameterBuffer, nameOf: (parameter: string) => string): Record<string, HostTensor> {
     return Object.fromEntries([...views].map(([name, data]) => [nameOf(name), floats(data, this.#shapes.get(name)!)]));
   }
@@ -98,7 +107,7 @@ function columnFeeds({ trained }: MicroBatch, columns: TokenColumns): Record<str
     Object.entries(columns).map(([name, values]) => [
       name,
       floats(
-        Float32Array.from(trained, (place) => values[place]!),
+        Float32Array.from(trained, (place) => (place < 0 ? 0 : values[place]!)),
         [trained.length],
       ),
     ]),

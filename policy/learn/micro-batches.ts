@@ -17,6 +17,8 @@ const MAX_BLOCKS = 8;
 export interface MicroBatch {
   /** Number of query blocks: decides which graph runs it. */
   readonly blocks: number;
+  /** Padded length T of the rows. */
+  readonly length: number;
   readonly feeds: Readonly<Record<string, HostTensor>>;
   /** Trained tokens by their place in the mini-batch, in the order of the graph's log-probs; -1: empty. */
   readonly trained: readonly number[];
@@ -81,6 +83,7 @@ export function microBatch({ rows, starts }: MiniBatch, members: readonly number
     int64s(BigInt64Array.from(values, BigInt), shape);
   return {
     blocks: blockLengths.length,
+    length,
     trained: [...first.trained, ...empty.map(() => -1), ...later.trained],
     feeds: {
       tokens: int64s(tokens, dims),

@@ -34,6 +34,10 @@ export function trainingGraph(config: ModelConfig, goal: TrainingGoal, temperatu
   const inputs: ForwardInputs = {
     tokens: g.input('tokens', 'int64', ['rows', 'length']),
     positions: g.input('positions', 'int64', ['rows', 'length']),
+    rope: {
+      cos: g.input('ropeCos', 'float32', ['length', config.headSize / 2]),
+      sin: g.input('ropeSin', 'float32', ['length', config.headSize / 2]),
+    },
     enter: g.input('enter', 'int32', ['rows', 'length']),
     exit: g.input('exit', 'int32', ['rows', 'length']),
     blockLengths: g.input('blockLengths', 'int64', [blocks]),
