@@ -7,6 +7,6 @@ export interface Services {
   readonly store: ArtifactStore;
   /** Folder with one folder of readable records per run. */
   readonly runsFolder: string;
-  engine(settings: RunConfig['engine']): Promise<InferenceEngine>;
-  learner(settings: RunConfig['engine']): Promise<Learner>;
+  readonly engine: (settings: RunConfig['engine']) => Promise<InferenceEngine>;
+  readonly learner: (settings: RunConfig['engine']) => Promise<Learner>;
 }

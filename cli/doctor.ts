@@ -69,11 +69,15 @@ async function checkServer(): Promise<{ session: Session | undefined; finding: F
   }
 }
 
+type TaskQueueType = Parameters<Session['client']['workflowService']['describeTaskQueue']>[0]['taskQueueType'];
+/** TASK_QUEUE_TYPE_ACTIVITY; every role has some. */
+const ACTIVITIES: unknown = 2;
+
 async function checkQueue({ client, server }: Session, name: string): Promise<Finding> {
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace: server.namespace,
     taskQueue: { name },
-    taskQueueType: 2, // activities: every role has some
+    taskQueueType: ACTIVITIES as TaskQueueType,
   });
   const count = pollers?.length ?? 0;
   const check = `queue ${name}`;

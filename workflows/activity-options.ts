@@ -1,14 +1,24 @@
-import type { ActivityOptions, RetryPolicy } from '@temporalio/common';
+import type { ActivityOptions } from '@temporalio/workflow';
 import type { Activities } from '../contracts/activities.js';
 import { ACTIVITY_ROLES } from '../contracts/activity-roles.js';
 import type { Role } from '../contracts/queues.js';
 import { NON_RETRYABLE } from '../contracts/errors.js';
 
+/** A number and its unit. */
+type Span = `${number}${'s' | 'm' | 'h' | 'd'}`;
+
 /** Everything that keeps an activity from running, failing or waiting for ever. */
-export type BoundedOptions = Omit<ActivityOptions, 'taskQueue'> &
-  Required<Pick<ActivityOptions, 'startToCloseTimeout' | 'scheduleToCloseTimeout' | 'heartbeatTimeout'>> & {
-    readonly retry: RetryPolicy & Required<Pick<RetryPolicy, 'maximumAttempts' | 'maximumInterval'>>;
+export interface BoundedOptions extends Pick<ActivityOptions, 'priority'> {
+  readonly startToCloseTimeout: Span;
+  readonly scheduleToCloseTimeout: Span;
+  readonly heartbeatTimeout: Span;
+  readonly retry: {
+    readonly initialInterval: Span;
+    readonly maximumInterval: Span;
+    readonly maximumAttempts: number;
+    readonly nonRetryableErrorTypes: string[];
   };
+}
 
 const nonRetryableErrorTypes = [...NON_RETRYABLE];
 
@@ -18,7 +28,7 @@ const PREEMPTIBLE = {
   maximumInterval: '1m', // a full disk or an unreachable store takes minutes to be mended
   maximumAttempts: 20, // about 15 minutes of trouble in a row; more is not an accident
   nonRetryableErrorTypes,
-} satisfies RetryPolicy;
+} satisfies BoundedOptions['retry'];
 
 /** The heartbeat is how a dead worker is noticed, and how a cancellation reaches a living one. */
 const HEARTBEAT = '30s'; // a chunk of a large policy takes seconds; three missed beats are no coincidence

@@ -38,11 +38,11 @@ export function decodeRollouts(arrays: Arrays): StoredRollout[] {
   const logProbs = split({ values: float32(arrays, 'log_probs'), offsets });
   const [problem, response, branch, at, finished] = ['problem', 'response', 'branch', 'at', 'finished'].map(column);
   return tokens.map((list, i) => ({
-    problem: problem![i],
-    response: response![i],
-    branch: branch![i],
-    at: at![i],
-    finished: finished![i] === 1,
+    problem: problem[i],
+    response: response[i],
+    branch: branch[i],
+    at: at[i],
+    finished: finished[i] === 1,
     tokens: list,
     logProbs: logProbs[i],
   }));

@@ -32,16 +32,14 @@ it('rollouts come back as they were, empty ones too', () => {
 });
 
 it('scores come back as they were', () => {
-  const score = fc
-    .tuple(length, length)
-    .chain(([tokens, steps]) =>
-      fc.record({
-        logProbs: floats(tokens),
-        entropies: floats(tokens),
-        influence: floats(steps),
-        stepEnds: ints(steps),
-      }),
-    );
+  const score = fc.tuple(length, length).chain(([tokens, steps]) =>
+    fc.record({
+      logProbs: floats(tokens),
+      entropies: floats(tokens),
+      influence: floats(steps),
+      stepEnds: ints(steps),
+    }),
+  );
   fc.assert(
     fc.property(fc.array(score), (scores) => {
       expect(decodeScores(stored(encodeScores(scores)))).toEqual(scores);

@@ -13,7 +13,7 @@ import { withFolder } from '../support/temporal.js';
 /** Prepares a run and draws its first problems. */
 async function generateInput(services: Services) {
   const control = createActivities(services, 'control');
-  const run = (name: string, input: object) => new MockActivityEnvironment().run(control[name]!, input);
+  const run = (name: string, input: object) => new MockActivityEnvironment().run(control[name], input);
   const { manifest, policy } = (await run('prepare', { form: await smallForm({}) })) as Prepared;
   const drawn = (await run('drawProblems', { manifest, iteration: 0, cursor: FIRST_PROBLEM, count: 4 })) as Drawn;
   return { manifest, policy, problems: drawn.problems, iteration: 0 };
@@ -46,7 +46,7 @@ it('stops the engine when it is cancelled, and ends as cancelled', async () => {
       beats.push(details);
       if ((details as { done: number }).done === 1) environment.cancel('CANCELLED');
     });
-    await expect(environment.run(generate!, input)).rejects.toBeInstanceOf(CancelledFailure);
+    await expect(environment.run(generate, input)).rejects.toBeInstanceOf(CancelledFailure);
     expect(beats).toContainEqual({ doing: 'generate', done: 1, total: 16, tokens: 7 });
   });
 });
@@ -59,7 +59,7 @@ it('an error of the engine stays that error', async () => {
       { ...services, engine: () => Promise.reject(new Error('no engine')) },
       'rollout',
     );
-    await expect(new MockActivityEnvironment().run(generate!, input)).rejects.toThrow('no engine');
+    await expect(new MockActivityEnvironment().run(generate, input)).rejects.toThrow('no engine');
   });
 });
 
@@ -68,12 +68,12 @@ it('asks the engine nothing it has answered before', async () => {
     const services = await nullServices(folder);
     const input = await generateInput(services);
     const { generate } = createActivities(services, 'rollout');
-    const first = await new MockActivityEnvironment().run(generate!, input);
+    const first = await new MockActivityEnvironment().run(generate, input);
     const { generate: again } = createActivities(
       { ...services, engine: () => Promise.reject(new Error('no engine')) },
       'rollout',
     );
-    expect(await new MockActivityEnvironment().run(again!, input)).toEqual(first);
+    expect(await new MockActivityEnvironment().run(again, input)).toEqual(first);
     expect((first as Generated).count).toBe(16);
   });
 });

@@ -76,7 +76,7 @@ export class NullEngine implements InferenceEngine {
     const right = uniform(uniforms.key, 0) < skill;
     const box = `\\boxed{${right ? answer : (answer + 1) % 10}}`;
     const rest = `${response}${box}`.slice(text.length - asked);
-    const all = [...this.tokenizer.encode(rest), stopIds[0]!];
+    const all = [...this.tokenizer.encode(rest), stopIds[0]];
     const tokens = Int32Array.from(all.slice(0, maxNewTokens));
     return { tokens, logProbs: new Float32Array(tokens.length).fill(-0.5), finished: tokens.length === all.length };
   }
@@ -98,7 +98,7 @@ export class NullLearner implements Learner {
     this.#digest = hash.digest('hex');
     this.#skill = Math.min(0.95, this.#skill + 0.03);
     const tokens = miniBatch.reduce((sum, { weights }) => sum + weights.reduce((a, b) => a + b, 0), 0);
-    const loss = createHash('sha256').update(this.#digest).digest()[0]! / 1000;
+    const loss = createHash('sha256').update(this.#digest).digest()[0] / 1000;
     await Promise.resolve();
     return {
       loss,
@@ -128,7 +128,7 @@ export class NullLearner implements Learner {
 
 /** A base model has a middling skill of its own; a trained one carries its skill. */
 async function skillOf(policy: PolicyFiles): Promise<number> {
-  const file = await SafetensorsFile.open(policy.weights[0]!);
+  const file = await SafetensorsFile.open(policy.weights[0]);
   try {
     return file.header.tensors.has('skill') ? Number((await file.read('skill'))[0]) : 0.5;
   } finally {
@@ -147,10 +147,10 @@ function solve(prompt: string): { response: string; answer: number } {
       const [, name, left, operator, right] = /^(.):(.)(.)(.)$/.exec(line)!;
       const value = (operand: string): number => values.get(operand) ?? Number(operand);
       const show = (operand: string): string => (values.has(operand) ? `${operand}${values.get(operand)}` : operand);
-      const [a, b] = [value(left!), value(right!)];
+      const [a, b] = [value(left), value(right)];
       last = (((operator === '+' ? a + b : operator === '-' ? a - b : a * b) % 10) + 10) % 10;
-      const shown = `${name}:${show(left!)}${operator}${show(right!)}>${name}${last}\n\n`;
-      values.set(name!, last);
+      const shown = `${name}:${show(left)}${operator}${show(right)}>${name}${last}\n\n`;
+      values.set(name, last);
       return shown;
     });
   return { response: `<think>${steps.join('')}</think>`, answer: last };
