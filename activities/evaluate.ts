@@ -21,6 +21,7 @@ export const evaluate = durable<Parameters<Evaluate>[0], Awaited<ReturnType<Eval
       engine.generate(id, plan.requests, {
         onProgress: (progress) => beat({ doing: 'generate', ...progress }),
         signal: cancellation(),
+        background: true, // beside the training, never in its way
       }),
     );
     const result = judgeEvaluation(input.set, plan, rollouts, tokenizer);

@@ -54,6 +54,8 @@ export interface GenerateOptions {
   readonly onProgress?: (progress: GenerateProgress) => void;
   /** Aborting stops at the next chunk; `generate` then rejects with `GenerationInterrupted`, which carries what exists. */
   readonly signal?: AbortSignal;
+  /** Enters slots only when no other request waits for one (evaluation beside training). */
+  readonly background?: boolean;
 }
 
 /** A sequence to be scored teacher-forced. */

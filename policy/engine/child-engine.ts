@@ -29,7 +29,8 @@ export class ChildInferenceEngine implements InferenceEngine {
   }
 
   generate(policyId: string, requests: readonly RolloutRequest[], options?: GenerateOptions): Promise<Rollout[]> {
-    return this.#caller.call('generate', { policyId, requests }, options);
+    const background = options?.background ?? false;
+    return this.#caller.call('generate', { policyId, requests, background }, options);
   }
 
   score(policyId: string, requests: readonly ScoreRequest[], options?: GenerateOptions): Promise<Score[]> {

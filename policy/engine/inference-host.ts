@@ -48,13 +48,18 @@ export class InferenceHost {
     await loading.finally(() => this.#loading.delete(files.id));
   }
 
-  async generate(policyId: string, requests: readonly RolloutRequest[], call: ServedCall): Promise<Rollout[]> {
+  async generate(
+    policyId: string,
+    requests: readonly RolloutRequest[],
+    background: boolean,
+    call: ServedCall,
+  ): Promise<Rollout[]> {
     return this.#using(policyId, async (policy) => {
       policy.generator ??= Generator.open(policy.config, policy.weights, this.settings);
       const generator = await policy.generator;
       this.#generators.add(generator);
       let done = 0;
-      const submitted = requests.map((request) => generator.submit(request));
+      const submitted = requests.map((request) => generator.submit(request, background));
       for (const { rollout } of submitted) void rollout.then(() => done++);
       const report = (): void => call.progress(progressOf(submitted, done));
       const cancel = (): void => submitted.forEach((one) => one.cancel());
@@ -87,7 +92,8 @@ export class InferenceHost {
     this.#pumping = true;
     try {
       while ([...this.#generators].some(({ idle }) => !idle)) {
-        for (const generator of this.#generators) {
+        const urgent = [...this.#generators].filter(({ urgent }) => urgent);
+        for (const generator of urgent.length > 0 ? urgent : this.#generators) {
           if (!generator.idle) await generator.step();
         }
         for (const report of this.#afterStep) report();

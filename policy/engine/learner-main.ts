@@ -10,7 +10,7 @@ interface Step {
   readonly tokenBudget: number;
 }
 
-const learner = new OnnxLearner(JSON.parse(process.argv[2]!) as LearnerSettings);
+const learner = new OnnxLearner(JSON.parse(process.argv[2]) as LearnerSettings);
 
 serve({
   load: (state: LearnerState) => learner.load(state),

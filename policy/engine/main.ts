@@ -4,12 +4,18 @@ import { InferenceHost } from './inference-host.js';
 import { serve } from './rpc.js';
 import type { EngineSettings } from './settings.js';
 
-const host = new InferenceHost(JSON.parse(process.argv[2]!) as EngineSettings);
+interface GenerateArgument {
+  readonly policyId: string;
+  readonly requests: RolloutRequest[];
+  readonly background: boolean;
+}
+
+const host = new InferenceHost(JSON.parse(process.argv[2]) as EngineSettings);
 
 serve({
   load: (files: PolicyFiles) => host.load(files),
-  generate: ({ policyId, requests }: { policyId: string; requests: RolloutRequest[] }, call) =>
-    host.generate(policyId, requests, call),
+  generate: ({ policyId, requests, background }: GenerateArgument, call) =>
+    host.generate(policyId, requests, background, call),
   score: ({ policyId, requests }: { policyId: string; requests: ScoreRequest[] }, call) =>
     host.score(policyId, requests, call),
 });

@@ -131,7 +131,7 @@ export function serve(methods: Methods): void {
     const controller = new AbortController();
     calls.set(call, controller);
     const served = { progress: (progress: unknown) => send({ call, progress }), signal: controller.signal };
-    methods[method]!(argument as never, served)
+    methods[method](argument as never, served)
       .then(
         (result) => send({ call, result }),
         (error: unknown) => send({ call, error: toSent(error) }),

@@ -2,7 +2,7 @@
 export interface EngineSettings {
   /** Most rollouts generated at the same time. */
   readonly slots: number;
-  /** Tokens per run of the decode graph, K: divides 64 or is a multiple of it. Decides bits. */
+  /** Tokens per run of the decode graph, K: a multiple of 16. Decides bits. */
   readonly chunk: number;
   /** Threads of one operator; changes speed, never bits. */
   readonly threads: number;

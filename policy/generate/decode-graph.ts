@@ -69,7 +69,7 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
   /** Filled up with -1, which no token equals. */
   const stopIds = g.input('stopIds', 'int64', ['rows', 'stops']);
   const prefixMask = g.input('prefixMask', 'float32', ['rows', 1, 1, 'prefix']);
-  const rows = g.node('Shape', [start], [{ type: 'int64', shape: [1] }], { start: 0n, end: 1n })[0]!;
+  const rows = g.node('Shape', [start], [{ type: 'int64', shape: [1] }], { start: 0n, end: 1n })[0];
   const prefix = prefixAttention(g, config, rows, queryRows);
   // The softmax is over K + P places as in prefill, the chunk's first: its vectorised sum then adds every term in the same
   // lane and order, however far the prefix is padded. So scores ahead in the chunk are there, at -Infinity.
@@ -95,8 +95,8 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
     const [q, k, v] = queriesKeysValues(body, config, parameter, rope, i, x, positions);
     const perHead = [0, kvHeads, 1, headSize];
     const headShape = ['rows', kvHeads, 1, headSize];
-    const keys = concat(body, [carried[i]!.keys, reshape(body, k, perHead, headShape)], 2, 'past+1');
-    const values = concat(body, [carried[i]!.values, reshape(body, v, perHead, headShape)], 2, 'past+1');
+    const keys = concat(body, [carried[i].keys, reshape(body, k, perHead, headShape)], 2, 'past+1');
+    const values = concat(body, [carried[i].values, reshape(body, v, perHead, headShape)], 2, 'past+1');
     grown.push(keys, values);
     const ofGroup = reshape(body, q, [0, kvHeads, group, headSize], ['rows', kvHeads, group, headSize]);
     const twice = group < queryRows ? concat(body, [ofGroup, ofGroup], 2, queryRows) : ofGroup;
@@ -157,8 +157,8 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
     { body },
   );
   for (let i = 0; i < layers; i++) {
-    g.output(`newKeys${i}`, transpose(g, outputs[2 + 2 * i]!, [0, 1, 3, 2]));
-    g.output(`newValues${i}`, outputs[3 + 2 * i]!);
+    g.output(`newKeys${i}`, transpose(g, outputs[2 + 2 * i], [0, 1, 3, 2]));
+    g.output(`newValues${i}`, outputs[3 + 2 * i]);
   }
   g.output('tokens', outputs.at(-2)!);
   g.output('probabilities', outputs.at(-1)!);
@@ -168,5 +168,5 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
 /** A tensor [rows, ...shape] of one value. */
 function fill(g: Graph, value: number, rows: Value, shape: readonly number[]): Value {
   const full = concat(g, [rows, g.int64s(shape)], 0, shape.length + 1);
-  return g.node('Expand', [g.float(value), full], [{ type: 'float32', shape: ['rows', ...shape] }])[0]!;
+  return g.node('Expand', [g.float(value), full], [{ type: 'float32', shape: ['rows', ...shape] }])[0];
 }

@@ -44,7 +44,7 @@ export async function decodeChunk(
   let steps = 1;
   active.forEach((row, r) => {
     const places = row.length - row.start;
-    for (let t = 0; t < places; t++) known[t * rows + r] = BigInt(row.tokens[row.start + t]!);
+    for (let t = 0; t < places; t++) known[t * rows + r] = BigInt(row.tokens[row.start + t]);
     // Step t decides the token behind place t of the chunk.
     for (let t = places - 1; t < chunk; t++) uniforms[t * rows + r] = row.uniform(row.start + t + 1);
     temperature[r] = row.request.temperature;
@@ -70,11 +70,11 @@ export async function decodeChunk(
   const kvNames = Array.from({ length: config.layers }, (_, i) => [`newKeys${i}`, `newValues${i}`]).flat();
   const result = await session.run(feeds, ['tokens', 'probabilities', ...kvNames]);
   const kv = (prefix: string): Float32Array[] =>
-    Array.from({ length: config.layers }, (_, i) => result[`${prefix}${i}`]!.data as Float32Array);
+    Array.from({ length: config.layers }, (_, i) => result[`${prefix}${i}`].data as Float32Array);
   return {
-    steps: result['tokens']!.dims[0]!,
-    tokens: result['tokens']!.data as BigInt64Array,
-    probabilities: result['probabilities']!.data as Float32Array,
+    steps: result['tokens'].dims[0],
+    tokens: result['tokens'].data as BigInt64Array,
+    probabilities: result['probabilities'].data as Float32Array,
     rows,
     block: { keys: kv('newKeys'), values: kv('newValues') },
   };

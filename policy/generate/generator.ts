@@ -29,6 +29,7 @@ const PREFIX_CACHE_BYTES = 256 * 2 ** 20;
 interface Job {
   readonly row: Row;
   readonly settle: (rollout: Rollout) => void;
+  readonly background: boolean;
   cancelled: boolean;
 }
 
@@ -44,6 +45,8 @@ export interface Submitted {
 
 export class Generator {
   readonly #waiting: Job[] = [];
+  /** Wait until nobody else does. */
+  readonly #waitingBehind: Job[] = [];
   readonly #active: Job[] = [];
   readonly #slots: Slots;
   readonly #prefixes: PrefixCache;
@@ -66,16 +69,21 @@ export class Generator {
   }
 
   get idle(): boolean {
-    return this.#active.length === 0 && this.#waiting.length === 0;
+    return this.#active.length === 0 && this.#waiting.length === 0 && this.#waitingBehind.length === 0;
   }
 
-  submit(request: RolloutRequest): Submitted {
+  /** Whether work is there that should not wait. */
+  get urgent(): boolean {
+    return this.#waiting.length > 0 || this.#active.some(({ background }) => !background);
+  }
+
+  submit(request: RolloutRequest, background = false): Submitted {
     const row = new Row(request, this.settings.chunk);
     let settle!: (rollout: Rollout) => void;
     const rollout = new Promise<Rollout>((resolve) => (settle = resolve));
-    const job: Job = { row, settle, cancelled: false };
+    const job: Job = { row, settle, background, cancelled: false };
     if (row.done) settle(row.rollout());
-    else this.#waiting.push(job);
+    else (background ? this.#waitingBehind : this.#waiting).push(job);
     return { rollout, tokens: () => row.newTokens, cancel: () => (job.cancelled = true) };
   }
 
@@ -97,8 +105,9 @@ export class Generator {
   /** Takes waiting jobs into free slots and computes what is missing of their prefixes. */
   async #admit(): Promise<Job[]> {
     const entering: Job[] = [];
-    while (this.#waiting.length > 0 && this.#active.length + entering.length < this.settings.slots) {
-      const job = this.#waiting.shift()!;
+    while (this.#active.length + entering.length < this.settings.slots) {
+      const job = this.#waiting.shift() ?? this.#waitingBehind.shift();
+      if (!job) break;
       if (job.cancelled) job.settle(job.row.rollout());
       else entering.push(job);
     }
@@ -114,7 +123,7 @@ export class Generator {
     this.#slots.reserve(Math.max(0, ...rows.filter(({ done }) => !done).map(({ start }) => start)));
     // From the back, because the last row moves into the place of one that leaves.
     for (let r = rows.length - 1; r >= 0; r--) {
-      const job = this.#active[r]!;
+      const job = this.#active[r];
       if (job.row.done || job.cancelled) this.#leave(r);
       else this.#slots.write(r, job.row.blocks - 1, result.block, r);
     }
@@ -125,7 +134,7 @@ export class Generator {
     const rows = jobs.map(({ row }) => row);
     const prefixes = new Slots(this.config, chunk, jobs.length / siblings);
     prefixes.reserve(Math.max(...rows.map(({ start }) => start)));
-    for (let r = 0; r < rows.length; r += siblings) this.#writePrefix(prefixes, prefixes.add(), rows[r]!);
+    for (let r = 0; r < rows.length; r += siblings) this.#writePrefix(prefixes, prefixes.add(), rows[r]);
     const result = await decodeChunk(this.decodeSession, this.config, chunk, prefixes, rows, siblings);
     advance(rows, result);
     jobs.forEach((job, r) => {
@@ -148,7 +157,7 @@ export class Generator {
   }
 
   #leave(r: number): void {
-    const job = this.#active[r]!;
+    const job = this.#active[r];
     this.#slots.remove(r);
     const last = this.#active.pop()!;
     if (last !== job) this.#active[r] = last;
@@ -162,7 +171,7 @@ function advance(rows: readonly Row[], result: DecodedChunk): void {
     const { start } = row;
     for (let t = row.length - start - 1; t < result.steps && !row.done; t++) {
       const i = t * result.rows + r;
-      row.push(Number(result.tokens[i]), Math.log(result.probabilities[i]!));
+      row.push(Number(result.tokens[i]), Math.log(result.probabilities[i]));
     }
   });
 }

@@ -20,7 +20,7 @@ export function prefillGraph(config: ModelConfig, weights: Weights, chunk: numbe
   const tokens = g.input('tokens', 'int64', ['rows', chunk]);
   const positions = g.input('positions', 'int64', ['rows', chunk]);
   const prefixMask = g.input('prefixMask', 'float32', ['rows', 1, 1, 'prefix']);
-  const rows = g.node('Shape', [tokens], [{ type: 'int64', shape: [1] }], { start: 0n, end: 1n })[0]!;
+  const rows = g.node('Shape', [tokens], [{ type: 'int64', shape: [1] }], { start: 0n, end: 1n })[0];
   const prefix = prefixAttention(g, config, rows, group * chunk);
   const blockMask = g.floats([group * chunk, chunk], causalMask(group, chunk));
 

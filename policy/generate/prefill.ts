@@ -38,7 +38,7 @@ export async function prefill(
     for (let i = 0; i < list.length; i += ROWS) {
       const rows = list.slice(i, i + ROWS);
       const blocks = await computeBlocks(session, config, chunk, rows);
-      rows.forEach(({ tokens, before }, row) => cache.put(tokens, before.length, blocks[row]!));
+      rows.forEach(({ tokens, before }, row) => cache.put(tokens, before.length, blocks[row]));
     }
   }
 }
@@ -63,7 +63,7 @@ async function computeBlocks(
     const start = row.before.length * chunk;
     mask.fill(0, r * capacity, r * capacity + start);
     for (let t = 0; t < chunk; t++) {
-      tokens[r * chunk + t] = BigInt(row.tokens[start + t]!);
+      tokens[r * chunk + t] = BigInt(row.tokens[start + t]);
       positions[r * chunk + t] = BigInt(start + t);
     }
   });
@@ -77,7 +77,7 @@ async function computeBlocks(
   const result = await session.run(feeds, outputs);
   const width = config.kvHeads * chunk * config.headSize;
   const rowOf = (name: string, r: number): Float32Array =>
-    (result[name]!.data as Float32Array).slice(r * width, (r + 1) * width);
+    (result[name].data as Float32Array).slice(r * width, (r + 1) * width);
   const layers = Array.from({ length: config.layers }, (_, i) => i);
   return missing.map((_, r) => ({
     keys: layers.map((i) => rowOf(`newKeys${i}`, r)),

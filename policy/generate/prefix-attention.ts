@@ -31,7 +31,7 @@ export function prefixAttention(g: Graph, config: ModelConfig, rows: Value, quer
   }));
   const [{ keys }] = layers as [PrefixLayer];
   const size = (axis: number): Value =>
-    g.node('Shape', [keys], [{ type: 'int64', shape: [1] }], { start: BigInt(axis), end: BigInt(axis + 1) })[0]!;
+    g.node('Shape', [keys], [{ type: 'int64', shape: [1] }], { start: BigInt(axis), end: BigInt(axis + 1) })[0];
   const shape = (...parts: readonly (Value | number)[]): Value =>
     concat(
       g,
@@ -49,17 +49,17 @@ export function prefixAttention(g: Graph, config: ModelConfig, rows: Value, quer
   const mixedShape = shape(rows, kvHeads, queryRows, headSize);
   // There may be no prefix at all: a 0 in the shape is meant (allowzero).
   const reshape = (body: Graph, x: Value, to: Value, dims: Value['shape']): Value =>
-    body.node('Reshape', [x, to], [{ type: x.type, shape: dims }], { allowzero: 1n })[0]!;
+    body.node('Reshape', [x, to], [{ type: x.type, shape: dims }], { allowzero: 1n })[0];
   return {
     layers,
     scores(body, i, queries) {
       const bySibling = reshape(body, queries, queryShape, [...bySiblingAxes, headSize]);
-      const product = matMul(body, bySibling, layers[i]!.keys);
+      const product = matMul(body, bySibling, layers[i].keys);
       return reshape(body, product, scoreShape, ['rows', kvHeads, queryRows, 'prefix']);
     },
     mix(body, i, probabilities) {
       const bySibling = reshape(body, probabilities, probabilityShape, [...bySiblingAxes, 'prefix']);
-      const product = matMul(body, bySibling, layers[i]!.values);
+      const product = matMul(body, bySibling, layers[i].values);
       return reshape(body, product, mixedShape, ['rows', kvHeads, queryRows, headSize]);
     },
   };

@@ -22,7 +22,7 @@ export class Row {
     this.tokens.set(generated.subarray(0, maxNewTokens), prefix.length);
     this.length = prefix.length + Math.min(generated.length, maxNewTokens);
     this.#logProbs = new Float32Array(maxNewTokens);
-    const last = this.tokens[this.length - 1]!;
+    const last = this.tokens[this.length - 1];
     this.#stopped = generated.length > 0 && request.stopIds.includes(last);
     this.#uniforms =
       request.uniforms.kind === 'given'

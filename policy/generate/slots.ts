@@ -62,8 +62,8 @@ export class Slots {
 
   /** Writes block number `index` of a row. @param from row of the block, where it is a run's output for several rows */
   write(row: number, index: number, block: Block, from = 0): void {
-    this.#keys.forEach((store, layer) => this.#copy(store, row, index, block.keys[layer]!, from));
-    this.#values.forEach((store, layer) => this.#copy(store, row, index, block.values[layer]!, from));
+    this.#keys.forEach((store, layer) => this.#copy(store, row, index, block.keys[layer], from));
+    this.#values.forEach((store, layer) => this.#copy(store, row, index, block.values[layer], from));
   }
 
   /**

@@ -8,7 +8,7 @@ import { type ParameterBuffer, parameterBuffer } from './parameter-buffer.js';
 import { gradientOf, trainingGraph, type TrainingGoal } from './training-graph.js';
 
 /** Micro-batches beyond this many tokens only make activations fall out of the cache. */
-const MAX_TOKENS = Number(process.env.CAP ?? 4096);
+const MAX_TOKENS = 4096;
 
 /** Further values per token of the mini-batch that the goal's graph takes, by input name. */
 export type TokenColumns = Readonly<Record<string, ArrayLike<number>>>;
@@ -24,7 +24,7 @@ export class GradientRunner {
   readonly #sessions = new Map<string, Promise<Session>>();
   readonly #sum: ParameterBuffer;
   readonly #part: ParameterBuffer;
-  #ropeCaches = { cos: new Float32Array(0), sin: new Float32Array(0) };
+  #ropeCaches: ReturnType<typeof ropeCaches> = { cos: new Float32Array(0), sin: new Float32Array(0) };
   readonly #shapes: ReadonlyMap<string, readonly number[]>;
 
   constructor(

@@ -70,7 +70,7 @@ export class Graph {
     const rename = (v: Value): Value => (v === value ? renamed : v);
     this.nodes[index] = { ...node, outputs: node.outputs.map(rename) };
     for (let i = index + 1; i < this.nodes.length; i++) {
-      const user = this.nodes[i]!;
+      const user = this.nodes[i];
       if (user.inputs.includes(value)) {
         this.nodes[i] = { ...user, inputs: user.inputs.map((v) => v && rename(v)) };
       }

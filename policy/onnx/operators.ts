@@ -19,19 +19,19 @@ export function broadcast(a: Shape, b: Shape): Shape {
 
 function binary(opType: string, result?: ElementType) {
   return (g: Graph, a: Value, b: Value): Value =>
-    g.node(opType, [a, b], [{ type: result ?? a.type, shape: broadcast(a.shape, b.shape) }])[0]!;
+    g.node(opType, [a, b], [{ type: result ?? a.type, shape: broadcast(a.shape, b.shape) }])[0];
 }
 
 // An input may describe an output of the same shape, but its name must not travel with it.
 const nameless = (value: Value): { type: ElementType; shape: Shape } => ({ type: value.type, shape: value.shape });
 
-const elementwise = (opType: string) => (g: Graph, x: Value) => g.node(opType, [x], [nameless(x)])[0]!;
+const elementwise = (opType: string) => (g: Graph, x: Value) => g.node(opType, [x], [nameless(x)])[0];
 export const exp = elementwise('Exp');
 export const log = elementwise('Log');
 export const sqrt = elementwise('Sqrt');
 export const sigmoid = elementwise('Sigmoid');
 export const neg = elementwise('Neg');
-export const isNaN = (g: Graph, x: Value): Value => g.node('IsNaN', [x], [{ type: 'bool', shape: x.shape }])[0]!;
+export const isNaN = (g: Graph, x: Value): Value => g.node('IsNaN', [x], [{ type: 'bool', shape: x.shape }])[0];
 
 export const add = binary('Add');
 export const sub = binary('Sub');
@@ -47,23 +47,23 @@ export const and = binary('And');
 export const or = binary('Or');
 
 export function not(g: Graph, x: Value): Value {
-  return g.node('Not', [x], [nameless(x)])[0]!;
+  return g.node('Not', [x], [nameless(x)])[0];
 }
 
 export function where(g: Graph, condition: Value, a: Value, b: Value): Value {
   const shape = broadcast(condition.shape, broadcast(a.shape, b.shape));
-  return g.node('Where', [condition, a, b], [{ type: a.type, shape }])[0]!;
+  return g.node('Where', [condition, a, b], [{ type: a.type, shape }])[0];
 }
 
 export function clip(g: Graph, x: Value, low: number, high: number): Value {
-  return g.node('Clip', [x, g.float(low), g.float(high)], [nameless(x)])[0]!;
+  return g.node('Clip', [x, g.float(low), g.float(high)], [nameless(x)])[0];
 }
 
 const ONNX_TYPE: Readonly<Record<ElementType, bigint>> = { float32: 1n, int32: 6n, int64: 7n, bool: 9n };
 
 export function cast(g: Graph, x: Value, to: ElementType): Value {
   if (x.type === to) return x;
-  return g.node('Cast', [x], [{ type: to, shape: x.shape }], { to: ONNX_TYPE[to] })[0]!;
+  return g.node('Cast', [x], [{ type: to, shape: x.shape }], { to: ONNX_TYPE[to] })[0];
 }
 
 export interface MatMulOptions {
@@ -89,9 +89,9 @@ export function matMul(
   }
   const shape = [...broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2)), rows, columns];
   const result = { type: a.type, shape };
-  if (!transA && !transB && alpha === 1) return g.node('MatMul', [a, b], [result])[0]!;
+  if (!transA && !transB && alpha === 1) return g.node('MatMul', [a, b], [result])[0];
   const attributes = { transA: transA ? 1n : 0n, transB: transB ? 1n : 0n, alpha };
-  return g.node('FusedMatMul', [a, b], [result], attributes, MICROSOFT)[0]!;
+  return g.node('FusedMatMul', [a, b], [result], attributes, MICROSOFT)[0];
 }
 
 function lastTwo(shape: Shape, transposed: boolean): [Dim, Dim] {
@@ -101,16 +101,16 @@ function lastTwo(shape: Shape, transposed: boolean): [Dim, Dim] {
 
 /** @param spec ONNX's: 0 copies the input's dimension at that place, -1 is what remains. */
 export function reshape(g: Graph, x: Value, spec: readonly number[], shape: Shape): Value {
-  return g.node('Reshape', [x, g.int64s(spec)], [{ type: x.type, shape }])[0]!;
+  return g.node('Reshape', [x, g.int64s(spec)], [{ type: x.type, shape }])[0];
 }
 
 export function transpose(g: Graph, x: Value, perm: readonly number[]): Value {
-  return g.node('Transpose', [x], [{ type: x.type, shape: perm.map((i) => x.shape[i]!) }], { perm })[0]!;
+  return g.node('Transpose', [x], [{ type: x.type, shape: perm.map((i) => x.shape[i]) }], { perm })[0];
 }
 
 export function concat(g: Graph, parts: readonly Value[], axis: number, size: Dim): Value {
-  const shape = parts[0]!.shape.map((d, i) => (i === axis ? size : d));
-  return g.node('Concat', parts, [{ type: parts[0]!.type, shape }], { axis: BigInt(axis) })[0]!;
+  const shape = parts[0].shape.map((d, i) => (i === axis ? size : d));
+  return g.node('Concat', parts, [{ type: parts[0].type, shape }], { axis: BigInt(axis) })[0];
 }
 
 export function split(g: Graph, x: Value, sizes: readonly number[], axis: number): Value[] {
@@ -137,22 +137,22 @@ export function splitInto(
 /** x[start:end] along one axis; `start` and `end` are int64 tensors of shape [1]. */
 export function slice(g: Graph, x: Value, start: Value, end: Value, axis: number, size: Dim): Value {
   const shape = x.shape.map((d, i) => (i === axis ? size : d));
-  return g.node('Slice', [x, start, end, g.int64s([axis])], [{ type: x.type, shape }])[0]!;
+  return g.node('Slice', [x, start, end, g.int64s([axis])], [{ type: x.type, shape }])[0];
 }
 
 export function gather(g: Graph, x: Value, indices: Value, axis = 0): Value {
   const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
-  return g.node('Gather', [x, indices], [{ type: x.type, shape }], { axis: BigInt(axis) })[0]!;
+  return g.node('Gather', [x, indices], [{ type: x.type, shape }], { axis: BigInt(axis) })[0];
 }
 
 /** out[..., i] = x[..., indices[..., i]] along the last axis. */
 export function gatherElements(g: Graph, x: Value, indices: Value): Value {
-  return g.node('GatherElements', [x, indices], [{ type: x.type, shape: indices.shape }], { axis: -1n })[0]!;
+  return g.node('GatherElements', [x, indices], [{ type: x.type, shape: indices.shape }], { axis: -1n })[0];
 }
 
 /** x with updates[..., 0] written at [..., indices[..., 0]] of the last axis. */
 export function scatterElements(g: Graph, x: Value, indices: Value, updates: Value): Value {
-  return g.node('ScatterElements', [x, indices, updates], [nameless(x)], { axis: -1n })[0]!;
+  return g.node('ScatterElements', [x, indices, updates], [nameless(x)], { axis: -1n })[0];
 }
 
 /** 1 at the index, 0 elsewhere: [...] -> [..., depth]. */
@@ -160,31 +160,31 @@ export function oneHot(g: Graph, indices: Value, depth: number): Value {
   const shape = [...indices.shape, depth];
   return g.node('OneHot', [indices, g.int64(depth), g.floats([2], [0, 1])], [{ type: 'float32', shape }], {
     axis: -1n,
-  })[0]!;
+  })[0];
 }
 
 /** x broadcast to the shape of `like`. */
 export function expandAs(g: Graph, x: Value, like: Value): Value {
-  const shape = g.node('Shape', [like], [{ type: 'int64', shape: [like.shape.length] }])[0]!;
-  return g.node('Expand', [x, shape], [{ type: x.type, shape: like.shape }])[0]!;
+  const shape = g.node('Shape', [like], [{ type: 'int64', shape: [like.shape.length] }])[0];
+  return g.node('Expand', [x, shape], [{ type: x.type, shape: like.shape }])[0];
 }
 
 export function unsqueeze(g: Graph, x: Value, axis: number): Value {
   const shape = [...x.shape.slice(0, axis), 1, ...x.shape.slice(axis)];
-  return g.node('Unsqueeze', [x, g.int64s([axis])], [{ type: x.type, shape }])[0]!;
+  return g.node('Unsqueeze', [x, g.int64s([axis])], [{ type: x.type, shape }])[0];
 }
 
 export function squeeze(g: Graph, x: Value, axis: number): Value {
   const shape = x.shape.filter((_, i) => i !== axis);
-  return g.node('Squeeze', [x, g.int64s([axis])], [{ type: x.type, shape }])[0]!;
+  return g.node('Squeeze', [x, g.int64s([axis])], [{ type: x.type, shape }])[0];
 }
 
 export function softmax(g: Graph, x: Value): Value {
-  return g.node('Softmax', [x], [nameless(x)], { axis: -1n })[0]!;
+  return g.node('Softmax', [x], [nameless(x)], { axis: -1n })[0];
 }
 
 export function logSoftmax(g: Graph, x: Value): Value {
-  return g.node('LogSoftmax', [x], [nameless(x)], { axis: -1n })[0]!;
+  return g.node('LogSoftmax', [x], [nameless(x)], { axis: -1n })[0];
 }
 
 function reduction(opType: string) {
@@ -192,14 +192,14 @@ function reduction(opType: string) {
     const shape = keepDims
       ? x.shape.map((d, i) => (axes.includes(i) ? 1 : d))
       : x.shape.filter((_, i) => !axes.includes(i));
-    return g.node(opType, [x, g.int64s(axes)], [{ type: x.type, shape }], { keepdims: keepDims ? 1n : 0n })[0]!;
+    return g.node(opType, [x, g.int64s(axes)], [{ type: x.type, shape }], { keepdims: keepDims ? 1n : 0n })[0];
   };
 }
 export const reduceSum = reduction('ReduceSum');
 export const reduceMax = reduction('ReduceMax');
 
 export function cumSum(g: Graph, x: Value, axis: number): Value {
-  return g.node('CumSum', [x, g.int64(axis)], [nameless(x)])[0]!;
+  return g.node('CumSum', [x, g.int64(axis)], [nameless(x)])[0];
 }
 
 /** RMS norm over the last axis. Second result: 1 / sqrt(mean of squares + epsilon), [..., 1]. */
@@ -212,10 +212,10 @@ export function rmsNorm(g: Graph, x: Value, weight: Value, epsilon: number): [Va
 /** Rotary position embedding of x [B, T, heads * headSize] by halves; caches are [positions, headSize / 2]. */
 export function rotaryEmbedding(g: Graph, x: Value, positions: Value, cos: Value, sin: Value, heads: number): Value {
   const attributes = { num_heads: BigInt(heads), interleaved: 0n };
-  return g.node('RotaryEmbedding', [x, positions, cos, sin], [nameless(x)], attributes, MICROSOFT)[0]!;
+  return g.node('RotaryEmbedding', [x, positions, cos, sin], [nameless(x)], attributes, MICROSOFT)[0];
 }
 
 /** x * sigmoid(x) in one pass. */
 export function silu(g: Graph, x: Value): Value {
-  return g.node('QuickGelu', [x], [nameless(x)], { alpha: 1 }, MICROSOFT)[0]!;
+  return g.node('QuickGelu', [x], [nameless(x)], { alpha: 1 }, MICROSOFT)[0];
 }

@@ -52,7 +52,7 @@ export class Session {
     const results = await this.session.run(inputs, fetches);
     return Object.fromEntries(
       outputs.map((name) => {
-        const tensor = results[name]!;
+        const tensor = results[name];
         return [name, { type: tensor.type as ElementType, data: tensor.data as TensorData, dims: tensor.dims }];
       }),
     );

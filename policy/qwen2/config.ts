@@ -23,15 +23,15 @@ export const qkvSize = ({ heads, kvHeads, headSize }: ModelConfig): number => (h
 /** Factor on query-key products. */
 export const attentionScale = ({ headSize }: ModelConfig): number => 1 / Math.sqrt(headSize);
 
-/** cos and sin of position * frequency: [maxPositions, headSize / 2] each. */
-export function ropeCaches(config: ModelConfig): { cos: Float32Array; sin: Float32Array } {
+/** cos and sin of position * frequency: [positions, headSize / 2] each. */
+export function ropeCaches(config: ModelConfig, positions: number): { cos: Float32Array; sin: Float32Array } {
   const half = config.headSize / 2;
-  const cos = new Float32Array(config.maxPositions * half);
-  const sin = new Float32Array(config.maxPositions * half);
+  const cos = new Float32Array(positions * half);
+  const sin = new Float32Array(positions * half);
   for (let i = 0; i < half; i++) {
     // transformers computes the frequencies in fp32; so do we, or angles at far positions drift apart
     const frequency = Math.fround(1 / Math.fround(config.ropeTheta ** Math.fround((2 * i) / config.headSize)));
-    for (let p = 0; p < config.maxPositions; p++) {
+    for (let p = 0; p < positions; p++) {
       const angle = Math.fround(p * frequency);
       cos[p * half + i] = Math.cos(angle);
       sin[p * half + i] = Math.sin(angle);

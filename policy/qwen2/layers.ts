@@ -22,7 +22,7 @@ export interface Rope {
 
 export function ropeConstants(g: Graph, config: ModelConfig): Rope {
   const shape = [config.maxPositions, config.headSize / 2];
-  const { cos, sin } = ropeCaches(config);
+  const { cos, sin } = ropeCaches(config, config.maxPositions);
   return { cos: g.initializer('ropeCos', 'float32', shape, cos), sin: g.initializer('ropeSin', 'float32', shape, sin) };
 }
 

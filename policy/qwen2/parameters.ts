@@ -20,7 +20,7 @@ export function parameters(config: ModelConfig): Parameter[] {
   const plain = (name: string, hf: string, shape: number[]): Parameter => ({
     name,
     shape,
-    from: [{ name: hf, outputs: shape[0]! }],
+    from: [{ name: hf, outputs: shape[0] }],
     transposed: false,
   });
   const list: Parameter[] = [plain('embedding', 'model.embed_tokens.weight', [vocabSize, hidden])];
@@ -112,7 +112,7 @@ export function toHuggingFaceShapes(config: ModelConfig): Map<string, readonly n
   return new Map(
     parameters(config).flatMap(({ shape, from, transposed }) =>
       from.map(
-        ({ name, outputs }) => [name, transposed ? [outputs, shape[0]!] : [outputs, ...shape.slice(1)]] as const,
+        ({ name, outputs }) => [name, transposed ? [outputs, shape[0]] : [outputs, ...shape.slice(1)]] as const,
       ),
     ),
   );
@@ -130,7 +130,7 @@ export function toHuggingFace(
     let offset = 0;
     for (const { name, outputs } of parameter.from) {
       if (parameter.transposed) {
-        const inputs = parameter.shape[0]!;
+        const inputs = parameter.shape[0];
         const data = new Float32Array(outputs * inputs);
         for (let o = 0; o < outputs; o++) {
           for (let i = 0; i < inputs; i++) data[o * inputs + i] = source[i * width + offset + o]!;

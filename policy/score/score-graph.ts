@@ -118,7 +118,7 @@ function blockAttention(
 ): [Value, Value | undefined] {
   const { heads, kvHeads, headSize } = config;
   const rowsOfGroup = groupSize(config) * QUERY_BLOCK;
-  const length = g.node('Shape', [keys], [{ type: 'int64', shape: [1] }], { start: 2n, end: 3n })[0]!;
+  const length = g.node('Shape', [keys], [{ type: 'int64', shape: [1] }], { start: 2n, end: 3n })[0];
   const zeros = influence
     ? cast(g, mul(g, reshape(g, influence.reach, [0, 1, -1], ['rows', 1, 'length']), g.int64(0)), 'float32')
     : undefined;
@@ -153,7 +153,7 @@ function blockAttention(
       'Range',
       [body.int64(0), squeeze(body, end, 0), body.int64(1)],
       [{ type: 'int64', shape: ['end'] }],
-    )[0]!;
+    )[0];
     const counted = where(
       body,
       less(body, key, onBlock(influence.reach)),
@@ -161,9 +161,9 @@ function blockAttention(
       body.float(0),
     );
     const sum = reduceSum(body, mul(body, byQueryHead, counted), [2]); // [B, heads, end]
-    const ahead = body.node('Sub', [length, end], [{ type: 'int64', shape: [1] }])[0]!;
+    const ahead = body.node('Sub', [length, end], [{ type: 'int64', shape: [1] }])[0];
     const pads = concat(body, [body.int64s([0, 0, 0, 0, 0]), ahead], 0, 6);
-    const padded = body.node('Pad', [sum, pads], [{ type: 'float32', shape: ['rows', heads, 'length'] }])[0]!;
+    const padded = body.node('Pad', [sum, pads], [{ type: 'float32', shape: ['rows', heads, 'length'] }])[0];
     body.output('receivedNext', add(body, soFar, padded));
   }
   body.output('attended', perHead);
@@ -193,11 +193,11 @@ function causalMask(g: Graph, rowsOfGroup: number, start: Value): Value {
     'Pad',
     [g.floats([rowsOfGroup, QUERY_BLOCK], triangle), before],
     [{ type: 'float32', shape: [rowsOfGroup, 'end'] }],
-  )[0]!;
+  )[0];
 }
 
 function expandHeads(g: Graph, x: Value, heads: number): Value {
-  return g.node('Expand', [x, g.int64s([1, heads, 1])], [{ type: x.type, shape: ['rows', heads, 'length'] }])[0]!;
+  return g.node('Expand', [x, g.int64s([1, heads, 1])], [{ type: x.type, shape: ['rows', heads, 'length'] }])[0];
 }
 
 /** [B, S, heads * headSize] -> [B, heads, S, headSize] */

@@ -32,8 +32,8 @@ export class Scorer {
     const results = new Array<Score>(requests.length);
     let done = 0;
     for (const run of runs(requests)) {
-      const scores = await this.#run(run.map((i) => requests[i]!));
-      scores.forEach((score, r) => (results[run[r]!] = score));
+      const scores = await this.#run(run.map((i) => requests[i]));
+      scores.forEach((score, r) => (results[run[r]] = score));
       done += run.length;
       await between(done);
     }
@@ -52,7 +52,7 @@ export class Scorer {
   }
 
   async #run(requests: readonly ScoreRequest[]): Promise<Score[]> {
-    const withInfluence = requests[0]!.stepRanges !== undefined;
+    const withInfluence = requests[0].stepRanges !== undefined;
     const session = await this.#session(withInfluence);
     const length = padded(Math.max(...requests.map(({ tokens }) => tokens.length)));
     const wanted = requests.map(({ tokens, promptLength }) => tokens.length - promptLength);
@@ -69,7 +69,7 @@ export class Scorer {
       request.tokens.forEach((token, t) => (tokens[r * length + t] = BigInt(token)));
       for (let t = request.promptLength; t < request.tokens.length; t++, n++) {
         places[n] = BigInt(r * length + t - 1);
-        labels[n] = BigInt(request.tokens[t]!);
+        labels[n] = BigInt(request.tokens[t]);
         temperature[n] = request.temperature;
       }
     });
@@ -87,8 +87,8 @@ export class Scorer {
     const steps = result['influence']?.dims[1] ?? 0;
     let from = 0;
     return requests.map((request, r) => {
-      const to = from + wanted[r]!;
-      const part = (name: string): Float32Array => (result[name]!.data as Float32Array).slice(from, to);
+      const to = from + wanted[r];
+      const part = (name: string): Float32Array => (result[name].data as Float32Array).slice(from, to);
       const score = {
         logProbs: part('logProbs'),
         entropies: part('entropies'),
@@ -96,7 +96,7 @@ export class Scorer {
       };
       from = to;
       if (!request.stepRanges) return score;
-      const row = (result['influence']!.data as Float32Array).subarray(
+      const row = (result['influence'].data as Float32Array).subarray(
         r * steps,
         r * steps + request.stepRanges.length,
       );
@@ -115,7 +115,7 @@ function influenceFeeds(requests: readonly ScoreRequest[], length: number): Reco
     stepRanges!.forEach(([start, end], j) => {
       const weight = 1 / (end - start);
       // Steps 0 .. j - delta are far enough back; their keys end where step j - delta ends.
-      const far = j >= delta ? stepRanges![j - delta]![1] : 0;
+      const far = j >= delta ? stepRanges![j - delta][1] : 0;
       for (let t = start; t < end; t++) {
         stepWeight[r * length + t] = weight;
         reach[r * length + t] = BigInt(far);
@@ -138,17 +138,17 @@ function runs(requests: readonly ScoreRequest[]): number[][] {
     .map((_, i) => i)
     .sort(
       (a, b) =>
-        Number(requests[a]!.stepRanges !== undefined) - Number(requests[b]!.stepRanges !== undefined) ||
-        padded(requests[a]!.tokens.length) - padded(requests[b]!.tokens.length) ||
+        Number(requests[a].stepRanges !== undefined) - Number(requests[b].stepRanges !== undefined) ||
+        padded(requests[a].tokens.length) - padded(requests[b].tokens.length) ||
         a - b,
     );
   const result: number[][] = [];
   let open: number[] = [];
   for (const i of order) {
     const first = open[0];
-    const length = padded(requests[i]!.tokens.length);
+    const length = padded(requests[i].tokens.length);
     const differs =
-      first !== undefined && (requests[first]!.stepRanges === undefined) !== (requests[i]!.stepRanges === undefined);
+      first !== undefined && (requests[first].stepRanges === undefined) !== (requests[i].stepRanges === undefined);
     if (open.length > 0 && (differs || (open.length + 1) * length > RUN_TOKENS)) {
       result.push(open);
       open = [];

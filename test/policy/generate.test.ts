@@ -51,7 +51,7 @@ describe('a rollout is a pure function of policy and request', async () => {
   it('whatever else is in the batch', async () => {
     for (const [i, one] of requests.entries()) {
       const [alone] = await generate([one]);
-      expect(bits(alone!)).toEqual(bits(reference[i]!));
+      expect(bits(alone)).toEqual(bits(reference[i]));
     }
   });
 
@@ -72,7 +72,7 @@ describe('a rollout is a pure function of policy and request', async () => {
 
   it('when its prefix was prefilled or decoded, and when interrupted anywhere and continued elsewhere', async () => {
     const cuts = requests.flatMap((one, i) => {
-      const whole = reference[i]!;
+      const whole = reference[i];
       const places = [...new Set([1, 7, 15, 16, 17, 33, whole.tokens.length - 1])];
       return places
         .filter((cut) => cut > 0 && cut < whole.tokens.length)
@@ -86,8 +86,8 @@ describe('a rollout is a pure function of policy and request', async () => {
         logProbs: logProbs.slice(cut),
         finished,
       });
-      expect(bits(tail(continued[i]!))).toEqual(bits(tail(whole)));
-      expect([...continued[i]!.tokens]).toEqual([...whole.tokens]);
+      expect(bits(tail(continued[i]))).toEqual(bits(tail(whole)));
+      expect([...continued[i].tokens]).toEqual([...whole.tokens]);
     });
   });
 
@@ -110,9 +110,9 @@ describe('a rollout is a pure function of policy and request', async () => {
   it('with key/value heads of their own for every query head', async () => {
     const config = { ...smallConfig, kvHeads: 4 };
     const together = await generate(requests, {}, config);
-    const whole = together[8]!;
-    const [continued] = await generate([{ ...requests[8]!, generated: whole.tokens.slice(0, 21) }], {}, config);
-    expect(bits({ ...continued!, logProbs: continued!.logProbs.slice(21) })).toEqual(
+    const whole = together[8];
+    const [continued] = await generate([{ ...requests[8], generated: whole.tokens.slice(0, 21) }], {}, config);
+    expect(bits({ ...continued, logProbs: continued.logProbs.slice(21) })).toEqual(
       bits({ ...whole, logProbs: whole.logProbs.slice(21) }),
     );
   });

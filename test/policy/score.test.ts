@@ -46,7 +46,7 @@ describe('score', async () => {
     const reversed = (await score([...requests].reverse(), 1)).reverse();
     expect(reversed.map(bits)).toEqual(together.map(bits));
     for (const [i, one] of requests.entries()) {
-      expect(bits((await score([one]))[0]!)).toEqual(bits(together[i]!));
+      expect(bits((await score([one]))[0])).toEqual(bits(together[i]));
     }
   });
 
@@ -54,13 +54,13 @@ describe('score', async () => {
     const plain = await score(requests.map(({ stepRanges: _, ...rest }) => rest));
     plain.forEach((one, i) => {
       expect(one.fci).toHaveLength(0);
-      expect(bits(one).slice(0, 2)).toEqual(bits(together[i]!).slice(0, 2));
+      expect(bits(one).slice(0, 2)).toEqual(bits(together[i]).slice(0, 2));
     });
   });
 
   it('gives every step a finite FCI: positive where a step far enough behind looks back, else zero', () => {
     together.forEach(({ fci }, i) => {
-      const last = requests[i]!.stepRanges!.length - 1;
+      const last = requests[i].stepRanges!.length - 1;
       fci.forEach((value, k) => {
         if (k >= 2 && k <= last - 4) expect(value).toBeGreaterThan(0);
         else expect(value).toBe(0);
@@ -70,7 +70,7 @@ describe('score', async () => {
 
   it('agrees with the log-probs of sampling', async () => {
     const generator = await Generator.open(smallConfig, weights, { slots: 8, chunk: 16, threads: 2 });
-    const prefix = requests[1]!.tokens.slice(0, 30);
+    const prefix = requests[1].tokens.slice(0, 30);
     const key = { runSeed: 1, iteration: 2, problem: 3, response: 4, branch: 5 };
     const submitted = generator.submit({
       prefix,
@@ -84,6 +84,6 @@ describe('score', async () => {
     await generator.close();
     const tokens = Int32Array.from([...prefix, ...rollout.tokens]);
     const [scored] = await score([{ tokens, promptLength: prefix.length, temperature: 0.8 }]);
-    rollout.logProbs.forEach((logProb, t) => expect(scored!.logProbs[t]).toBeCloseTo(logProb, 4));
+    rollout.logProbs.forEach((logProb, t) => expect(scored.logProbs[t]).toBeCloseTo(logProb, 4));
   });
 });
