@@ -1,5 +1,5 @@
 /**
- * Random weights to train from: matrices from a normal distribution of deviation 0.05 (small models learn sooner from more than the usual 0.02),
+ * Random weights to train from: matrices from a normal distribution of deviation 0.02 (as Qwen2's `initializer_range`),
  * biases 0, norms 1. A tensor depends on the seed and its name alone.
  */
 import { createHash } from 'node:crypto';
@@ -7,7 +7,7 @@ import { openStream, Purpose, wordAt } from '../../algorithm/random.js';
 import type { ModelConfig } from '../qwen2/config.js';
 import { toHuggingFaceShapes } from '../qwen2/parameters.js';
 
-const DEVIATION = 0.05;
+const DEVIATION = 0.02;
 
 /** By Hugging Face names, in their layout ([out, in]), row by row. */
 export type NamedTensors = Readonly<Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>>;

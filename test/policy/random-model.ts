@@ -18,7 +18,7 @@ export const smallConfig: ModelConfig = {
 };
 
 /** @param gain makes the distributions peaked enough that a wrong bit would show in the tokens. */
-export function randomWeights(config: ModelConfig, seed = 1, gain = 5): Map<string, Float32Array> {
+export function randomWeights(config: ModelConfig, seed = 1, gain = 12): Map<string, Float32Array> {
   const tensors = initialWeights(config, seed);
   return fromHuggingFace(config, (name) => {
     const { shape, data } = tensors[name];
