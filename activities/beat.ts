@@ -22,7 +22,7 @@ export function cancellation(): AbortSignal {
 /** Beats while work without progress of its own goes on (loading a model, an optimiser step, hashing a large file). */
 export async function beating<T>(doing: string, work: Promise<T>, { done, total } = { done: 0, total: 1 }): Promise<T> {
   beat({ doing, done, total });
-  const beats = setInterval(() => beat({ doing, done, total }), 5_000); // several per heartbeat timeout of 30 s
+  const beats = setInterval(() => beat({ doing, done, total }), 5_000); // several per heartbeat timeout of 1 min
   try {
     return await work;
   } finally {

@@ -31,7 +31,7 @@ const PREEMPTIBLE = {
 } satisfies BoundedOptions['retry'];
 
 /** The heartbeat is how a dead worker is noticed, and how a cancellation reaches a living one. */
-const HEARTBEAT = '30s'; // a chunk of a large policy takes seconds; three missed beats are no coincidence
+const HEARTBEAT = '1m'; // a chunk of a large policy takes seconds, but a busy machine may starve a process for half a minute
 
 /** One group per class of cost: the roles, and evaluations, which wait behind the training. */
 export const ACTIVITY_OPTIONS: Readonly<Record<Role | 'evaluation', BoundedOptions>> = {
@@ -39,7 +39,7 @@ export const ACTIVITY_OPTIONS: Readonly<Record<Role | 'evaluation', BoundedOptio
   control: {
     startToCloseTimeout: '10m', // reading and packing 64 trees of 8k-token responses: about a minute
     scheduleToCloseTimeout: '1d', // a night without control workers does not end a run
-    heartbeatTimeout: '1m', // `prepare` hashes gigabytes of weights and reports between files
+    heartbeatTimeout: HEARTBEAT,
     retry: PREEMPTIBLE,
   },
   /** Generates or scores a whole batch. */
