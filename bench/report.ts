@@ -45,6 +45,7 @@ export function renderTable(rows: readonly Row[]): string {
     head: ['case', 'metric', 'ours', 'peer', 'unit', 'ratio', 'target'],
     colAligns: ['left', 'left', 'right', 'right', 'left', 'right', 'left'],
     style: { head: [], border: [] },
+    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
   });
   for (const row of rows) {
     const { ours, peer, unit, ratio } = row;
@@ -72,5 +73,16 @@ function show(value: number): string {
 }
 
 export function toJson(bench: string, machine: object, rows: readonly Row[]): object {
-  return { bench, machine, rows: rows.map(({ target: _, ...row }) => row) };
+  return {
+    bench,
+    machine,
+    rows: rows.map(({ case: name, metric, unit, ours, peer, ratio }) => ({
+      case: name,
+      metric,
+      unit,
+      ours,
+      peer,
+      ratio,
+    })),
+  };
 }

@@ -24,6 +24,14 @@ export interface FinishedRun {
 
 /** As little evaluation as there can be: it runs beside the training. */
 const HARDLY_EVALUATED = { every: 0, problemsPerSet: 1, samplesPerProblem: 1 };
+const LOG_SHOWN = 4000;
+
+export class WorkerDied extends Error {
+  override readonly name = 'WorkerDied';
+  constructor(how: string, log: string) {
+    super(`the worker of the measured run ended (${how}):\n${log}`);
+  }
+}
 
 /** Trains to the end, hands what there is to `read`, and removes it. */
 export async function runTraining<Result>(form: RunForm, read: (run: FinishedRun) => Promise<Result>): Promise<Result> {
@@ -68,7 +76,7 @@ async function finish({ client }: Session, name: string, form: RunForm, died: Pr
 
 function startWorker({ server }: Session, home: string, queuePrefix: string) {
   const child = fork(fileURLToPath(new URL('../workers/all-in-one.js', import.meta.url)), [], {
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     env: {
       ...process.env,
       TEMPORAL_ADDRESS: server.address,
@@ -77,10 +85,12 @@ function startWorker({ server }: Session, home: string, queuePrefix: string) {
       ATTNRL_QUEUE_PREFIX: queuePrefix,
     },
   });
+  let log = '';
+  child.stderr?.on('data', (text: Buffer) => (log = (log + text.toString()).slice(-LOG_SHOWN)));
   const { pid } = child;
   if (pid === undefined) throw new Error('the worker could not be started');
   const died = new Promise<never>((_, reject) => {
-    child.once('exit', (code, signal) => reject(new Error(`the worker ended (${signal ?? `exit code ${code}`})`)));
+    child.once('exit', (code, signal) => reject(new WorkerDied(signal ?? `exit code ${code}`, log)));
   });
   died.catch(() => undefined); // it also ends when it should
   const told = <Kind extends WorkerMessage['kind']>(kind: Kind): Promise<Extract<WorkerMessage, { kind: Kind }>> =>

@@ -9,6 +9,7 @@ import type { LearnerState, OptimizerSettings, TrainingSequence } from '../contr
 import { openLearner } from '../policy/engine/open.js';
 import { decodeSafetensors } from '../store/safetensors.js';
 import { inTurn, secondsOf } from './in-turn.js';
+import { leafRows } from './leaf-rows.js';
 import { THREADS } from './machine.js';
 import { alone, lowerIsBetter, type Row } from './report.js';
 import { shippedPolicy } from './shipped-model.js';
@@ -94,29 +95,6 @@ async function miniBatchOfDefaultRun(config: RunConfig): Promise<TrainingSequenc
     ITERATIONS - 1,
   );
   return first.map((row) => rows[row].sequence);
-}
-
-/** A packed tree as one row per leaf path, each token counted once. */
-export function leafRows(tree: TrainingSequence): TrainingSequence[] {
-  // As many paths end at a token as count it and none of its successors.
-  const ending = Float32Array.from(tree.weights);
-  tree.predecessors.forEach((before, t) => {
-    if (before >= 0 && tree.weights[before] > 0) ending[before] -= tree.weights[t];
-  });
-  return [...ending].flatMap((count, last) => Array.from({ length: count }, () => pathTo(tree, last)));
-}
-
-function pathTo(tree: TrainingSequence, last: number): TrainingSequence {
-  const path: number[] = [];
-  for (let t = last; t >= 0; t = tree.predecessors[t]) path.push(t);
-  path.reverse();
-  return {
-    tokens: Int32Array.from(path, (t) => tree.tokens[t]),
-    predecessors: Int32Array.from(path, (_, i) => i - 1),
-    weights: Float32Array.from(path, (t) => Math.min(1, tree.weights[t])),
-    advantages: Float32Array.from(path, (t) => tree.advantages[t]),
-    oldLogProbs: Float32Array.from(path, (t) => tree.oldLogProbs[t]),
-  };
 }
 
 function tokensOf(rows: readonly TrainingSequence[]): number {
