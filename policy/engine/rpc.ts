@@ -2,6 +2,7 @@
  * Calls to a child process: one message per request, progress, reply. Typed arrays travel as they are (structured clone).
  * The child is needed because `session.run` blocks its thread, which must not be the one that heartbeats.
  */
+import { AsyncResource } from 'node:async_hooks';
 import { type ChildProcess, fork } from 'node:child_process';
 import { EngineCrashed } from '../../contracts/engine-errors.js';
 
@@ -55,13 +56,18 @@ export class ChildCaller {
     return this.#child?.pid;
   }
 
+  /** Progress is reported in the caller's async context, not in that of whoever started the child. */
   async call<Result>(method: string, argument: unknown, { onProgress, signal }: CallOptions = {}): Promise<Result> {
     const child = this.#running();
     const call = this.#next++;
     const cancel = (): void => void child.send({ cancel: call } satisfies ToChild);
     try {
       return await new Promise<Result>((resolve, reject) => {
-        this.#pending.set(call, { resolve: resolve as (result: unknown) => void, reject, onProgress });
+        this.#pending.set(call, {
+          resolve: resolve as (result: unknown) => void,
+          reject,
+          onProgress: onProgress && AsyncResource.bind((progress: unknown) => onProgress(progress as never)),
+        });
         child.send({ call, method, argument } satisfies ToChild);
         if (signal?.aborted) cancel();
         else signal?.addEventListener('abort', cancel, { once: true });

@@ -5,7 +5,7 @@ import { parameters } from '../qwen2/parameters.js';
 import { cutIntoMicroBatches, type MicroBatch, microBatch } from './micro-batches.js';
 import type { MiniBatch } from './mini-batch.js';
 import { type ParameterBuffer, parameterBuffer } from './parameter-buffer.js';
-import { gradientOf, trainingGraph, type TrainingGoal } from './training-graph.js';
+import { gradientOf, sumBefore, trainingGraph, type TrainingGoal } from './training-graph.js';
 
 /** Micro-batches beyond this many tokens only make activations fall out of the cache. */
 const MAX_TOKENS = 4096;
@@ -23,7 +23,6 @@ export interface Passed {
 export class GradientRunner {
   readonly #sessions = new Map<string, Promise<Session>>();
   readonly #sum: ParameterBuffer;
-  readonly #part: ParameterBuffer;
   #ropeCaches: ReturnType<typeof ropeCaches> = { cos: new Float32Array(0), sin: new Float32Array(0) };
   readonly #shapes: ReadonlyMap<string, readonly number[]>;
 
@@ -32,7 +31,6 @@ export class GradientRunner {
     private readonly settings: SessionSettings,
   ) {
     this.#sum = parameterBuffer(config);
-    this.#part = parameterBuffer(config);
     this.#shapes = new Map(parameters(config).map(({ name, shape }) => [name, shape]));
   }
 
@@ -52,14 +50,20 @@ export class GradientRunner {
     const size = batch.starts.at(-1)!;
     const passed = { logProbs: new Float32Array(size), entropies: new Float32Array(size) };
     const parameterFeeds = this.#tensors(weights, (name) => name);
-    let isFirst = true;
+    const sums = goal.kind === 'log-probs' ? {} : this.#tensors(this.#sum, sumBefore);
+    const into = goal.kind === 'log-probs' ? {} : this.#tensors(this.#sum, gradientOf);
+    if (goal.kind !== 'log-probs') this.#sum.all.fill(0);
     for (const members of cutIntoMicroBatches(batch, Math.min(tokenBudget, MAX_TOKENS))) {
       const micro = microBatch(batch, members);
       if (!micro.trained.some((place) => place >= 0)) continue;
-      const target = isFirst ? this.#sum : this.#part;
-      const into = goal.kind === 'log-probs' ? {} : this.#tensors(target, gradientOf);
       const session = await this.#session(goal, temperature, micro.blocks);
-      const feeds = { ...parameterFeeds, ...this.#rope(micro.length), ...micro.feeds, ...columnFeeds(micro, columns) };
+      const feeds = {
+        ...parameterFeeds,
+        ...sums,
+        ...this.#rope(micro.length),
+        ...micro.feeds,
+        ...columnFeeds(micro, columns),
+      };
       const perToken = goal.kind === 'policy' ? (['logProbs', 'entropies'] as const) : (['logProbs'] as const);
       const results = await session.run(feeds, [...perToken, ...Object.keys(into)], into);
       for (const name of perToken) {
@@ -68,8 +72,6 @@ export class GradientRunner {
           if (place >= 0) passed[name][place] = values[n]!;
         });
       }
-      if (goal.kind !== 'log-probs' && !isFirst) addTo(this.#sum.all, this.#part.all);
-      isFirst = false;
     }
     return passed;
   }
@@ -84,7 +86,10 @@ export class GradientRunner {
     const key = JSON.stringify([goal, temperature, blocks]);
     const open = this.#sessions.get(key);
     if (open) return open;
-    const session = Session.open(trainingGraph(this.config, goal, temperature, blocks), this.settings);
+    const session = Session.open(trainingGraph(this.config, goal, temperature, blocks), {
+      ...this.settings,
+      planMemory: false,
+    });
     this.#sessions.set(key, session);
     return session;
   }
@@ -112,8 +117,4 @@ function columnFeeds({ trained }: MicroBatch, columns: TokenColumns): Record<str
       ),
     ]),
   );
-}
-
-function addTo(sum: Float32Array, part: Float32Array): void {
-  for (let i = 0; i < sum.length; i++) sum[i]! += part[i]!;
 }

@@ -10,9 +10,9 @@ const LENGTH_STEP = 16;
  * inner dimension elsewhere. With that many rows it divides rows, and the bits are the same for any number of threads.
  */
 const MIN_ROWS_OF_PRODUCT = 512;
-/** About the number of queries in a block of attention, and the largest number of blocks. */
+/** Numbers of query blocks, each a graph of its own, and about the number of queries in a block. */
+const BLOCK_COUNTS = [1, 2, 4, 8];
 const BLOCK_LENGTH = 64;
-const MAX_BLOCKS = 8;
 
 export interface MicroBatch {
   /** Number of query blocks: decides which graph runs it. */
@@ -121,7 +121,7 @@ function numberDepthFirst(predecessors: Int32Array, enter: Int32Array, exit: Int
 
 /** Blocks of nearly equal length, each a multiple of the padding. */
 function cutIntoBlocks(length: number): number[] {
-  const count = Math.min(MAX_BLOCKS, Math.max(1, Math.round(length / BLOCK_LENGTH)));
+  const count = BLOCK_COUNTS.findLast((blocks) => blocks * BLOCK_LENGTH < 1.5 * length) ?? 1;
   const end = (block: number): number => Math.floor(((length / LENGTH_STEP) * block) / count) * LENGTH_STEP;
   return Array.from({ length: count }, (_, i) => end(i + 1) - end(i));
 }

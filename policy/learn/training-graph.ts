@@ -7,7 +7,7 @@ import type { PolicyLossSettings } from '../../algorithm/loss.js';
 import { dropDeadNodes } from '../onnx/dead-nodes.js';
 import { Composites, gradients } from '../onnx/gradients.js';
 import { Graph, type Value } from '../onnx/graph.js';
-import { exp, mul, neg, reduceSum, squeeze } from '../onnx/operators.js';
+import { add, exp, mul, neg, reduceSum, squeeze } from '../onnx/operators.js';
 import type { ModelConfig } from '../qwen2/config.js';
 import { parameters } from '../qwen2/parameters.js';
 import { type ForwardInputs, forwardLogits, labelLogProbs } from './forward.js';
@@ -19,7 +19,9 @@ export type TrainingGoal =
   | { readonly kind: 'cross-entropy' }
   | { readonly kind: 'policy'; readonly loss: PolicyLossSettings };
 
-/** Name of the output with a parameter's gradient. */
+/** Name of the input with the sum of a parameter's gradient over the micro-batches before. */
+export const sumBefore = (parameter: string): string => `sum ${parameter}`;
+/** Name of the output with that sum and this micro-batch's gradient. It may be written over the sum it is made from. */
 export const gradientOf = (parameter: string): string => `d ${parameter}`;
 
 /**
@@ -57,9 +59,10 @@ export function trainingGraph(config: ModelConfig, goal: TrainingGoal, temperatu
   }
   if (goal.kind !== 'log-probs') {
     const loss = goal.kind === 'policy' ? policyLossOf(g, flat, goal.loss) : crossEntropyOf(g, flat);
-    const names = [...weights.keys()];
     const found = gradients(g, loss, [...weights.values()], composites);
-    names.forEach((name, i) => wanted.push([gradientOf(name), found[i]!]));
+    parameters(config).forEach(({ name, shape }, i) => {
+      wanted.push([gradientOf(name), add(g, found[i]!, g.input(sumBefore(name), 'float32', shape))]);
+    });
   }
   for (const [name, value] of wanted) g.output(name, value);
   dropDeadNodes(g);

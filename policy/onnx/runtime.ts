@@ -17,6 +17,8 @@ export interface HostTensor {
 export interface SessionSettings {
   /** Threads of one operator. Results do not depend on it (tested). */
   readonly threads: number;
+  /** Plan one block of memory for each set of input shapes. Off where shapes change often: such blocks pile up. */
+  readonly planMemory?: boolean;
 }
 
 export class Session {
@@ -31,6 +33,7 @@ export class Session {
       intraOpNumThreads: settings.threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',
+      enableMemPattern: settings.planMemory ?? true,
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
       // Spinning threads take the core of the other engine process; see docs/decisions.

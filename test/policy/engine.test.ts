@@ -1,0 +1,103 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { PolicyFiles, RolloutRequest } from '../../contracts/engine.js';
+import { EngineCrashed, GenerationInterrupted, PolicyNotLoaded } from '../../contracts/engine-errors.js';
+import { initialWeights } from '../../policy/checkpoint/initialise.js';
+import { openInferenceEngine } from '../../policy/engine/open.js';
+import { parseModelConfig } from '../../policy/checkpoint/model-config.js';
+import { writeSafetensors } from '../../store/safetensors-file.js';
+
+const configJson = {
+  model_type: 'qwen2',
+  vocab_size: 32,
+  hidden_size: 32,
+  intermediate_size: 48,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  max_position_embeddings: 4096,
+  rms_norm_eps: 1e-6,
+  rope_theta: 10_000,
+  hidden_act: 'silu',
+  tie_word_embeddings: true,
+};
+
+function request(problem: number, maxNewTokens: number): RolloutRequest {
+  return {
+    prefix: Int32Array.of(1, 2, 3 + problem),
+    uniforms: { kind: 'counter', key: { runSeed: 1, iteration: 0, problem, response: 0, branch: 0 } },
+    maxNewTokens,
+    temperature: 1,
+    stopIds: [],
+  };
+}
+
+describe('the engine as a process', () => {
+  const engine = openInferenceEngine({ slots: 8, threads: 1 });
+  let folder: string;
+  let policy: PolicyFiles;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'attnrl-'));
+    const parsed = parseModelConfig(configJson);
+    if ('problems' in parsed) throw new Error(JSON.stringify(parsed.problems));
+    const path = join(folder, 'model.safetensors');
+    await writeSafetensors(path, initialWeights(parsed.config, 1));
+    policy = { id: 'random', config: configJson, weights: [path] };
+    await engine.load(policy);
+  });
+  afterAll(async () => {
+    await engine.close();
+    await rm(folder, { recursive: true });
+  });
+
+  it('reports progress in the context of the call, also when another call started the process', async () => {
+    const context = new AsyncLocalStorage<string>();
+    const seen = new Set<string | undefined>();
+    const calls = ['first', 'second'].map((name, i) =>
+      context.run(name, () =>
+        engine.generate('random', [request(i, 40)], {
+          onProgress: () => void seen.add(`${name} in ${context.getStore()}`),
+        }),
+      ),
+    );
+    await Promise.all(calls);
+    expect([...seen].sort()).toEqual(['first in first', 'second in second']);
+  });
+
+  it('gives what exists when it is interrupted, and goes on from there with the same tokens', async () => {
+    const [whole] = await engine.generate('random', [request(0, 600)]);
+    const controller = new AbortController();
+    const stopped = engine.generate('random', [request(0, 600)], {
+      signal: controller.signal,
+      onProgress: () => controller.abort(),
+    });
+    const error = await stopped.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(GenerationInterrupted);
+    const [partial] = (error as GenerationInterrupted).rollouts;
+    expect(partial!.tokens.length).toBeGreaterThan(0);
+    expect(partial!.tokens.length).toBeLessThan(600);
+    const [continued] = await engine.generate('random', [{ ...request(0, 600), generated: partial!.tokens }]);
+    expect(continued!.tokens).toEqual(whole!.tokens);
+  });
+
+  it('names a policy that it does not have', async () => {
+    await expect(engine.generate('other', [request(0, 1)])).rejects.toBeInstanceOf(PolicyNotLoaded);
+  });
+
+  it('rejects calls under way when it is killed, and starts again on the next', async () => {
+    const killed = engine.generate('random', [request(0, 4000)], {
+      onProgress: () => void (engine.pid && process.kill(engine.pid, 'SIGKILL')),
+    });
+    await expect(killed).rejects.toBeInstanceOf(EngineCrashed);
+    await engine.load(policy);
+    const [again] = await engine.generate('random', [request(0, 8)]);
+    expect(again!.tokens).toHaveLength(8);
+  });
+});
