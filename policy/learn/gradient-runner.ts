@@ -8,7 +8,7 @@ import { type ParameterBuffer, parameterBuffer } from './parameter-buffer.js';
 import { gradientOf, sumBefore, trainingGraph, type TrainingGoal } from './training-graph.js';
 
 /** Micro-batches beyond this many tokens only make activations fall out of the cache. */
-const MAX_TOKENS = 4096;
+const MAX_TOKENS = 2048;
 
 /** Further values per token of the mini-batch that the goal's graph takes, by input name. */
 export type TokenColumns = Readonly<Record<string, ArrayLike<number>>>;

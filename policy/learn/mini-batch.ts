@@ -22,9 +22,8 @@ export type PolicyColumns = Omit<PolicyLossTokens, 'logProbs' | 'weights'>;
 
 const MEAN_EPSILON = 1e-8;
 
-/** @throws RangeError for rows that can not be trained on */
-export function miniBatchOf(config: ModelConfig, rows: readonly TrainingRow[]): MiniBatch {
-  rows.forEach((row, i) => requireUsable(config, row, i));
+/** @throws RangeError when there is nothing to learn from */
+export function miniBatchOf(rows: readonly TrainingRow[]): MiniBatch {
   const weights = column(rows, (row) => row.weights);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   if (total === 0) throw new RangeError('no token of the mini-batch has a weight: there is nothing to learn from');
@@ -47,7 +46,8 @@ export function column<Row extends TrainingRow>(rows: readonly Row[], of: (row: 
   return joined;
 }
 
-function requireUsable(
+/** @throws RangeError for a row that can not be trained on */
+export function requireUsable(
   { vocabSize, maxPositions }: ModelConfig,
   { tokens, predecessors, weights }: TrainingRow,
   i: number,
