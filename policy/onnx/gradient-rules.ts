@@ -225,7 +225,7 @@ function sumOfOuterProducts(g: Graph, a: Value, b: Value, alpha: number): Value 
 }
 
 /** Columns enough that each of 8 threads gets more than 64. */
-const WIDE = 512;
+const WIDE = 0;
 
 /** dy for the operand that was taken, 0 for the other. */
 function chosen(
