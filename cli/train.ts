@@ -63,6 +63,14 @@ async function train(options: TrainOptions): Promise<void> {
       display.show({ event: 'result', ...result });
       display.close();
       if (!options.json) conclude(result, runUrl(session, run));
+    } catch (error) {
+      display.close();
+      if (error instanceof Interrupted && worker) {
+        console.error(
+          'the worker ends what it can in 20 seconds and hands back the rest; Ctrl-C again leaves it to that',
+        );
+      }
+      throw error;
     } finally {
       display.close();
       await worker?.stop();

@@ -35,8 +35,8 @@ export function createWorkers(options: WorkersOptions): Promise<Worker[]> {
         activities: createActivities(services, role),
         ...(role === 'control' ? { workflowBundle, maxCachedWorkflows: 200 } : {}), // a cached run holds about 1 MB
         maxConcurrentActivityTaskExecutions: SLOTS[role],
-        maxHeartbeatThrottleInterval: '10s', // a third of the shortest heartbeat timeout: a cancellation arrives in time
-        defaultHeartbeatThrottleInterval: '10s',
+        maxHeartbeatThrottleInterval: '2s', // a cancellation comes back with a heartbeat; and progress bars move
+        defaultHeartbeatThrottleInterval: '2s',
         shutdownGraceTime: '20s', // a preempted machine has 30 s; an engine ends its chunk and the store its write in a few
         shutdownForceTime: '27s', // before the machine does
       }),

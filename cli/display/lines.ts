@@ -15,7 +15,7 @@ export function lineOf(event: RunEvent): string | undefined {
       return `${verb} run ${event.run}${event.url === undefined ? '' : `\n${event.url}`}`;
     }
     case 'iteration':
-      return iterationLine(event);
+      return iterationLines(event);
     case 'evaluation': {
       const sets = event.sets.map((set, i) => `${set} ${percent(event.accuracies[i] ?? 0)}`);
       return `evaluation of policy ${event.policyVersion}: ${percent(event.mean)} (${sets.join(', ')})`;
@@ -30,28 +30,42 @@ export function lineOf(event: RunEvent): string | undefined {
   }
 }
 
-function iterationLine(row: Extract<RunEvent, { event: 'iteration' }>): string {
-  const { update, dropped } = row;
-  const numbers = [
+/** Three lines: what was sampled, what was learnt, what it took. */
+function iterationLines(row: Extract<RunEvent, { event: 'iteration' }>): string {
+  const { update, dropped, seconds } = row;
+  const { total = 0, ...phases } = seconds;
+  const number = `${row.iteration + 1}`.padStart(`${row.iterations}`.length);
+  const reasons = Object.entries({
+    'all correct': dropped.allCorrect,
+    'all wrong': dropped.allWrong,
+    'low influence': dropped.lowInfluence,
+    'no rows': dropped.noRows,
+  }).filter(([, problems]) => problems > 0);
+  const sampled = [
+    `iteration ${number}/${row.iterations}`,
     `correct ${percent(row.accuracy)}`,
     `reward ${row.reward.toFixed(3)}`,
-    `FCI ${row.meanFci.toFixed(3)}`,
-    `branches ${row.branches} at ${row.branchPoints}`,
-    `dropped ${dropped.allCorrect}+ ${dropped.allWrong}- ${dropped.lowInfluence}~ ${dropped.noRows}∅`,
+    `FCI ${row.meanFci.toFixed(4)}`,
+    `${row.branches} branches at ${row.branchPoints} points`,
+    `dropped ${reasons.length === 0 ? 'none' : reasons.map(([why, problems]) => `${problems} ${why}`).join(', ')}`,
+  ];
+  const learnt = [
     `V ${row.leaves}`,
-    `tokens ${row.validTokens}`,
+    `${row.validTokens} valid tokens`,
     `next B ${row.nextBatchSize}`,
     ...(update
       ? [
           `loss ${update.loss.toFixed(4)}`,
           `KL ${update.kl.toFixed(4)}`,
           `entropy ${update.entropy.toFixed(3)}`,
-          `clip ${percent(update.clipFraction)}`,
-          `‖g‖ ${update.gradNorm.toFixed(3)}`,
+          `clipped ${percent(update.clipFraction)}`,
+          `gradient norm ${update.gradNorm.toFixed(3)}`,
         ]
       : ['no update']),
-    `${row.tokensPerSecond} tokens/s`,
-    `${(row.seconds.total ?? 0).toFixed(1)} s`,
   ];
-  return `iteration ${`${row.iteration + 1}`.padStart(`${row.iterations}`.length)}/${row.iterations} · ${numbers.join(' · ')}`;
+  const slowest = Object.entries(phases)
+    .filter(([, time]) => time >= 0.05)
+    .map(([phase, time]) => `${phase} ${time.toFixed(1)}`);
+  const taken = [`${total.toFixed(1)} s`, ...slowest, `${row.tokensPerSecond} tokens/s`];
+  return [sampled, learnt, taken].map((parts) => parts.join(' · ')).join('\n  ');
 }

@@ -154,5 +154,10 @@ export function serve(methods: Methods): void {
 function toSent(error: unknown): SentError {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error), fields: {} };
   const { name, message, stack } = error;
-  return { name, message, ...(stack === undefined ? {} : { stack }), fields: { ...error } };
+  return {
+    name,
+    message,
+    ...(stack === undefined ? {} : { stack }),
+    fields: Object.fromEntries(Object.entries(error)),
+  };
 }

@@ -15,7 +15,7 @@ export interface OptimizerState {
 /** 2-norm; the sum is in doubles and in one order. */
 export function norm(values: Float32Array): number {
   let squares = 0;
-  for (let i = 0; i < values.length; i++) squares += values[i]! * values[i]!;
+  for (let i = 0; i < values.length; i++) squares += values[i] * values[i];
   return Math.sqrt(squares);
 }
 
@@ -39,11 +39,11 @@ export function adamWStep(
   const deviationScale = 1 / Math.sqrt(1 - beta2 ** state.steps);
   const keep = 1 - learningRate * weightDecay;
   for (let i = 0; i < weights.length; i++) {
-    const d = gradient[i]! * scale;
-    const m = beta1 * first[i]! + (1 - beta1) * d;
-    const v = beta2 * second[i]! + (1 - beta2) * d * d;
+    const d = gradient[i] * scale;
+    const m = beta1 * first[i] + (1 - beta1) * d;
+    const v = beta2 * second[i] + (1 - beta2) * d * d;
     first[i] = m;
     second[i] = v;
-    weights[i] = weights[i]! * keep - (stepSize * m) / (Math.sqrt(v) * deviationScale + eps);
+    weights[i] = weights[i] * keep - (stepSize * m) / (Math.sqrt(v) * deviationScale + eps);
   }
 }

@@ -88,7 +88,7 @@ function attention(
   const sizes = [heads, kvHeads, kvHeads].map((count) => count * headSize);
   const weights = split(g, scaled(g, parameter, `layer${layer}.qkv`, `layer${layer}.inputNorm`), sizes, 1);
   const biases = split(g, parameter(`layer${layer}.qkvBias`), sizes, 0);
-  const [q, k, v] = weights.map((weight, i) => add(g, matMul(g, n, weight), biases[i]!)) as [Value, Value, Value];
+  const [q, k, v] = weights.map((weight, i) => add(g, matMul(g, n, weight), biases[i])) as [Value, Value, Value];
   const turn = (y: Value, count: number): Value => rotaryEmbedding(g, y, positions, rope.cos, rope.sin, count);
   /** [B, T, kvHeads * width] <-> [B, kvHeads, T, width] */
   const byHead = (y: Value, width: number): Value =>
@@ -152,13 +152,13 @@ function hiddenBefore(g: Graph, composites: Composites, x: Value, inputs: Forwar
         'Sub',
         [dimension(g, gradient!, 0), dimension(g, laterSiblings, 0)],
         [{ type: 'int64', shape: [1] }],
-      )[0]!;
+      )[0];
       const later = g.node(
         'Slice',
         [gradient, start, dimension(g, gradient!, 0), g.int64s([0])],
         [{ type: 'float32', shape: ['siblings', hidden] }],
-      )[0]!;
-      const size = g.node('Size', [successors], [{ type: 'int64', shape: [] }])[0]!;
+      )[0];
+      const size = g.node('Size', [successors], [{ type: 'int64', shape: [] }])[0];
       const place = g.node(
         'Reshape',
         [
@@ -171,18 +171,18 @@ function hiddenBefore(g: Graph, composites: Composites, x: Value, inputs: Forwar
           )[0],
         ],
         [{ type: 'int64', shape: ['rows', 'length', 1] }],
-      )[0]!;
+      )[0];
       const belongs = cast(g, equal(g, place, laterSiblings), 'float32'); // [B, T, E]
       return [add(g, first, matMul(g, belongs, later))];
     };
     return { outputs: [last], rule };
   };
-  return composites.add([x], build)[0]!;
+  return composites.add([x], build)[0];
 }
 
 function dimension(g: Graph, x: Value, axis: number): Value {
   const attributes = { start: BigInt(axis), end: BigInt(axis + 1) };
-  return g.node('Shape', [x], [{ type: 'int64', shape: [1] }], attributes)[0]!;
+  return g.node('Shape', [x], [{ type: 'int64', shape: [1] }], attributes)[0];
 }
 
 /** Log-probs of the labels [N, 1] and of everything [N, V]. d logits = (label - p) * d logProb, in one pass over p. */
@@ -203,6 +203,6 @@ export function labelLogProbs(
     };
     return { outputs: [logProbs], rule };
   };
-  const logProbs = composites.add([logits], build)[0]!;
+  const logProbs = composites.add([logits], build)[0];
   return { logProbs, logDistribution };
 }

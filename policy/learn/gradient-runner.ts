@@ -67,7 +67,7 @@ export class GradientRunner {
       const perToken = goal.kind === 'policy' ? (['logProbs', 'entropies'] as const) : (['logProbs'] as const);
       const results = await session.run(feeds, [...perToken, ...Object.keys(into)], into);
       for (const name of perToken) {
-        const values = results[name]!.data as Float32Array;
+        const values = results[name].data as Float32Array;
         micro.trained.forEach((place, n) => {
           if (place >= 0) passed[name][place] = values[n]!;
         });
@@ -112,7 +112,7 @@ function columnFeeds({ trained }: MicroBatch, columns: TokenColumns): Record<str
     Object.entries(columns).map(([name, values]) => [
       name,
       floats(
-        Float32Array.from(trained, (place) => (place < 0 ? 0 : values[place]!)),
+        Float32Array.from(trained, (place) => (place < 0 ? 0 : values[place])),
         [trained.length],
       ),
     ]),

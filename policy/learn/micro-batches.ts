@@ -7,7 +7,7 @@ const LENGTH_STEP = 16;
 /**
  * Micro-batches have at least this many tokens and trained tokens, if need be empty ones. onnxruntime divides a product
  * among threads along the longer side of its result; where a thread gets 64 columns or fewer, it cuts the sum over the
- * inner dimension elsewhere. With that many rows it divides rows, and the bits are the same for any number of threads.
+ * inner dimension elsewhere. With that many rows it divides rows, and the bits are the same for up to 8 threads.
  */
 const MIN_ROWS_OF_PRODUCT = 512;
 /** Numbers of query blocks, each a graph of its own, and about the number of queries in a block. */
@@ -26,12 +26,12 @@ export interface MicroBatch {
 
 /** Rows by length, longest first (ties: by index), as many to a micro-batch as keep it within `tokenBudget` when padded. */
 export function cutIntoMicroBatches({ rows }: MiniBatch, tokenBudget: number): number[][] {
-  const length = (row: number): number => paddedLength(rows[row]!.tokens.length);
+  const length = (row: number): number => paddedLength(rows[row].tokens.length);
   const order = rows.map((_, row) => row).sort((a, b) => length(b) - length(a) || a - b);
   const batches: number[][] = [];
   for (const row of order) {
     const batch = batches.at(-1);
-    if (batch && (batch.length + 1) * length(batch[0]!) <= tokenBudget) batch.push(row);
+    if (batch && (batch.length + 1) * length(batch[0]) <= tokenBudget) batch.push(row);
     else batches.push([row]);
   }
   return batches;
@@ -43,7 +43,7 @@ function paddedLength(tokens: number): number {
 
 /** @param members rows of the micro-batch */
 export function microBatch({ rows, starts }: MiniBatch, members: readonly number[]): MicroBatch {
-  const length = paddedLength(Math.max(...members.map((row) => rows[row]!.tokens.length)));
+  const length = paddedLength(Math.max(...members.map((row) => rows[row].tokens.length)));
   const slots = Math.max(members.length, Math.ceil(MIN_ROWS_OF_PRODUCT / length));
   const size = slots * length;
   const tokens = new BigInt64Array(size);
@@ -56,19 +56,19 @@ export function microBatch({ rows, starts }: MiniBatch, members: readonly number
   for (let t = 0; t < size; t++) enter[t] = exit[t] = t % length; // padding: trees of one token
 
   members.forEach((row, slot) => {
-    const { tokens: ids, predecessors, weights } = rows[row]!;
+    const { tokens: ids, predecessors, weights } = rows[row];
     const start = slot * length;
     numberDepthFirst(predecessors, enter.subarray(start), exit.subarray(start));
     for (let t = 0; t < ids.length; t++) {
-      const before = start + predecessors[t]!;
-      tokens[start + t] = BigInt(ids[t]!);
-      if (before >= start) positions[start + t] = positions[before]! + 1n;
+      const before = start + predecessors[t];
+      tokens[start + t] = BigInt(ids[t]);
+      if (before >= start) positions[start + t] = positions[before] + 1n;
       if (weights[t] === 0) continue;
       const list = hasChild[before] ? later : first;
       hasChild[before] = 1;
-      list.trained.push(starts[row]! + t);
+      list.trained.push(starts[row] + t);
       list.predecessors.push(before);
-      list.labels.push(ids[t]!);
+      list.labels.push(ids[t]);
     }
   });
 
@@ -104,18 +104,18 @@ function numberDepthFirst(predecessors: Int32Array, enter: Int32Array, exit: Int
   const { length } = predecessors;
   const subtree = new Int32Array(length).fill(1);
   for (let t = predecessors.length - 1; t >= 0; t--) {
-    const before = predecessors[t]!;
-    if (before >= 0) subtree[before]! += subtree[t]!;
+    const before = predecessors[t];
+    if (before >= 0) subtree[before] += subtree[t];
   }
   /** Next free number below each token; the last entry is for the roots. */
   const next = new Int32Array(length + 1);
   for (let t = 0; t < length; t++) {
-    const before = predecessors[t]! >= 0 ? predecessors[t]! : length;
-    const number = next[before]!;
-    next[before] = number + subtree[t]!;
+    const before = predecessors[t] >= 0 ? predecessors[t] : length;
+    const number = next[before];
+    next[before] = number + subtree[t];
     next[t] = number + 1;
     enter[t] = number;
-    exit[t] = number + subtree[t]! - 1;
+    exit[t] = number + subtree[t] - 1;
   }
 }
 

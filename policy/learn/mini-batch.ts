@@ -59,13 +59,13 @@ export function requireUsable(
   if (predecessors.length !== tokens.length || weights.length !== tokens.length) refuse('its columns differ in length');
   const depths = new Int32Array(tokens.length);
   for (let t = 0; t < tokens.length; t++) {
-    const before = predecessors[t]!;
-    if (!(tokens[t]! >= 0 && tokens[t]! < vocabSize))
+    const before = predecessors[t];
+    if (!(tokens[t] >= 0 && tokens[t] < vocabSize))
       refuse(`token ${tokens[t]} is outside the vocabulary of ${vocabSize}`);
     if (!(before >= -1 && before < t)) refuse(`the predecessor of token ${t} is ${before}; it must stand before it`);
-    if (!(weights[t]! >= 0)) refuse(`the weight of token ${t} is ${weights[t]}`);
-    if (before < 0 && weights[t]! > 0) refuse(`token ${t} has no predecessor to be predicted from`);
-    depths[t] = before < 0 ? 0 : depths[before]! + 1;
-    if (depths[t]! >= maxPositions) refuse(`its path is longer than the model's ${maxPositions} positions`);
+    if (!(weights[t] >= 0)) refuse(`the weight of token ${t} is ${weights[t]}`);
+    if (before < 0 && weights[t] > 0) refuse(`token ${t} has no predecessor to be predicted from`);
+    depths[t] = before < 0 ? 0 : depths[before] + 1;
+    if (depths[t] >= maxPositions) refuse(`its path is longer than the model's ${maxPositions} positions`);
   }
 }

@@ -156,7 +156,7 @@ export class OnnxLearner {
 
 /** Weighted mean over the mini-batch. */
 function mean({ shares }: MiniBatch, values: Float32Array): number {
-  return values.reduce((sum, value, t) => sum + shares[t]! * value, 0);
+  return values.reduce((sum, value, t) => sum + shares[t] * value, 0);
 }
 
 /** The rows in the layout that costs least. @throws RangeError for rows that can not be trained on */

@@ -30,17 +30,17 @@ function rowCost({ hiddenSize, intermediateSize, heads, headSize, ...rest }: Mod
 function splitAtFirstBranch<T extends Sequence>(sequence: T): T[] {
   const { predecessors } = sequence;
   const children = new Int32Array(predecessors.length);
-  for (const before of predecessors) if (before >= 0) children[before]! += 1;
+  for (const before of predecessors) if (before >= 0) children[before] += 1;
   const fork = children.findIndex((count) => count > 1);
   if (fork < 0) return [sequence];
   const path = [fork];
-  for (let t = predecessors[fork]!; t >= 0; t = predecessors[t]!) path.unshift(t);
+  for (let t = predecessors[fork]; t >= 0; t = predecessors[t]!) path.unshift(t);
   /** Per token behind the fork, which of its children it descends from. */
   const subtree = new Int32Array(predecessors.length).fill(-1);
   let count = 0;
   for (let t = fork + 1; t < predecessors.length; t++) {
-    const before = predecessors[t]!;
-    subtree[t] = before === fork ? count++ : subtree[before]!;
+    const before = predecessors[t];
+    subtree[t] = before === fork ? count++ : subtree[before];
   }
   return Array.from({ length: count }, (_, i) => {
     const members = [...path];
@@ -53,12 +53,12 @@ function splitAtFirstBranch<T extends Sequence>(sequence: T): T[] {
 function take<T extends Sequence>(sequence: T, members: readonly number[], untrained: number): T {
   const place = new Map(members.map((t, i) => [t, i]));
   const pick = (values: Float32Array | undefined): Float32Array | undefined =>
-    values && Float32Array.from(members, (t) => values[t]!);
+    values && Float32Array.from(members, (t) => values[t]);
   return {
     ...sequence,
-    tokens: Int32Array.from(members, (t) => sequence.tokens[t]!),
-    predecessors: Int32Array.from(members, (t) => place.get(sequence.predecessors[t]!) ?? -1),
-    weights: Float32Array.from(members, (t, i) => (i < untrained ? 0 : sequence.weights[t]!)),
+    tokens: Int32Array.from(members, (t) => sequence.tokens[t]),
+    predecessors: Int32Array.from(members, (t) => place.get(sequence.predecessors[t]) ?? -1),
+    weights: Float32Array.from(members, (t, i) => (i < untrained ? 0 : sequence.weights[t])),
     ...(sequence.advantages && { advantages: pick(sequence.advantages) }),
     ...(sequence.oldLogProbs && { oldLogProbs: pick(sequence.oldLogProbs) }),
     ...(sequence.refLogProbs && { refLogProbs: pick(sequence.refLogProbs) }),

@@ -61,7 +61,7 @@ export function trainingGraph(config: ModelConfig, goal: TrainingGoal, temperatu
     const loss = goal.kind === 'policy' ? policyLossOf(g, flat, goal.loss) : crossEntropyOf(g, flat);
     const found = gradients(g, loss, [...weights.values()], composites);
     parameters(config).forEach(({ name, shape }, i) => {
-      wanted.push([gradientOf(name), add(g, found[i]!, g.input(sumBefore(name), 'float32', shape))]);
+      wanted.push([gradientOf(name), add(g, found[i], g.input(sumBefore(name), 'float32', shape))]);
     });
   }
   for (const [name, value] of wanted) g.output(name, value);

@@ -51,14 +51,14 @@ export function queryBlocks(
   const group = groupSize(config);
   const ends = g.node(
     'Split',
-    [g.node('CumSum', [lengths, g.int64(0)], [{ type: 'int64', shape: [count] }])[0]!],
+    [g.node('CumSum', [lengths, g.int64(0)], [{ type: 'int64', shape: [count] }])[0]],
     Array.from({ length: count }, () => ({ type: 'int64' as const, shape: [1] })),
     { axis: 0n, num_outputs: BigInt(count) },
   );
   const zero = g.int64s([0]);
   const entered = splitInto(g, enter, lengths, count, 1, blockDim);
   const masks = entered.map((queries, i) => {
-    const end = ends[i]!;
+    const end = ends[i];
     const asKeys = (x: Value): Value =>
       reshape(g, slice(g, x, zero, end, 1, endDim(i, { count })), [0, 1, 1, -1], ['rows', 1, 1, endDim(i, { count })]);
     const own = reshape(g, queries, [0, -1, 1, 1], ['rows', blockDim(i), 1, 1]);
@@ -68,9 +68,9 @@ export function queryBlocks(
       'Expand',
       [mask, g.int64s([1, 1, group, 1])],
       [{ type: 'float32', shape: ['rows', blockDim(i), group, endDim(i, { count })] }],
-    )[0]!;
+    )[0];
     const shape = ['rows', 1, `${blockDim(i)}*group`, endDim(i, { count })];
-    return g.node('Reshape', [perHead, concat(g, [g.int64s([0, 1, -1]), end], 0, 4)], [{ type: 'float32', shape }])[0]!;
+    return g.node('Reshape', [perHead, concat(g, [g.int64s([0, 1, -1]), end], 0, 4)], [{ type: 'float32', shape }])[0];
   });
   return { count, lengths, ends, masks };
 }
@@ -90,8 +90,7 @@ export function treeAttention(
   const width = groupSize(config) * headSize;
   const scale = attentionScale(config);
   const zero = g.int64s([0]);
-  const upTo = (x: Value, i: number): Value =>
-    i === count - 1 ? x : slice(g, x, zero, ends[i]!, 2, endDim(i, blocks));
+  const upTo = (x: Value, i: number): Value => (i === count - 1 ? x : slice(g, x, zero, ends[i], 2, endDim(i, blocks)));
   /** [B, kvHeads, T, group * headSize] -> one [B, kvHeads, block * group, headSize] per block. */
   const perBlock = (x: Value): Value[] =>
     splitInto(g, x, lengths, count, 2, blockDim).map((part, i) =>
@@ -110,9 +109,9 @@ export function treeAttention(
     const keys = queries.map((_, i) => upTo(k, i));
     const values = queries.map((_, i) => upTo(v, i));
     const probabilities = queries.map((query, i) =>
-      softmax(g, add(g, matMul(g, query, keys[i]!, { transB: true, alpha: scale }), masks[i]!)),
+      softmax(g, add(g, matMul(g, query, keys[i], { transB: true, alpha: scale }), masks[i])),
     );
-    const mixed = probabilities.map((p, i) => matMul(g, p, values[i]!));
+    const mixed = probabilities.map((p, i) => matMul(g, p, values[i]));
 
     const rule = ([gradient]: readonly (Value | undefined)[]): Value[] => {
       const dMixed = perBlock(gradient!);
@@ -120,19 +119,19 @@ export function treeAttention(
       const dKeys: Value[] = [];
       const dValues: Value[] = [];
       dMixed.forEach((dOut, i) => {
-        const p = probabilities[i]!;
-        const dP = matMul(g, dOut, values[i]!, { transB: true });
-        const mean = reduceSum(g, mul(g, dOut, mixed[i]!), [3], true); // = sum of p dP over the keys
+        const p = probabilities[i];
+        const dP = matMul(g, dOut, values[i], { transB: true });
+        const mean = reduceSum(g, mul(g, dOut, mixed[i]), [3], true); // = sum of p dP over the keys
         const dScores = mul(g, sub(g, dP, mean), p);
-        dQueries.push(matMul(g, dScores, keys[i]!, { alpha: scale }));
-        dKeys.push(matMul(g, dScores, queries[i]!, { transA: true, alpha: scale }));
+        dQueries.push(matMul(g, dScores, keys[i], { alpha: scale }));
+        dKeys.push(matMul(g, dScores, queries[i], { transA: true, alpha: scale }));
         dValues.push(matMul(g, p, dOut, { transA: true }));
       });
       return [joined(dQueries), sumOfPrefixes(g, dKeys, blocks), sumOfPrefixes(g, dValues, blocks)];
     };
     return { outputs: [joined(mixed)], rule };
   };
-  return composites.add([q, k, v], build)[0]!;
+  return composites.add([q, k, v], build)[0];
 }
 
 /** Sum of parts that reach up to the end of their block each, [B, kvHeads, end, headSize]. */
@@ -140,9 +139,9 @@ function sumOfPrefixes(g: Graph, parts: readonly Value[], blocks: QueryBlocks): 
   const tails: Value[] = [];
   let sum = parts.at(-1)!;
   for (let i = parts.length - 2; i >= 0; i--) {
-    const end = blocks.ends[i]!;
-    tails.unshift(slice(g, sum, end, blocks.ends[i + 1]!, 2, blockDim(i + 1)));
-    sum = add(g, slice(g, sum, g.int64s([0]), end, 2, endDim(i, blocks)), parts[i]!);
+    const end = blocks.ends[i];
+    tails.unshift(slice(g, sum, end, blocks.ends[i + 1], 2, blockDim(i + 1)));
+    sum = add(g, slice(g, sum, g.int64s([0]), end, 2, endDim(i, blocks)), parts[i]);
   }
   return tails.length === 0 ? sum : concat(g, [sum, ...tails], 2, 'length');
 }

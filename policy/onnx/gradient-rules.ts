@@ -47,45 +47,45 @@ function rule(
 ): GradientRule {
   return (g, node, [dy], needed) => {
     if (!dy) throw new GraphDefect(`${node.opType}: only its first output can be differentiated`);
-    return derive({ g, node, x: node.inputs as readonly Value[], y: node.outputs[0]!, dy, needed });
+    return derive({ g, node, x: node.inputs as readonly Value[], y: node.outputs[0], dy, needed });
   };
 }
 
 export const RULES: Readonly<Record<string, GradientRule>> = {
   Add: rule(({ g, x: [a, b], dy, needed }) => [
-    needed[0] ? sumTo(g, dy, a!.shape) : undefined,
-    needed[1] ? sumTo(g, dy, b!.shape) : undefined,
+    needed[0] ? sumTo(g, dy, a.shape) : undefined,
+    needed[1] ? sumTo(g, dy, b.shape) : undefined,
   ]),
   Sub: rule(({ g, x: [a, b], dy, needed }) => [
-    needed[0] ? sumTo(g, dy, a!.shape) : undefined,
-    needed[1] ? neg(g, sumTo(g, dy, b!.shape)) : undefined,
+    needed[0] ? sumTo(g, dy, a.shape) : undefined,
+    needed[1] ? neg(g, sumTo(g, dy, b.shape)) : undefined,
   ]),
   Mul: rule(({ g, x: [a, b], dy, needed }) => [
-    needed[0] ? sumTo(g, mul(g, dy, b!), a!.shape) : undefined,
-    needed[1] ? sumTo(g, mul(g, dy, a!), b!.shape) : undefined,
+    needed[0] ? sumTo(g, mul(g, dy, b), a.shape) : undefined,
+    needed[1] ? sumTo(g, mul(g, dy, a), b.shape) : undefined,
   ]),
   Div: rule(({ g, x: [a, b], y, dy, needed }) => {
-    const da = div(g, dy, b!);
+    const da = div(g, dy, b);
     return [
-      needed[0] ? sumTo(g, da, a!.shape) : undefined,
-      needed[1] ? neg(g, sumTo(g, mul(g, da, y), b!.shape)) : undefined,
+      needed[0] ? sumTo(g, da, a.shape) : undefined,
+      needed[1] ? neg(g, sumTo(g, mul(g, da, y), b.shape)) : undefined,
     ];
   }),
   // At a tie the first operand gets the gradient.
-  Max: rule(({ g, x: [a, b], dy, needed }) => chosen(g, lessOrEqual(g, b!, a!), a!, b!, dy, needed)),
-  Min: rule(({ g, x: [a, b], dy, needed }) => chosen(g, lessOrEqual(g, a!, b!), a!, b!, dy, needed)),
+  Max: rule(({ g, x: [a, b], dy, needed }) => chosen(g, lessOrEqual(g, b, a), a, b, dy, needed)),
+  Min: rule(({ g, x: [a, b], dy, needed }) => chosen(g, lessOrEqual(g, a, b), a, b, dy, needed)),
   Where: rule(({ g, x: [condition, a, b], dy, needed }) => [
     undefined,
-    ...chosen(g, condition!, a!, b!, dy, needed.slice(1)),
+    ...chosen(g, condition, a, b, dy, needed.slice(1)),
   ]),
   // The bounds themselves belong to the inside.
   Clip: rule(({ g, x: [x, low, high], dy }) => {
-    const inside = and(g, lessOrEqual(g, low!, x!), lessOrEqual(g, x!, high!));
+    const inside = and(g, lessOrEqual(g, low, x), lessOrEqual(g, x, high));
     return [where(g, inside, dy, g.float(0))];
   }),
   Neg: rule(({ g, dy }) => [neg(g, dy)]),
   Exp: rule(({ g, y, dy }) => [mul(g, dy, y)]),
-  Log: rule(({ g, x: [x], dy }) => [div(g, dy, x!)]),
+  Log: rule(({ g, x: [x], dy }) => [div(g, dy, x)]),
   Sqrt: rule(({ g, y, dy }) => [div(g, mul(g, dy, g.float(0.5)), y)]),
   Sigmoid: rule(({ g, y, dy }) => [mul(g, dy, mul(g, y, sub(g, g.float(1), y)))]),
 
@@ -93,7 +93,7 @@ export const RULES: Readonly<Record<string, GradientRule>> = {
   QuickGelu: rule(({ g, node, x: [x], y, dy }) => {
     const alpha = node.attributes.alpha as number;
     const scale = (value: Value): Value => (alpha === 1 ? value : mul(g, value, g.float(alpha)));
-    const slope = mul(g, sigmoid(g, scale(x!)), add(g, scale(sub(g, x!, y)), g.float(1)));
+    const slope = mul(g, sigmoid(g, scale(x)), add(g, scale(sub(g, x, y)), g.float(1)));
     return [mul(g, dy, slope)];
   }),
   Softmax: rule(({ g, y, dy }) => {
@@ -105,19 +105,19 @@ export const RULES: Readonly<Record<string, GradientRule>> = {
   }),
   ReduceSum: rule(({ g, node, x: [x], dy }) => {
     const axes = constantInts(g, node.inputs[1]!);
-    const shape = x!.shape.map((d, i) => (axes.includes(i) ? 1 : d));
+    const shape = x.shape.map((d, i) => (axes.includes(i) ? 1 : d));
     const kept = node.attributes.keepdims === 1n ? dy : unsqueezeBy(g, dy, g.int64s(axes), shape);
-    return [expandAs(g, kept, x!)];
+    return [expandAs(g, kept, x)];
   }),
 
-  MatMul: rule(({ g, x: [a, b], dy, needed }) => matMulRule(g, a!, b!, dy, needed, false, false, 1)),
+  MatMul: rule(({ g, x: [a, b], dy, needed }) => matMulRule(g, a, b, dy, needed, false, false, 1)),
   FusedMatMul: rule(({ g, node: { attributes }, x: [a, b], dy, needed }) =>
-    matMulRule(g, a!, b!, dy, needed, attributes.transA === 1n, attributes.transB === 1n, attributes.alpha as number),
+    matMulRule(g, a, b, dy, needed, attributes.transA === 1n, attributes.transB === 1n, attributes.alpha as number),
   ),
 
-  Reshape: rule(({ g, x: [x], dy }) => [reshapeAs(g, dy, x!.shape)]),
-  Squeeze: rule(({ g, node, x: [x], dy }) => [unsqueezeBy(g, dy, node.inputs[1]!, x!.shape)]),
-  Unsqueeze: rule(({ g, node, x: [x], dy }) => [squeezeBy(g, dy, node.inputs[1]!, x!.shape)]),
+  Reshape: rule(({ g, x: [x], dy }) => [reshapeAs(g, dy, x.shape)]),
+  Squeeze: rule(({ g, node, x: [x], dy }) => [unsqueezeBy(g, dy, node.inputs[1]!, x.shape)]),
+  Unsqueeze: rule(({ g, node, x: [x], dy }) => [squeezeBy(g, dy, node.inputs[1]!, x.shape)]),
   Transpose: rule(({ g, node, dy }) => {
     const perm = node.attributes.perm as readonly number[];
     return [
@@ -140,25 +140,24 @@ export const RULES: Readonly<Record<string, GradientRule>> = {
   Split: (g, node, given) => {
     const axis = Number(node.attributes.axis);
     const input = node.inputs[0]!;
-    const parts = given.map((gradient, i) => gradient ?? zerosLike(g, node.outputs[i]!));
-    return [concat(g, parts, axis, input.shape[axis]!)];
+    const parts = given.map((gradient, i) => gradient ?? zerosLike(g, node.outputs[i]));
+    return [concat(g, parts, axis, input.shape[axis])];
   },
 
   /** Rows of a small table: one-hot [rows, table] ᵀ x gradient. For large ones keep the gather out of the graph. */
   Gather: rule(({ g, node, x: [table, indices], dy }) => {
     if (Number(node.attributes.axis) !== 0) throw new GraphDefect('Gather: only axis 0 can be differentiated');
-    const flat = reshape(g, indices!, [-1], [size(indices!.shape)]);
-    const hot = oneHot(g, flat, knownDim(table!, 0));
-    const rows = asMatrix(g, dy, table!.shape.length - 1);
+    const flat = reshape(g, indices, [-1], [size(indices.shape)]);
+    const hot = oneHot(g, flat, knownDim(table, 0));
+    const rows = asMatrix(g, dy, table.shape.length - 1);
     const gradient = sumOfOuterProducts(g, hot, rows, 1);
-    return [table!.shape.length === 2 ? gradient : reshapeAs(g, gradient, table!.shape)];
+    return [table.shape.length === 2 ? gradient : reshapeAs(g, gradient, table.shape)];
   }),
   GatherElements: rule(({ g, x: [x, indices], dy }) => {
-    const width = lastAxis(x!);
-    if (indices!.shape[width] !== 1)
-      throw new GraphDefect('GatherElements: only one element per row is differentiated');
-    const flat = squeezeBy(g, indices!, g.int64s([width]), indices!.shape.slice(0, -1));
-    return [mul(g, oneHot(g, flat, knownDim(x!, width)), dy)];
+    const width = lastAxis(x);
+    if (indices.shape[width] !== 1) throw new GraphDefect('GatherElements: only one element per row is differentiated');
+    const flat = squeezeBy(g, indices, g.int64s([width]), indices.shape.slice(0, -1));
+    return [mul(g, oneHot(g, flat, knownDim(x, width)), dy)];
   }),
 
   /**
@@ -180,7 +179,7 @@ export const RULES: Readonly<Record<string, GradientRule>> = {
   },
   /** A rotation's gradient is turned back: the same with -sin. */
   RotaryEmbedding: rule(({ g, node, x: [, positions, cos, sin], dy }) => [
-    rotaryEmbedding(g, dy, positions!, cos!, neg(g, sin!), Number(node.attributes.num_heads)),
+    rotaryEmbedding(g, dy, positions, cos, neg(g, sin), Number(node.attributes.num_heads)),
   ]),
 };
 
@@ -198,11 +197,10 @@ function matMulRule(
   if (b.shape.length === 2 && !transA) {
     const rows = asMatrix(g, a, 1);
     const dRows = asMatrix(g, dy, 1);
+    const [left, right] = transB ? [dRows, rows] : [rows, dRows];
     return [
       needed[0] ? matMul(g, dy, b, { transB: !transB, alpha }) : undefined,
-      needed[1]
-        ? sumOfOuterProducts(g, ...(transB ? ([dRows, rows] as const) : ([rows, dRows] as const)), alpha)
-        : undefined,
+      needed[1] ? matMul(g, left, right, { transA: true, alpha }) : undefined,
     ];
   }
   const da = transA
@@ -277,11 +275,11 @@ function reshapeAs(g: Graph, x: Value, shape: Shape): Value {
 }
 
 function unsqueezeBy(g: Graph, x: Value, axes: Value, shape: Shape): Value {
-  return g.node('Unsqueeze', [x, axes], [{ type: x.type, shape }])[0]!;
+  return g.node('Unsqueeze', [x, axes], [{ type: x.type, shape }])[0];
 }
 
 function squeezeBy(g: Graph, x: Value, axes: Value, shape: Shape): Value {
-  return g.node('Squeeze', [x, axes], [{ type: x.type, shape }])[0]!;
+  return g.node('Squeeze', [x, axes], [{ type: x.type, shape }])[0];
 }
 
 function zerosLike(g: Graph, x: Value): Value {

@@ -69,7 +69,7 @@ export function gradients(
       continue;
     }
     i -= 1;
-    const node = g.nodes[i]!;
+    const node = g.nodes[i];
     const given = node.outputs.map((value) => found.get(value));
     const needed = node.inputs.map((value) => value !== undefined && dependent.has(value));
     if (!given.some((gradient) => gradient) || !needed.some((isNeeded) => isNeeded)) continue;

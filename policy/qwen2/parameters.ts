@@ -111,9 +111,7 @@ export function fromHuggingFace(config: ModelConfig, read: (name: string) => Flo
 export function toHuggingFaceShapes(config: ModelConfig): Map<string, readonly number[]> {
   return new Map(
     parameters(config).flatMap(({ shape, from, transposed }) =>
-      from.map(
-        ({ name, outputs }) => [name, transposed ? [outputs, shape[0]] : [outputs, ...shape.slice(1)]] as const,
-      ),
+      from.map(({ name, outputs }) => [name, transposed ? [outputs, shape[0]] : [outputs, ...shape.slice(1)]] as const),
     ),
   );
 }

@@ -96,10 +96,7 @@ export class Scorer {
       };
       from = to;
       if (!request.stepRanges) return score;
-      const row = (result['influence'].data as Float32Array).subarray(
-        r * steps,
-        r * steps + request.stepRanges.length,
-      );
+      const row = (result['influence'].data as Float32Array).subarray(r * steps, r * steps + request.stepRanges.length);
       return { ...score, fci: Float32Array.from(zeroOutsideReasoning(row, request.thinkEndStep ?? -1)) };
     });
   }

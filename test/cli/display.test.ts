@@ -23,7 +23,7 @@ const ITERATION: RunEvent = {
   validTokens: 12_345,
   nextBatchSize: 26,
   update: null,
-  seconds: { total: 2.34 },
+  seconds: { generate: 1.23, verify: 0.001, total: 2.34 },
   tokensPerSecond: 5100,
 };
 
@@ -33,10 +33,15 @@ function shown(display: typeof plainDisplay, event: RunEvent): string[] {
   return lines;
 }
 
-it('an iteration is one line with its numbers', () => {
-  const [line] = shown(plainDisplay, ITERATION);
-  expect(line).toMatch(/^iteration 12\/60 · correct 47\.0 % .*· V 250 · .*· no update · 5100 tokens\/s · 2\.3 s$/);
-  expect(line).not.toContain('\n');
+it('an iteration shows all its numbers, in lines that fit a terminal', () => {
+  const [text] = shown(plainDisplay, ITERATION);
+  const lines = text.split('\n');
+  expect(lines[0]).toMatch(
+    /^iteration 12\/60 · correct 47\.0 % · .* · dropped 2 all correct, 3 all wrong, 1 low influence$/,
+  );
+  expect(lines[1]).toBe('  V 250 · 12345 valid tokens · next B 26 · no update');
+  expect(lines[2]).toBe('  2.3 s · generate 1.2 · 5100 tokens/s');
+  for (const line of lines) expect(line.length).toBeLessThan(140);
 });
 
 it('progress is for live displays and programs only', () => {

@@ -81,10 +81,10 @@ describe('the engine as a process', () => {
     );
     expect(error).toBeInstanceOf(GenerationInterrupted);
     const [partial] = (error as GenerationInterrupted).rollouts;
-    expect(partial!.tokens.length).toBeGreaterThan(0);
-    expect(partial!.tokens.length).toBeLessThan(600);
-    const [continued] = await engine.generate('random', [{ ...request(0, 600), generated: partial!.tokens }]);
-    expect(continued!.tokens).toEqual(whole!.tokens);
+    expect(partial.tokens.length).toBeGreaterThan(0);
+    expect(partial.tokens.length).toBeLessThan(600);
+    const [continued] = await engine.generate('random', [{ ...request(0, 600), generated: partial.tokens }]);
+    expect(continued.tokens).toEqual(whole.tokens);
   });
 
   it('names a policy that it does not have', async () => {
@@ -93,11 +93,13 @@ describe('the engine as a process', () => {
 
   it('rejects calls under way when it is killed, and starts again on the next', async () => {
     const killed = engine.generate('random', [request(0, 4000)], {
-      onProgress: () => void (engine.pid && process.kill(engine.pid, 'SIGKILL')),
+      onProgress: () => {
+        if (engine.pid !== undefined) process.kill(engine.pid, 'SIGKILL');
+      },
     });
     await expect(killed).rejects.toBeInstanceOf(EngineCrashed);
     await engine.load(policy);
     const [again] = await engine.generate('random', [request(0, 8)]);
-    expect(again!.tokens).toHaveLength(8);
+    expect(again.tokens).toHaveLength(8);
   });
 });

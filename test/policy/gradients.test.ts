@@ -104,14 +104,8 @@ describe('gradient rules agree with differences', () => {
     'Mul, same value twice': [(g, [a]) => op.mul(g, a, a), { shapes: [[5]] }],
     Div: [(g, [a, b]) => op.div(g, a, b), { shapes: broadcast, range: [1, 2] }],
     // Differences must not step over the place where the operands change roles.
-    Max: [
-      (g, [a, b]) => op.max(g, a, op.add(g, b, g.floats([2], [3, -3]))),
-      { shapes: [[3, 2], [2]], range: [-1, 1] },
-    ],
-    Min: [
-      (g, [a, b]) => op.min(g, a, op.add(g, b, g.floats([2], [3, -3]))),
-      { shapes: [[3, 2], [2]], range: [-1, 1] },
-    ],
+    Max: [(g, [a, b]) => op.max(g, a, op.add(g, b, g.floats([2], [3, -3]))), { shapes: [[3, 2], [2]], range: [-1, 1] }],
+    Min: [(g, [a, b]) => op.min(g, a, op.add(g, b, g.floats([2], [3, -3]))), { shapes: [[3, 2], [2]], range: [-1, 1] }],
     Where: [
       (g, [a, b]) => op.where(g, op.less(g, g.floats([2], [0, 1]), g.float(0.5)), a, b),
       { shapes: [[3, 2], [2]] },
@@ -206,10 +200,7 @@ describe('gradient rules agree with differences', () => {
         ],
       },
     ],
-    Reshape: [
-      (g, [a]) => op.reshape(g, a, [0, -1], ['rows', 12]),
-      { shapes: [[2, 3, 4]], symbolic: [['rows', 3, 4]] },
-    ],
+    Reshape: [(g, [a]) => op.reshape(g, a, [0, -1], ['rows', 12]), { shapes: [[2, 3, 4]], symbolic: [['rows', 3, 4]] }],
     Squeeze: [(g, [a]) => op.squeeze(g, a, 1), { shapes: [[2, 1, 3]] }],
     Unsqueeze: [(g, [a]) => op.unsqueeze(g, a, 1), { shapes: [[2, 3]] }],
     Transpose: [(g, [a]) => op.transpose(g, a, [2, 0, 1]), { shapes: [[2, 3, 4]] }],

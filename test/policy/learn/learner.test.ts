@@ -107,7 +107,7 @@ describe('a gradient', () => {
       const length = Math.hypot(...direction);
       const moved = (distance: number): Map<string, Float32Array> => {
         const weights = randomWeights(smallConfig, 1, 8);
-        weights.get(name)!.forEach((x, i, all) => (all[i] = x + (distance * direction[i]!) / length));
+        weights.get(name)!.forEach((x, i, all) => (all[i] = x + (distance * direction[i]) / length));
         return weights;
       };
       const step = 2e-3;
@@ -144,7 +144,7 @@ describe('a step', () => {
       );
       state = expected.state;
       expect(gradNorm).toBeCloseTo(expected.gradNorm, 5);
-      names.forEach((name, i) => expect(learner.weights.get(name)!).toBeAllclose(state.params[i]!, { atol: 1e-6 }));
+      names.forEach((name, i) => expect(learner.weights.get(name)!).toBeAllclose(state.params[i], { atol: 1e-6 }));
     }
     const norms = Object.values(await learner.lastGradNorms());
     expect(Math.hypot(...norms)).toBeCloseTo(0.5, 4);
@@ -156,14 +156,14 @@ describe('a step', () => {
     for (let step = 0; step < 20; step++) {
       losses.push((await learner.supervise(packed, { ...optimizer, learningRate: 3e-3 }, BUDGET)).loss);
     }
-    expect(losses.at(-1)!).toBeLessThan(losses[0]! / 2);
+    expect(losses.at(-1)!).toBeLessThan(losses[0] / 2);
   });
 
   it('with a loss or gradient that is not finite is refused and changes nothing', async () => {
     const learner = await learnerOf();
     await learner.update(packed, loss, optimizer, BUDGET);
     const before = bits(learner.weights);
-    const poisoned = { ...packed[0]!, advantages: packed[0]!.advantages.map(() => NaN) };
+    const poisoned = { ...packed[0], advantages: packed[0].advantages.map(() => NaN) };
     await expect(learner.update([poisoned], loss, optimizer, BUDGET)).rejects.toMatchObject({
       name: 'NonFiniteUpdate',
     });
@@ -223,7 +223,7 @@ describe('save', async () => {
 
 it('memory stays flat over 200 steps', async () => {
   const learner = await learnerOf();
-  const rows = (step: number) => [chain(step, 60 + (step % 5) * 40, smallConfig.vocabSize), packed[step % 5]!];
+  const rows = (step: number) => [chain(step, 60 + (step % 5) * 40, smallConfig.vocabSize), packed[step % 5]];
   const resident: number[] = [];
   for (let step = 0; step < 200; step++) {
     await learner.update(rows(step), loss, optimizer, 256);

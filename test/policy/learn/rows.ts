@@ -40,7 +40,7 @@ export function randomTree(seed: number, vocabSize: number): { packed: TrainingS
       length,
       reward: random.below(2),
       rollouts: rollouts.map(({ tokens: own }, i) => ({
-        at: [at, at, seed % length][i]!,
+        at: [at, at, seed % length][i],
         length: own.length,
         reward: random.below(2),
       })),
@@ -67,6 +67,6 @@ export function chain(seed: number, length: number, vocabSize: number): Training
 function draws(seed: number): { next: () => number; below: (bound: number) => number } {
   const values = uniforms({ runSeed: seed, iteration: 0, problem: 0, response: 0, branch: 0 }, 0, 4000);
   let used = 0;
-  const next = (): number => values[used++]!;
+  const next = (): number => values[used++];
   return { next, below: (bound) => Math.floor(next() * bound) };
 }

@@ -23,7 +23,7 @@ function trained(rows: readonly ReturnType<typeof tree>[]): string[] {
       [...tokens].flatMap((_, t) => {
         if (weights[t] === 0) return [];
         const path: number[] = [];
-        for (let at = t; at >= 0; at = predecessors[at]!) path.unshift(tokens[at]!);
+        for (let at = t; at >= 0; at = predecessors[at]!) path.unshift(tokens[at]);
         return [`${path.join()} ${advantages[t]}`];
       }),
     )
