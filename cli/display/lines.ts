@@ -46,7 +46,7 @@ function iterationLines(row: Extract<RunEvent, { event: 'iteration' }>): string 
     `correct ${percent(row.accuracy)}`,
     `reward ${row.reward.toFixed(3)}`,
     `FCI ${row.meanFci.toFixed(4)}`,
-    `${row.branches} branches at ${row.branchPoints} points`,
+    `${row.branches} branches at ${row.branchPoints}`,
     `dropped ${reasons.length === 0 ? 'none' : reasons.map(([why, problems]) => `${problems} ${why}`).join(', ')}`,
   ];
   const learnt = [
@@ -64,8 +64,8 @@ function iterationLines(row: Extract<RunEvent, { event: 'iteration' }>): string 
       : ['no update']),
   ];
   const slowest = Object.entries(phases)
-    .filter(([, time]) => time >= 0.05)
+    .filter(([, time]) => time >= 0.1)
     .map(([phase, time]) => `${phase} ${time.toFixed(1)}`);
-  const taken = [`${total.toFixed(1)} s`, ...slowest, `${row.tokensPerSecond} tokens/s`];
+  const taken = [`${total.toFixed(1)} s`, `${row.tokensPerSecond} tokens/s`, ...slowest];
   return [sampled, learnt, taken].map((parts) => parts.join(' · ')).join('\n  ');
 }

@@ -40,7 +40,7 @@ it('an iteration shows all its numbers, in lines that fit a terminal', () => {
     /^iteration 12\/60 · correct 47\.0 % · .* · dropped 2 all correct, 3 all wrong, 1 low influence$/,
   );
   expect(lines[1]).toBe('  V 250 · 12345 valid tokens · next B 26 · no update');
-  expect(lines[2]).toBe('  2.3 s · generate 1.2 · 5100 tokens/s');
+  expect(lines[2]).toBe('  2.3 s · 5100 tokens/s · generate 1.2');
   for (const line of lines) expect(line.length).toBeLessThan(140);
 });
 
