@@ -50,7 +50,7 @@ export interface ForwardInputs {
   readonly laterSiblings: Value;
 }
 
-/** Logits from which each trained token is drawn, / temperature: [N, V]. */
+/** `logits` from which each trained token is drawn, / temperature: [N, V]; `embedded` tokens: [B, T, hidden]. */
 export function forwardLogits(
   g: Graph,
   config: ModelConfig,
@@ -59,9 +59,12 @@ export function forwardLogits(
   inputs: ForwardInputs,
   blockCount: number,
   temperature: number,
-): Value {
+): { logits: Value; embedded: Value } {
   const blocks = queryBlocks(g, config, blockCount, inputs.blockLengths, inputs.enter, inputs.exit);
-  let x = embed(g, parameter, inputs.tokens); // [B, T, hidden]
+  // Without a gradient: its rows are added outside, since a scatter in the graph would race.
+  const build = () => ({ outputs: [embed(g, parameter, inputs.tokens)], rule: () => [] });
+  const embedded = composites.add([], build)[0];
+  let x = embedded;
   for (let i = 0; i < config.layers; i++) {
     x = add(g, x, attention(g, config, parameter, composites, inputs.rope, blocks, i, x, inputs.positions));
     x = add(g, x, feedForward(g, config, parameter, i, x));
@@ -69,7 +72,10 @@ export function forwardLogits(
   const last = hiddenBefore(g, composites, x, inputs); // [N, hidden]
   const scale = mul(g, parameter('finalNorm'), g.float(1 / temperature));
   const [h] = rmsNorm(g, last, scale, config.rmsNormEps);
-  return config.tiedHead ? matMul(g, h, parameter('embedding'), { transB: true }) : matMul(g, h, parameter('head'));
+  const logits = config.tiedHead
+    ? matMul(g, h, parameter('embedding'), { transB: true })
+    : matMul(g, h, parameter('head'));
+  return { logits, embedded };
 }
 
 function attention(

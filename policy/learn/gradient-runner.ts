@@ -5,7 +5,14 @@ import { parameters } from '../qwen2/parameters.js';
 import { cutIntoMicroBatches, type MicroBatch, microBatch } from './micro-batches.js';
 import type { MiniBatch } from './mini-batch.js';
 import { type ParameterBuffer, parameterBuffer } from './parameter-buffer.js';
-import { gradientOf, sumBefore, trainingGraph, type TrainingGoal } from './training-graph.js';
+import {
+  differentiated,
+  EMBEDDED_GRADIENT,
+  gradientOf,
+  sumBefore,
+  trainingGraph,
+  type TrainingGoal,
+} from './training-graph.js';
 
 /** Micro-batches beyond this many tokens only make activations fall out of the cache. */
 const MAX_TOKENS = 2048;
@@ -24,6 +31,7 @@ export class GradientRunner {
   readonly #sessions = new Map<string, Promise<Session>>();
   readonly #sum: ParameterBuffer;
   #ropeCaches: ReturnType<typeof ropeCaches> = { cos: new Float32Array(0), sin: new Float32Array(0) };
+  #embedded = new Float32Array(0);
   readonly #shapes: ReadonlyMap<string, readonly number[]>;
 
   constructor(
@@ -49,10 +57,11 @@ export class GradientRunner {
   ): Promise<Passed> {
     const size = batch.starts.at(-1)!;
     const passed = { logProbs: new Float32Array(size), entropies: new Float32Array(size) };
-    const parameterFeeds = this.#tensors(weights, (name) => name);
-    const sums = goal.kind === 'log-probs' ? {} : this.#tensors(this.#sum, sumBefore);
-    const into = goal.kind === 'log-probs' ? {} : this.#tensors(this.#sum, gradientOf);
-    if (goal.kind !== 'log-probs') this.#sum.all.fill(0);
+    const parameterFeeds = this.#tensors(weights, (name) => name, [...weights.views.keys()]);
+    const derives = goal.kind !== 'log-probs';
+    const summed = derives ? differentiated(this.config).map(({ name }) => name) : [];
+    const sums = this.#tensors(this.#sum, sumBefore, summed);
+    if (derives) this.#sum.all.fill(0);
     for (const members of cutIntoMicroBatches(batch, Math.min(tokenBudget, MAX_TOKENS))) {
       const micro = microBatch(batch, members);
       if (!micro.trained.some((place) => place >= 0)) continue;
@@ -65,7 +74,13 @@ export class GradientRunner {
         ...columnFeeds(micro, columns),
       };
       const perToken = goal.kind === 'policy' ? (['logProbs', 'entropies'] as const) : (['logProbs'] as const);
+      const embedded = this.#embeddedGradient(micro);
+      const into = {
+        ...(derives ? { [EMBEDDED_GRADIENT]: embedded } : {}),
+        ...this.#tensors(this.#sum, gradientOf, summed),
+      };
       const results = await session.run(feeds, [...perToken, ...Object.keys(into)], into);
+      if (derives) addRows(this.#sum.views.get('embedding')!, micro.feeds.tokens, embedded);
       for (const name of perToken) {
         const values = results[name].data as Float32Array;
         micro.trained.forEach((place, n) => {
@@ -102,8 +117,20 @@ export class GradientRunner {
     return { ropeCos: firsts(cos), ropeSin: firsts(sin) };
   }
 
-  #tensors({ views }: ParameterBuffer, nameOf: (parameter: string) => string): Record<string, HostTensor> {
-    return Object.fromEntries([...views].map(([name, data]) => [nameOf(name), floats(data, this.#shapes.get(name)!)]));
+  #tensors(
+    { views }: ParameterBuffer,
+    nameOf: (parameter: string) => string,
+    names: readonly string[],
+  ): Record<string, HostTensor> {
+    return Object.fromEntries(names.map((name) => [nameOf(name), floats(views.get(name)!, this.#shapes.get(name)!)]));
+  }
+
+  /** Memory for it, the same in every run. */
+  #embeddedGradient({ feeds }: MicroBatch): HostTensor {
+    const dims = [...feeds.tokens.dims, this.config.hiddenSize];
+    const size = dims.reduce((a, b) => a * b, 1);
+    if (this.#embedded.length < size) this.#embedded = new Float32Array(size);
+    return floats(this.#embedded.subarray(0, size), dims);
   }
 }
 
@@ -117,4 +144,15 @@ function columnFeeds({ trained }: MicroBatch, columns: TokenColumns): Record<str
       ),
     ]),
   );
+}
+
+/** table[ids[t]] += rows[t] for each t, in order. */
+function addRows(table: Float32Array, ids: HostTensor, rows: HostTensor): void {
+  const width = rows.dims.at(-1)!;
+  const values = rows.data as Float32Array;
+  const places = ids.data as BigInt64Array;
+  for (let t = 0; t < places.length; t++) {
+    const row = Number(places[t]) * width;
+    for (let i = 0; i < width; i++) table[row + i] += values[t * width + i];
+  }
 }

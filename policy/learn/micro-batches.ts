@@ -19,7 +19,7 @@ export interface MicroBatch {
   readonly blocks: number;
   /** Padded length T of the rows. */
   readonly length: number;
-  readonly feeds: Readonly<Record<string, HostTensor>>;
+  readonly feeds: Readonly<Record<string, HostTensor>> & { readonly tokens: HostTensor };
   /** Trained tokens by their place in the mini-batch, in the order of the graph's log-probs; -1: empty. */
   readonly trained: readonly number[];
 }

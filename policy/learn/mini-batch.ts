@@ -1,5 +1,4 @@
 /** The rows of a mini-batch one behind another: one entry per token. */
-import type { PolicyLossTokens } from '../../algorithm/loss.js';
 import type { TrainingSequence } from '../../algorithm/training-rows.js';
 import type { ModelConfig } from '../qwen2/config.js';
 
@@ -16,9 +15,6 @@ export interface MiniBatch {
   /** weight / (total + 1e-8): the factor of a token in every mean. */
   readonly shares: Float32Array;
 }
-
-/** Tokens of a policy update, by the names of the loss. */
-export type PolicyColumns = Omit<PolicyLossTokens, 'logProbs' | 'weights'>;
 
 const MEAN_EPSILON = 1e-8;
 

@@ -9,7 +9,7 @@ import { Composites, gradients } from '../onnx/gradients.js';
 import { Graph, type Value } from '../onnx/graph.js';
 import { add, exp, mul, neg, reduceSum, squeeze } from '../onnx/operators.js';
 import type { ModelConfig } from '../qwen2/config.js';
-import { parameters } from '../qwen2/parameters.js';
+import { type Parameter, parameters } from '../qwen2/parameters.js';
 import { type ForwardInputs, forwardLogits, labelLogProbs } from './forward.js';
 import { policyLossGraph } from './policy-loss-graph.js';
 
@@ -19,10 +19,17 @@ export type TrainingGoal =
   | { readonly kind: 'cross-entropy' }
   | { readonly kind: 'policy'; readonly loss: PolicyLossSettings };
 
+/** Output: gradient of each token's embedding, [B, T, hidden]; to be added to the row of its id. */
+export const EMBEDDED_GRADIENT = 'd embedded';
 /** Name of the input with the sum of a parameter's gradient over the micro-batches before. */
 export const sumBefore = (parameter: string): string => `sum ${parameter}`;
 /** Name of the output with that sum and this micro-batch's gradient. It may be written over the sum it is made from. */
 export const gradientOf = (parameter: string): string => `d ${parameter}`;
+
+/** Parameters whose gradient the graph gives; of the embedding that is only the part from a tied head. */
+export function differentiated(config: ModelConfig): Parameter[] {
+  return parameters(config).filter(({ name }) => name !== 'embedding' || config.tiedHead);
+}
 
 /**
  * Axes: B rows, T padded length, N trained tokens, E of them that are not the first child of their predecessor.
@@ -48,7 +55,15 @@ export function trainingGraph(config: ModelConfig, goal: TrainingGoal, temperatu
     laterSiblings: g.input('laterSiblings', 'int64', ['siblings']),
   };
   const labels = g.input('labels', 'int64', ['trained', 1]);
-  const logits = forwardLogits(g, config, (name) => weights.get(name)!, composites, inputs, blocks, temperature);
+  const { logits, embedded } = forwardLogits(
+    g,
+    config,
+    (name) => weights.get(name)!,
+    composites,
+    inputs,
+    blocks,
+    temperature,
+  );
   const { logProbs, logDistribution } = labelLogProbs(g, composites, logits, labels);
   const flat = squeeze(g, logProbs, 1);
 
@@ -59,8 +74,11 @@ export function trainingGraph(config: ModelConfig, goal: TrainingGoal, temperatu
   }
   if (goal.kind !== 'log-probs') {
     const loss = goal.kind === 'policy' ? policyLossOf(g, flat, goal.loss) : crossEntropyOf(g, flat);
-    const found = gradients(g, loss, [...weights.values()], composites);
-    parameters(config).forEach(({ name, shape }, i) => {
+    const list = differentiated(config);
+    const wrt = list.map(({ name }) => weights.get(name)!);
+    const [dEmbedded, ...found] = gradients(g, loss, [embedded, ...wrt], composites);
+    wanted.push([EMBEDDED_GRADIENT, dEmbedded]);
+    list.forEach(({ name, shape }, i) => {
       wanted.push([gradientOf(name), add(g, found[i], g.input(sumBefore(name), 'float32', shape))]);
     });
   }

@@ -31,7 +31,6 @@ export const log = elementwise('Log');
 export const sqrt = elementwise('Sqrt');
 export const sigmoid = elementwise('Sigmoid');
 export const neg = elementwise('Neg');
-export const isNaN = (g: Graph, x: Value): Value => g.node('IsNaN', [x], [{ type: 'bool', shape: x.shape }])[0];
 
 export const add = binary('Add');
 export const sub = binary('Sub');
@@ -44,7 +43,6 @@ export const lessOrEqual = binary('LessOrEqual', 'bool');
 export const greater = binary('Greater', 'bool');
 export const equal = binary('Equal', 'bool');
 export const and = binary('And');
-export const or = binary('Or');
 
 export function not(g: Graph, x: Value): Value {
   return g.node('Not', [x], [nameless(x)])[0];
