@@ -61,7 +61,9 @@ const update = z.strictObject({
     .max(10)
     .default(0.001)
     .describe('Weight of the divergence from the frozen reference; 0 leaves the reference out'),
-  miniBatchPaths: count(1_000_000).default(192).describe('Leaf paths per optimiser step'),
+  miniBatchPaths: count(1_000_000)
+    .default(64)
+    .describe('Leaf paths per optimiser step: about ten steps per iteration, as in the paper (192 of its 1920)'),
   tokenBudget: count(100_000_000)
     .default(8192)
     .describe('Padded tokens per micro-batch: bounds memory, changes nothing else'),
@@ -72,7 +74,7 @@ const evaluation = z.strictObject({
     .int()
     .min(0)
     .max(1_000_000)
-    .default(20)
+    .default(10)
     .describe('Iterations between evaluations; 0: only before and after the run'),
   sets: z.array(z.string().min(1)).min(1).optional().describe("Names of the task's held-out sets; default: all"),
   problemsPerSet: count(100_000).default(64),
@@ -110,7 +112,7 @@ export const runForm = z.strictObject({
     .optional()
     .describe('Default: one-step-off-policy for attnrl, on-policy for the baselines'),
   seed: z.int().min(0).max(0xffff_ffff).default(0),
-  iterations: count(1_000_000).default(60),
+  iterations: count(1_000_000).default(30),
   sampling: sampling.prefault({}),
   branching: branching.prefault({}),
   adaptiveSampling: adaptiveSampling.prefault({}),
