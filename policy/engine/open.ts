@@ -5,7 +5,7 @@ import { ChildLearner, type LearnerSettings } from './child-learner.js';
 import type { EngineSettings } from './settings.js';
 import { ShardedInferenceEngine } from './sharded-engine.js';
 
-const DEFAULTS: EngineSettings = { slots: 128, chunk: 16, threads: availableParallelism() };
+const DEFAULTS: EngineSettings = { slots: 384, chunk: 16, threads: availableParallelism() };
 
 /** The child runs compiled code also where this file is run from its source (tests). */
 function entry(name: string): string {
