@@ -8,6 +8,7 @@ import type {
   Score,
   ScoreRequest,
 } from '../../contracts/engine.js';
+import { withLargePages } from './large-pages.js';
 import { ChildCaller } from './rpc.js';
 import { reviveError } from './revive-error.js';
 import type { EngineSettings, GeneratorShare } from './settings.js';
@@ -16,7 +17,7 @@ export class ChildInferenceEngine implements InferenceEngine {
   readonly #caller: ChildCaller;
 
   constructor(entry: string, settings: EngineSettings) {
-    this.#caller = new ChildCaller(entry, JSON.stringify(settings), reviveError);
+    this.#caller = new ChildCaller(entry, JSON.stringify(settings), reviveError, withLargePages(process.env));
   }
 
   /** Process id of the child while it runs, for measurements and kills. */
