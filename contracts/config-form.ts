@@ -85,7 +85,7 @@ const evaluation = z.strictObject({
 });
 
 const engine = z.strictObject({
-  slots: count(4096).default(128).describe('Rollouts generated at the same time'),
+  slots: count(4096).default(384).describe('Rollouts generated at the same time'),
   chunk: z
     .literal([8, 16, 32, 64, 128, 256])
     .default(16)

@@ -94,7 +94,7 @@ export interface PolicyFiles {
   readonly weights: readonly string[];
 }
 
-/** Generates and scores. One implementation owns one child process. */
+/** Generates and scores, in child processes of its own. */
 export interface InferenceEngine {
   /** Makes a policy ready; loading a loaded one costs nothing. Older policies are let go by use. */
   load(policy: PolicyFiles): Promise<void>;

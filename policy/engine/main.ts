@@ -2,7 +2,12 @@
 import type { PolicyFiles, RolloutRequest, ScoreRequest } from '../../contracts/engine.js';
 import { InferenceHost } from './inference-host.js';
 import { serve } from './rpc.js';
-import type { EngineSettings } from './settings.js';
+import type { EngineSettings, GeneratorShare } from './settings.js';
+
+interface LoadArgument {
+  readonly files: PolicyFiles;
+  readonly share?: GeneratorShare;
+}
 
 interface GenerateArgument {
   readonly policyId: string;
@@ -13,7 +18,7 @@ interface GenerateArgument {
 const host = new InferenceHost(JSON.parse(process.argv[2]) as EngineSettings);
 
 serve({
-  load: (files: PolicyFiles) => host.load(files),
+  load: ({ files, share }: LoadArgument) => host.load(files, share),
   generate: ({ policyId, requests, background }: GenerateArgument, call) =>
     host.generate(policyId, requests, background, call),
   score: ({ policyId, requests }: { policyId: string; requests: ScoreRequest[] }, call) =>

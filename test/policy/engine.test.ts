@@ -87,6 +87,32 @@ describe('the engine as a process', () => {
     expect(continued.tokens).toEqual(whole.tokens);
   });
 
+  it('makes the same rollouts in several processes, and goes on from an interruption of all of them', async () => {
+    const several = openInferenceEngine({ slots: 8, threads: 2 });
+    try {
+      await several.load(policy);
+      const requests = Array.from({ length: 12 }, (_, i) => request(i, 300));
+      const whole = await engine.generate('random', requests);
+      expect(await several.generate('random', requests)).toEqual(whole);
+      const controller = new AbortController();
+      const stopped = several.generate('random', requests, {
+        signal: controller.signal,
+        onProgress: ({ total }) => {
+          expect(total).toBe(requests.length);
+          controller.abort();
+        },
+      });
+      const error: unknown = await stopped.catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(GenerationInterrupted);
+      const { rollouts } = error as GenerationInterrupted;
+      const rest = requests.map((one, i) => ({ ...one, generated: rollouts[i].tokens }));
+      const continued = await several.generate('random', rest);
+      expect(continued.map(({ tokens }) => tokens)).toEqual(whole.map(({ tokens }) => tokens));
+    } finally {
+      await several.close();
+    }
+  });
+
   it('names a policy that it does not have', async () => {
     await expect(engine.generate('other', [request(0, 1)])).rejects.toBeInstanceOf(PolicyNotLoaded);
   });
