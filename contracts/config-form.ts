@@ -64,7 +64,7 @@ const update = z.strictObject({
   miniBatchPaths: count(1_000_000).default(192).describe('Leaf paths per optimiser step'),
   tokenBudget: count(100_000_000)
     .default(8192)
-    .describe('Padded tokens per micro-batch: bounds memory, changes nothing else'),
+    .describe('Tokens per micro-batch: bounds memory, changes nothing else'),
 });
 
 const evaluation = z.strictObject({
