@@ -14,9 +14,6 @@ import {
   type TrainingGoal,
 } from './training-graph.js';
 
-/** Micro-batches beyond this many tokens only make activations fall out of the cache. */
-const MAX_TOKENS = 2048;
-
 /** Further values per token of the mini-batch that the goal's graph takes, by input name. */
 export type TokenColumns = Readonly<Record<string, ArrayLike<number>>>;
 
@@ -62,7 +59,7 @@ export class GradientRunner {
     const summed = derives ? differentiated(this.config).map(({ name }) => name) : [];
     const sums = this.#tensors(this.#sum, sumBefore, summed);
     if (derives) this.#sum.all.fill(0);
-    for (const members of cutIntoMicroBatches(batch, Math.min(tokenBudget, MAX_TOKENS))) {
+    for (const members of cutIntoMicroBatches(batch, tokenBudget)) {
       const micro = microBatch(this.config, batch, members);
       if (!micro.trained.some((place) => place >= 0)) continue;
       const session = await this.#session(goal, temperature, micro);

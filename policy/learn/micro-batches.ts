@@ -18,15 +18,18 @@ export interface MicroBatch extends AttentionFeeds {
   readonly trained: readonly number[];
 }
 
+/** Micro-batches much beyond this many tokens only make activations fall out of the cache. */
+const PREFERRED_TOKENS = 2048;
+
 /**
- * Longest rows first (ties: by index), each into the first micro-batch where it keeps within `tokenBudget`; no fuller
- * than they need to be for their number.
+ * Longest rows first (ties: by index), each into the first micro-batch that wants more. They are filled evenly, so that no
+ * small one is left over, and never beyond `tokenBudget`.
  */
 export function cutIntoMicroBatches({ rows, starts }: MiniBatch, tokenBudget: number): number[][] {
   const length = (row: number): number => rows[row].tokens.length;
   const order = rows.map((_, row) => row).sort((a, b) => length(b) - length(a) || a - b);
   const total = starts.at(-1)!;
-  const even = total / Math.ceil(total / tokenBudget);
+  const even = total / Math.ceil(total / Math.min(tokenBudget, PREFERRED_TOKENS));
   const batches: { members: number[]; tokens: number }[] = [];
   for (const row of order) {
     const fits = batches.find(({ tokens }) => tokens < even && tokens + length(row) <= tokenBudget);
