@@ -66,7 +66,7 @@ const update = z.strictObject({
     .describe('Leaf paths per optimiser step: about ten steps per iteration, as in the paper (192 of its 1920)'),
   tokenBudget: count(100_000_000)
     .default(8192)
-    .describe('Padded tokens per micro-batch: bounds memory, changes nothing else'),
+    .describe('Tokens per micro-batch: bounds memory, changes nothing else'),
 });
 
 const evaluation = z.strictObject({

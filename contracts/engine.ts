@@ -138,7 +138,7 @@ export interface LearnerState {
 export interface Learner {
   load(state: LearnerState): Promise<void>;
   /**
-   * One optimiser step on one mini-batch, in micro-batches of at most `tokenBudget` padded tokens.
+   * One optimiser step on one mini-batch, in micro-batches of at most `tokenBudget` tokens (a longer row is one by itself).
    * Rejects with `NonFiniteUpdate` and leaves the policy as it was when loss or gradient norm is not finite.
    */
   update(

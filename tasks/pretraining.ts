@@ -96,7 +96,7 @@ export class Curriculum {
     this.#demonstrators = demonstrators(settings.demonstrators);
   }
 
-  /** The step's mini-batch, shortest sequence first so that micro-batches have little padding. */
+  /** The step's mini-batch, shortest sequence first. */
   miniBatch(step: number): SupervisedSequence[] {
     const batch: SupervisedSequence[] = [];
     let tokens = 0;
