@@ -10,7 +10,7 @@ type GenerateBranches = RolloutActivities['generateBranches'];
 /** Samples anew at every branch point: the tokens before it are kept, `rolloutsPerPoint` times. */
 export const generateBranches = durable<Parameters<GenerateBranches>[0], Awaited<ReturnType<GenerateBranches>>>(
   'generateBranches',
-  (services, input) =>
+  (services, input, journal) =>
     timed(async () => {
       const { store } = services;
       const manifest = await readManifest(store, input.manifest);
@@ -34,6 +34,7 @@ export const generateBranches = durable<Parameters<GenerateBranches>[0], Awaited
         runSeed: seed,
         iteration: input.iteration,
         temperature: sampling.temperature,
+        journal,
       });
       return storeRollouts(store, rollouts);
     }),

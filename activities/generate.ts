@@ -9,7 +9,7 @@ type Generate = RolloutActivities['generate'];
 /** Samples the initial responses of a batch. */
 export const generate = durable<Parameters<Generate>[0], Awaited<ReturnType<Generate>>>(
   'generate',
-  (services, { manifest: ref, iteration, policy, problems: problemsRef }) =>
+  (services, { manifest: ref, iteration, policy, problems: problemsRef }, journal) =>
     timed(async () => {
       const { store } = services;
       const manifest = await readManifest(store, ref);
@@ -26,7 +26,8 @@ export const generate = durable<Parameters<Generate>[0], Awaited<ReturnType<Gene
         }));
       });
       const { temperature } = sampling;
-      const rollouts = await rollOut(services, manifest, policy, { planned, runSeed: seed, iteration, temperature });
+      const plan = { planned, runSeed: seed, iteration, temperature, journal };
+      const rollouts = await rollOut(services, manifest, policy, plan);
       return storeRollouts(store, rollouts);
     }),
 );

@@ -2,6 +2,7 @@ import type { Activities } from '../contracts/activities.js';
 import { ACTIVITY_ROLES } from '../contracts/activity-roles.js';
 import type { Role } from '../contracts/queues.js';
 import { assertSmall } from '../contracts/result-size.js';
+import { handedBack } from './beat.js';
 import { chooseBranchPoints } from './choose-branch-points.js';
 import { commitIteration } from './commit-iteration.js';
 import { drawProblems } from './draw-problems.js';
@@ -44,7 +45,9 @@ export function createActivities(services: Services, role: Role): Record<string,
 
 function bounded(name: string, run: AnyActivity): AnyActivity {
   return async (input) => {
-    const result = await run(input);
+    const result = await run(input).catch((error: unknown) => {
+      throw handedBack(error);
+    });
     assertSmall(result, name);
     return result;
   };

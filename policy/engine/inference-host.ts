@@ -1,6 +1,7 @@
 /** The inside of the inference engine's process: policies in use, their generators and scorers, one run at a time. */
 import type {
   GenerateProgress,
+  Growth,
   PolicyFiles,
   Rollout,
   RolloutRequest,
@@ -61,7 +62,8 @@ export class InferenceHost {
       let done = 0;
       const submitted = requests.map((request) => generator.submit(request, background));
       for (const { rollout } of submitted) void rollout.then(() => done++);
-      const report = (): void => call.progress(progressOf(submitted, done));
+      const reported = requests.map(({ generated }) => generated?.length ?? 0);
+      const report = (): Promise<void> => call.progress(progressOf(submitted, done, reported));
       const cancel = (): void => submitted.forEach((one) => one.cancel());
       if (call.signal.aborted) cancel();
       call.signal.addEventListener('abort', cancel);
@@ -77,26 +79,31 @@ export class InferenceHost {
   async score(policyId: string, requests: readonly ScoreRequest[], call: ServedCall): Promise<Score[]> {
     return this.#using(policyId, ({ scorer }) =>
       scorer.score(requests, async (done) => {
-        call.progress({ done, total: requests.length, tokens: 0 } satisfies GenerateProgress);
+        void call.progress({ done, total: requests.length, tokens: 0 } satisfies GenerateProgress);
         await breathe();
         call.signal.throwIfAborted();
       }),
     );
   }
 
-  readonly #afterStep = new Set<() => void>();
+  readonly #afterStep = new Set<() => Promise<void>>();
 
-  /** Runs chunks of all generators in turn until none has work; messages are received between chunks. */
+  /**
+   * Runs chunks of all generators in turn until none has work; messages are received between chunks. A chunk may run while
+   * the one before is being saved by the callers, not two: that is all that is lost with the process.
+   */
   async #pump(): Promise<void> {
     if (this.#pumping) return;
     this.#pumping = true;
+    let saved: Promise<unknown> = Promise.resolve();
     try {
       while ([...this.#generators].some(({ idle }) => !idle)) {
         const urgent = [...this.#generators].filter(({ urgent }) => urgent);
         for (const generator of urgent.length > 0 ? urgent : this.#generators) {
           if (!generator.idle) await generator.step();
         }
-        for (const report of this.#afterStep) report();
+        await saved;
+        saved = Promise.all([...this.#afterStep].map((report) => report()));
         await breathe();
       }
     } finally {
@@ -132,8 +139,15 @@ export class InferenceHost {
   }
 }
 
-function progressOf(submitted: readonly Submitted[], done: number): GenerateProgress {
-  return { done, total: submitted.length, tokens: submitted.reduce((sum, one) => sum + one.tokens(), 0) };
+/** @param reported new tokens of each that were told before; brought up to date */
+function progressOf(submitted: readonly Submitted[], done: number, reported: number[]): GenerateProgress {
+  const grown = submitted.flatMap((one, request): Growth[] => {
+    const from = reported[request];
+    if (one.tokens() === from) return [];
+    reported[request] = one.tokens();
+    return [{ request, from, ended: one.ended(), ...one.since(from) }];
+  });
+  return { done, total: submitted.length, tokens: submitted.reduce((sum, one) => sum + one.tokens(), 0), grown };
 }
 
 /** Lets messages in: calls, cancellations. */

@@ -47,7 +47,7 @@ it('stops the engine when it is cancelled, and ends as cancelled', async () => {
       if ((details as { done: number }).done === 1) environment.cancel('CANCELLED');
     });
     await expect(environment.run(generate, input)).rejects.toBeInstanceOf(CancelledFailure);
-    expect(beats).toContainEqual({ doing: 'generate', done: 1, total: 16, tokens: 7 });
+    expect(beats).toContainEqual(expect.objectContaining({ doing: 'generate', done: 1, total: 16, tokens: 7 }));
   });
 });
 
