@@ -26,7 +26,7 @@ export function cancellation(): AbortSignal {
 /** Beats while work without progress of its own goes on (loading a model, an optimiser step, hashing a large file). */
 export async function beating<T>(doing: string, work: Promise<T>, { done, total } = { done: 0, total: 1 }): Promise<T> {
   beat({ doing, done, total });
-  const beats = setInterval(() => beat({ doing, done, total }), 5_000); // several per heartbeat timeout of 1 min
+  const beats = setInterval(() => beat({ doing, done, total }), 1_000); // the SDK sends one every 2 s
   try {
     return await work;
   } finally {

@@ -1,6 +1,7 @@
 import type { ArtifactRef } from '../contracts/artifact-ref.js';
 import { canonicalJson } from '../contracts/canonical-json.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
+import { beating } from './beat.js';
 import { boundFailures } from './failures.js';
 import { Journal } from './journal.js';
 import type { Services } from './services.js';
@@ -17,9 +18,25 @@ export function durable<Input, Output extends object>(
   name: string,
   work: (services: Services, input: Input, journal: Journal) => Promise<Output>,
 ): (services: Services) => (input: Input) => Promise<Output> {
-  return (services) => async (input) => {
+  return (services) => {
+    const running = new Map<string, Promise<Output>>();
+    return async (input) => {
+      const key = canonicalJson({ name, version: CODE_VERSION, input });
+      // An attempt that the server gave up may still run here: it hears of it soon, and leaves what it has.
+      for (let other = running.get(key); other; other = running.get(key)) {
+        await beating(
+          'wait for the attempt before',
+          other.catch(() => undefined),
+        );
+      }
+      const attempt = once(services, input, key).finally(() => running.delete(key));
+      running.set(key, attempt);
+      return attempt;
+    };
+  };
+
+  async function once(services: Services, input: Input, key: string): Promise<Output> {
     const { store } = services;
-    const key = canonicalJson({ name, version: CODE_VERSION, input });
     const known = (await store.recall(key)) as Output | undefined;
     if (known && (await holdsAll(store, known))) return known;
     const journal = new Journal(store, key);
@@ -27,7 +44,7 @@ export function durable<Input, Output extends object>(
     await store.remember(key, result);
     await journal.forget();
     return result;
-  };
+  }
 }
 
 /** Runs the work and adds the seconds it took. */

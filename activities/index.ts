@@ -7,10 +7,12 @@ import { chooseBranchPoints } from './choose-branch-points.js';
 import { commitIteration } from './commit-iteration.js';
 import { drawProblems } from './draw-problems.js';
 import { evaluate } from './evaluate.js';
+import { explainWait } from './explain-wait.js';
 import { finishRun } from './finish-run.js';
 import { generateBranches } from './generate-branches.js';
 import { generate } from './generate.js';
 import { growTree } from './grow-tree.js';
+import { joinShards } from './join-shards.js';
 import { prepare } from './prepare.js';
 import { recordEvaluation } from './record-evaluation.js';
 import { scoreBranches } from './score-branches.js';
@@ -26,10 +28,12 @@ export function createActivities(services: Services, role: Role): Record<string,
   const all: Activities = {
     prepare: prepare(services),
     drawProblems: drawProblems(services),
+    joinShards: joinShards(services),
     chooseBranchPoints: chooseBranchPoints(services),
     growTree: growTree(services),
     commitIteration: commitIteration(services),
     recordEvaluation: recordEvaluation(services),
+    explainWait: explainWait(),
     finishRun: finishRun(services),
     generate: generate(services),
     generateBranches: generateBranches(services),

@@ -46,6 +46,7 @@ export function createWorkers(options: WorkersOptions): Promise<Worker[]> {
         taskQueue: queueName(role, prefix),
         activities: createActivities(services, role),
         ...(role === 'control' ? { workflowBundle, maxCachedWorkflows: 200 } : {}), // a cached run holds about 1 MB
+        stickyQueueScheduleToStartTimeout: '5s', // so long do workflows wait for the worker that has them in its cache, when it is lost
         maxConcurrentActivityTaskExecutions: SLOTS[role],
         maxHeartbeatThrottleInterval: '2s', // a cancellation comes back with a heartbeat; and progress bars move
         defaultHeartbeatThrottleInterval: '2s',

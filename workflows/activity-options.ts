@@ -34,7 +34,7 @@ const PREEMPTIBLE = {
 } satisfies BoundedOptions['retry'];
 
 /** The heartbeat is how a dead worker is noticed, and how a cancellation reaches a living one. */
-const HEARTBEAT = '1m'; // a chunk of a large policy takes seconds, but a busy machine may starve a process for half a minute
+const HEARTBEAT = '30s'; // beats come every 2 s, a chunk of a large policy takes seconds; where a machine starves, see distribution.heartbeatSeconds
 
 /** One group per class of cost: the roles, and evaluations, which wait behind the training. */
 export const ACTIVITY_OPTIONS: Readonly<Record<Role | 'evaluation', BoundedOptions>> = {

@@ -16,6 +16,7 @@ import type { Weights } from '../qwen2/parameters.js';
 import { Scorer } from '../score/scorer.js';
 import type { EngineSettings } from './settings.js';
 import type { ServedCall } from './rpc.js';
+import type { Trace } from './trace.js';
 
 /** The policy in use, the next one, and one being evaluated. */
 const KEPT_POLICIES = 3;
@@ -34,7 +35,10 @@ export class InferenceHost {
   #pumping = false;
   readonly #generators = new Set<Generator>();
 
-  constructor(private readonly settings: EngineSettings) {}
+  constructor(
+    private readonly settings: EngineSettings,
+    private readonly trace?: Trace,
+  ) {}
 
   async load(files: PolicyFiles): Promise<void> {
     const known = this.#policies.get(files.id);
@@ -63,14 +67,26 @@ export class InferenceHost {
       const submitted = requests.map((request) => generator.submit(request, background));
       for (const { rollout } of submitted) void rollout.then(() => done++);
       const reported = requests.map(({ generated }) => generated?.length ?? 0);
-      const report = (): Promise<void> => call.progress(progressOf(submitted, done, reported));
+      let finish!: () => void;
+      const finished = new Promise<void>((resolve) => (finish = resolve));
+      const collect = (): (() => Promise<void>) => {
+        const last = done === requests.length;
+        const progress = progressOf(submitted, done, reported);
+        this.trace?.(policyId, requests, progress.grown);
+        if (last) this.#afterStep.delete(collect);
+        return () => {
+          const taken = call.progress(progress);
+          if (last) finish();
+          return taken;
+        };
+      };
       const cancel = (): void => submitted.forEach((one) => one.cancel());
       if (call.signal.aborted) cancel();
       call.signal.addEventListener('abort', cancel);
-      this.#afterStep.add(report);
+      this.#afterStep.add(collect);
       void this.#pump();
       const rollouts = await Promise.all(submitted.map(({ rollout }) => rollout));
-      this.#afterStep.delete(report);
+      await finished; // the last report goes out before the result
       if (call.signal.aborted) throw new GenerationInterrupted(rollouts);
       return rollouts;
     });
@@ -86,7 +102,8 @@ export class InferenceHost {
     );
   }
 
-  readonly #afterStep = new Set<() => Promise<void>>();
+  /** Per call under way: takes what a step brought, and gives what tells the caller of it. */
+  readonly #afterStep = new Set<() => () => Promise<void>>();
 
   /**
    * Runs chunks of all generators in turn until none has work; messages are received between chunks. A chunk may run while
@@ -97,13 +114,14 @@ export class InferenceHost {
     this.#pumping = true;
     let saved: Promise<unknown> = Promise.resolve();
     try {
-      while ([...this.#generators].some(({ idle }) => !idle)) {
+      while (this.#afterStep.size > 0) {
         const urgent = [...this.#generators].filter(({ urgent }) => urgent);
         for (const generator of urgent.length > 0 ? urgent : this.#generators) {
           if (!generator.idle) await generator.step();
         }
+        const reports = [...this.#afterStep].map((collect) => collect());
         await saved;
-        saved = Promise.all([...this.#afterStep].map((report) => report()));
+        saved = Promise.all(reports.map((send) => send()));
         await breathe();
       }
     } finally {
@@ -140,7 +158,7 @@ export class InferenceHost {
 }
 
 /** @param reported new tokens of each that were told before; brought up to date */
-function progressOf(submitted: readonly Submitted[], done: number, reported: number[]): GenerateProgress {
+function progressOf(submitted: readonly Submitted[], done: number, reported: number[]): Required<GenerateProgress> {
   const grown = submitted.flatMap((one, request): Growth[] => {
     const from = reported[request];
     if (one.tokens() === from) return [];

@@ -1,7 +1,9 @@
 /** Entry point of the inference engine's process. Argument: EngineSettings as JSON. */
+import { readEnvironment } from '../../contracts/environment.js';
 import type { PolicyFiles, RolloutRequest, ScoreRequest } from '../../contracts/engine.js';
 import { InferenceHost } from './inference-host.js';
 import { serve } from './rpc.js';
+import { traceTo } from './trace.js';
 import type { EngineSettings } from './settings.js';
 
 interface GenerateArgument {
@@ -10,7 +12,11 @@ interface GenerateArgument {
   readonly background: boolean;
 }
 
-const host = new InferenceHost(JSON.parse(process.argv[2]) as EngineSettings);
+const { trace } = readEnvironment(process.env);
+const host = new InferenceHost(
+  JSON.parse(process.argv[2]) as EngineSettings,
+  trace === undefined ? undefined : traceTo(trace),
+);
 
 serve({
   load: (files: PolicyFiles) => host.load(files),

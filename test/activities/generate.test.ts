@@ -16,7 +16,7 @@ async function generateInput(services: Services) {
   const run = (name: string, input: object) => new MockActivityEnvironment().run(control[name], input);
   const { manifest, policy } = (await run('prepare', { form: await smallForm({}) })) as Prepared;
   const drawn = (await run('drawProblems', { manifest, iteration: 0, cursor: FIRST_PROBLEM, count: 4 })) as Drawn;
-  return { manifest, policy, problems: drawn.problems, iteration: 0 };
+  return { manifest, policy, problems: drawn.problems, iteration: 0, shard: { index: 0, count: 1 } };
 }
 
 /** Goes on until it is told to stop, as an engine in a long generation. */

@@ -14,7 +14,12 @@ function piece(request: number, from: number, to: number, length: number): Growt
 
 const ROLLOUTS = 3;
 const pieces = fc.array(
-  fc.record({ request: fc.nat(ROLLOUTS - 1), from: fc.nat(20), length: fc.integer({ min: 1, max: 8 }), torn: fc.boolean() }),
+  fc.record({
+    request: fc.nat(ROLLOUTS - 1),
+    from: fc.nat(20),
+    length: fc.integer({ min: 1, max: 8 }),
+    torn: fc.boolean(),
+  }),
   { maxLength: 40 },
 );
 
