@@ -23,7 +23,7 @@ export async function chaos(
   tell: (line: string) => void,
 ): Promise<{ undisturbed: ChaosRun; disturbed: ChaosRun; problems: readonly string[] }> {
   const folder = await mkdtemp(join(tmpdir(), 'attnrl-chaos-'));
-  const form = { ...chaosForm(Math.max(3, Math.ceil(kills / 2))), seed };
+  const form = { ...chaosForm(Math.max(3, Math.ceil(kills / 4))), seed };
   const show = ({ happened, victim, signal }: Killed): void => tell(`${happened.toFixed(1)} s  ${signal}  ${victim}`);
   try {
     const undisturbed = await trainUnder(join(folder, 'undisturbed'), form, [], show);

@@ -27,12 +27,12 @@ export interface Killed extends Kill {
 export function chaosForm(iterations: number): RunForm {
   return {
     iterations,
-    sampling: { problemsPerIteration: 4, responsesPerProblem: 4, maxPromptTokens: 96, maxResponseTokens: 96 },
+    sampling: { problemsPerIteration: 8, responsesPerProblem: 6, maxPromptTokens: 96, maxResponseTokens: 96 },
     branching: { pointsPerResponse: 1 },
     evaluation: { every: 4, problemsPerSet: 2, samplesPerProblem: 1, sets: ['short'], maxResponseTokens: 96 },
     engine: { slots: 32, chunk: CHUNK, threads: 1 },
     // Two shards per phase; losses are noticed soon, though not so soon that a busy machine looks like a loss.
-    distribution: { rolloutsPerShard: 8, heartbeatSeconds: 10 },
+    distribution: { rolloutsPerShard: 24, heartbeatSeconds: 10 },
   };
 }
 
