@@ -101,7 +101,10 @@ async function resultOf(client: Client): Promise<RunResult> {
   }
 }
 
-/** A victim that is not there at its moment (not started yet, or being started again) is killed as soon as it is. */
+/**
+ * A victim that is not there at its moment (not started yet, or being started again) is killed as soon as it is, and the pauses after
+ * it stay as planned.
+ */
 async function strike(
   park: Park,
   kills: readonly Kill[],
@@ -111,8 +114,9 @@ async function strike(
 ): Promise<Killed[]> {
   const since = (): number => (performance.now() - start) / 1000;
   const killed: Killed[] = [];
-  for (const kill of kills) {
-    await sleep(Math.max(0, kill.at - since()) * 1000, undefined, { signal: over }).catch(() => undefined);
+  for (const [i, kill] of kills.entries()) {
+    const pause = kill.at - (kills[i - 1]?.at ?? 0);
+    await sleep(pause * 1000, undefined, { signal: over }).catch(() => undefined);
     while (!over.aborted && !(await park.kill(kill.victim, kill.signal))) await sleep(50);
     if (over.aborted) break;
     killed.push({ ...kill, happened: since() });

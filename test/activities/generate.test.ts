@@ -28,7 +28,7 @@ function endless(engine: InferenceEngine): InferenceEngine {
     generate: (_, requests, { signal, onProgress }: GenerateOptions = {}) =>
       new Promise((_resolve, reject) => {
         signal?.addEventListener('abort', () => reject(new GenerationInterrupted([])));
-        onProgress?.({ done: 1, total: requests.length, tokens: 7 });
+        void onProgress?.({ done: 1, total: requests.length, tokens: 7 });
       }),
   };
 }

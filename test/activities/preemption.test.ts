@@ -17,7 +17,7 @@ interface Scene {
   readonly services: Services;
   readonly engine: InferenceEngine;
   /** One attempt of `generate`, on a worker of its own. */
-  attempt(engine: InferenceEngine, environment?: MockActivityEnvironment): Promise<Generated>;
+  readonly attempt: (engine: InferenceEngine, environment?: MockActivityEnvironment) => Promise<Generated>;
 }
 
 function scene(work: (scene: Scene) => Promise<void>): Promise<void> {
