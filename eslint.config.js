@@ -80,7 +80,10 @@ export default defineConfig(
       'boundaries/legacy-templates': false,
       'boundaries/files-single-match': true,
       'boundaries/files': [
-        { category: 'tools', pattern: ['cli/golden/**/*', 'cli/pretrain.ts', 'cli/pretrain/**/*'] },
+        {
+          category: 'tools',
+          pattern: ['cli/golden/**/*', 'cli/chaos.ts', 'cli/chaos/**/*', 'cli/pretrain.ts', 'cli/pretrain/**/*'],
+        },
         { category: 'format', pattern: ['store/{dtype,safetensors,safetensors-*}.ts'] },
         ...folders.map((category) => ({ category, pattern: `${category}/**/*` })),
       ],

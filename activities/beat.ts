@@ -1,4 +1,6 @@
 import { Context } from '@temporalio/activity';
+import { ApplicationFailure, ApplicationFailureCategory, CancelledFailure } from '@temporalio/common';
+import { HANDED_BACK } from '../contracts/errors.js';
 
 /** Progress of the running activity, as its heartbeat shows it. */
 export interface Progress {
@@ -8,6 +10,8 @@ export interface Progress {
   readonly total: number;
   /** New tokens, where tokens are made. */
   readonly tokens?: number;
+  /** Name of the journal that holds what was done, where one is kept. */
+  readonly journal?: string;
 }
 
 export function beat(progress: Progress): void {
@@ -22,7 +26,7 @@ export function cancellation(): AbortSignal {
 /** Beats while work without progress of its own goes on (loading a model, an optimiser step, hashing a large file). */
 export async function beating<T>(doing: string, work: Promise<T>, { done, total } = { done: 0, total: 1 }): Promise<T> {
   beat({ doing, done, total });
-  const beats = setInterval(() => beat({ doing, done, total }), 5_000); // several per heartbeat timeout of 1 min
+  const beats = setInterval(() => beat({ doing, done, total }), 1_000); // the SDK sends one every 2 s
   try {
     return await work;
   } finally {
@@ -36,11 +40,43 @@ export async function breathe(): Promise<void> {
   if (cancellation().aborted) await Context.current().cancelled;
 }
 
-/** Work that was cut off because the activity was cancelled ends as a cancellation, not as an error of the engine. */
+/** An engine ends its chunk in tens of milliseconds, a large model in seconds; a machine that goes away waits for no more. */
+const STOPPING_MS = 4_000;
+
+/**
+ * Work that was cut off because the activity was cancelled ends as a cancellation, not as an error of the engine. It has some
+ * seconds to end by itself.
+ */
 export async function cancellable<T>(work: Promise<T>): Promise<T> {
+  const signal = cancellation();
+  let timer: NodeJS.Timeout | undefined;
+  const stopped = new Promise<never>((_, reject) => {
+    const stop = (): void => {
+      timer = setTimeout(() => reject(signal.reason as Error), STOPPING_MS);
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
   try {
-    return await work;
+    return await Promise.race([work, stopped]);
   } catch (error) {
-    throw cancellation().reason ?? error; // the reason is Temporal's CancelledFailure
+    throw signal.reason ?? error; // the reason is Temporal's CancelledFailure
+  } finally {
+    clearTimeout(timer);
   }
+}
+
+/**
+ * The failure of an attempt whose worker is told to stop: not an error. Temporal starts the next attempt at once, on a worker
+ * that is there.
+ */
+export function handedBack(error: unknown): unknown {
+  const reason: unknown = cancellation().reason;
+  if (!(reason instanceof CancelledFailure && reason.message === 'WORKER_SHUTDOWN')) return error;
+  return ApplicationFailure.create({
+    type: HANDED_BACK,
+    message: 'the worker is stopping; what it had done is saved',
+    category: ApplicationFailureCategory.BENIGN,
+    nextRetryDelay: '1ms', // not the backoff of a failure
+  });
 }

@@ -1,4 +1,5 @@
 import type { RolloutActivities } from '../contracts/activities.js';
+import { sliceOf } from '../contracts/shards.js';
 import { durable, timed } from './durable.js';
 import type { BranchPlan } from './formats/documents.js';
 import { getJson, readManifest } from './io.js';
@@ -10,30 +11,29 @@ type GenerateBranches = RolloutActivities['generateBranches'];
 /** Samples anew at every branch point: the tokens before it are kept, `rolloutsPerPoint` times. */
 export const generateBranches = durable<Parameters<GenerateBranches>[0], Awaited<ReturnType<GenerateBranches>>>(
   'generateBranches',
-  (services, input) =>
+  (services, input, journal) =>
     timed(async () => {
       const { store } = services;
       const manifest = await readManifest(store, input.manifest);
       const { seed, sampling, branching } = manifest.config;
       const plan = await getJson<BranchPlan>(store, input.points);
       const prefixes = await readPrefixes(store, input);
-      const planned = plan.problems.flatMap(({ problem, responses }) =>
-        responses.flatMap(({ response, points }) =>
-          points.flatMap((at, point) => {
-            const prefix = prefixes.before({ problem, response, at });
-            const request = { prefix, maxNewTokens: sampling.maxResponseTokens - at };
-            return Array.from({ length: branching.rolloutsPerPoint }, (_, rollout): PlannedRollout => {
-              const branch = 1 + point * branching.rolloutsPerPoint + rollout;
-              return { problem, response, branch, at, request };
-            });
-          }),
-        ),
+      const points = plan.problems.flatMap(({ problem, responses }) =>
+        responses.flatMap((one) => one.points.map((at, point) => ({ problem, response: one.response, at, point }))),
       );
+      // The rollouts of a point share its prefix: they stay in one shard.
+      const planned = sliceOf(points, input.shard).flatMap(({ point, ...place }) => {
+        const request = { prefix: prefixes.before(place), maxNewTokens: sampling.maxResponseTokens - place.at };
+        return Array.from({ length: branching.rolloutsPerPoint }, (_, rollout): PlannedRollout => {
+          return { ...place, branch: 1 + point * branching.rolloutsPerPoint + rollout, request };
+        });
+      });
       const rollouts = await rollOut(services, manifest, input.policy, {
         planned,
         runSeed: seed,
         iteration: input.iteration,
         temperature: sampling.temperature,
+        journal,
       });
       return storeRollouts(store, rollouts);
     }),

@@ -1,4 +1,5 @@
 import type { RolloutActivities } from '../contracts/activities.js';
+import { sliceOf } from '../contracts/shards.js';
 import { durable, timed } from './durable.js';
 import type { ProblemBatch } from './formats/documents.js';
 import { getJson, readManifest } from './io.js';
@@ -6,16 +7,17 @@ import { rollOut, storeRollouts } from './rollouts.js';
 
 type Generate = RolloutActivities['generate'];
 
-/** Samples the initial responses of a batch. */
+/** Samples the initial responses of a batch, or of a shard of it. */
 export const generate = durable<Parameters<Generate>[0], Awaited<ReturnType<Generate>>>(
   'generate',
-  (services, { manifest: ref, iteration, policy, problems: problemsRef }) =>
+  (services, { manifest: ref, iteration, policy, problems: problemsRef, shard }, journal) =>
     timed(async () => {
       const { store } = services;
       const manifest = await readManifest(store, ref);
       const { problems } = await getJson<ProblemBatch>(store, problemsRef);
       const { seed, sampling, adaptiveSampling } = manifest.config;
-      const planned = problems.flatMap(({ prompt }, problem) => {
+      const mine = sliceOf([...problems.entries()], shard);
+      const planned = mine.flatMap(([problem, { prompt }]) => {
         const request = { prefix: Int32Array.from(prompt), maxNewTokens: sampling.maxResponseTokens };
         return Array.from({ length: adaptiveSampling.responsesDrawn }, (_, response) => ({
           problem,
@@ -26,7 +28,8 @@ export const generate = durable<Parameters<Generate>[0], Awaited<ReturnType<Gene
         }));
       });
       const { temperature } = sampling;
-      const rollouts = await rollOut(services, manifest, policy, { planned, runSeed: seed, iteration, temperature });
+      const plan = { planned, runSeed: seed, iteration, temperature, journal };
+      const rollouts = await rollOut(services, manifest, policy, plan);
       return storeRollouts(store, rollouts);
     }),
 );

@@ -2,14 +2,17 @@ import type { Activities } from '../contracts/activities.js';
 import { ACTIVITY_ROLES } from '../contracts/activity-roles.js';
 import type { Role } from '../contracts/queues.js';
 import { assertSmall } from '../contracts/result-size.js';
+import { handedBack } from './beat.js';
 import { chooseBranchPoints } from './choose-branch-points.js';
 import { commitIteration } from './commit-iteration.js';
 import { drawProblems } from './draw-problems.js';
 import { evaluate } from './evaluate.js';
+import { explainWait } from './explain-wait.js';
 import { finishRun } from './finish-run.js';
 import { generateBranches } from './generate-branches.js';
 import { generate } from './generate.js';
 import { growTree } from './grow-tree.js';
+import { joinShards } from './join-shards.js';
 import { prepare } from './prepare.js';
 import { recordEvaluation } from './record-evaluation.js';
 import { scoreBranches } from './score-branches.js';
@@ -25,10 +28,12 @@ export function createActivities(services: Services, role: Role): Record<string,
   const all: Activities = {
     prepare: prepare(services),
     drawProblems: drawProblems(services),
+    joinShards: joinShards(services),
     chooseBranchPoints: chooseBranchPoints(services),
     growTree: growTree(services),
     commitIteration: commitIteration(services),
     recordEvaluation: recordEvaluation(services),
+    explainWait: explainWait(),
     finishRun: finishRun(services),
     generate: generate(services),
     generateBranches: generateBranches(services),
@@ -44,7 +49,9 @@ export function createActivities(services: Services, role: Role): Record<string,
 
 function bounded(name: string, run: AnyActivity): AnyActivity {
   return async (input) => {
-    const result = await run(input);
+    const result = await run(input).catch((error: unknown) => {
+      throw handedBack(error);
+    });
     assertSmall(result, name);
     return result;
   };

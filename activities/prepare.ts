@@ -52,6 +52,7 @@ export const prepare =
         evaluateEvery: config.evaluation.every,
         evaluationSets: manifest.evaluationSets,
         responsesDrawn: config.adaptiveSampling.responsesDrawn,
+        ...config.distribution,
       },
       policy,
       controller: manifest.controller,

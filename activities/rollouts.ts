@@ -4,7 +4,8 @@ import type { Generated, Timed } from '../contracts/activities.js';
 import type { RunManifest } from '../contracts/run-manifest.js';
 import type { ArtifactRef } from '../contracts/artifact-ref.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
-import { beat, cancellable, cancellation } from './beat.js';
+import { generateDurably } from './generate-durably.js';
+import type { Journal } from './journal.js';
 import { encodeRollouts, type StoredRollout } from './formats/rollouts.js';
 import { putArrays } from './io.js';
 import { loadedEngine } from './policies.js';
@@ -27,7 +28,14 @@ export async function rollOut(
     runSeed,
     iteration,
     temperature,
-  }: { planned: readonly PlannedRollout[]; runSeed: number; iteration: number; temperature: number },
+    journal,
+  }: {
+    planned: readonly PlannedRollout[];
+    runSeed: number;
+    iteration: number;
+    temperature: number;
+    journal: Journal;
+  },
 ): Promise<StoredRollout[]> {
   if (planned.length === 0) return [];
   const { engine, id, tokenizer } = await loadedEngine(services, manifest, policy);
@@ -37,12 +45,7 @@ export async function rollOut(
     temperature,
     stopIds: tokenizer.eosIds,
   }));
-  const rollouts = await cancellable(
-    engine.generate(id, requests, {
-      onProgress: (progress) => beat({ doing: 'generate', ...progress }),
-      signal: cancellation(),
-    }),
-  );
+  const rollouts = await generateDurably(engine, id, requests, journal);
   return rollouts.map((rollout, i) => {
     const { problem, response, branch, at } = planned[i];
     return { problem, response, branch, at, ...rollout };

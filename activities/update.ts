@@ -11,7 +11,7 @@ import { SHARD_INDEX, type PolicyArtifact } from '../contracts/policy-artifact.j
 import type { UpdateSummary } from '../contracts/run.js';
 import type { RunManifest } from '../contracts/run-manifest.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
-import { beating, breathe } from './beat.js';
+import { beating, breathe, cancellable, cancellation } from './beat.js';
 import { durable, timed } from './durable.js';
 import { decodeRows } from './formats/rows.js';
 import { getArrays, getJson, putJson, readManifest } from './io.js';
@@ -28,7 +28,9 @@ export const update = durable<Parameters<Update>[0], Awaited<ReturnType<Update>>
     const policy = await getJson<PolicyArtifact>(store, input.policy);
     const rows = decodeRows(await getArrays(store, input.rows));
     const learner = await beating('open the learner', services.learner(config.engine));
-    await beating('load the policy', learner.load(await learnerState(store, policy, manifest)));
+    // A step of a large policy takes minutes: it is dropped with its process, and the next attempt begins at policy m again.
+    cancellation().addEventListener('abort', () => void learner.close(), { once: true });
+    await cancellable(beating('load the policy', learner.load(await learnerState(store, policy, manifest))));
 
     const batches = miniBatches(
       rows.map(({ paths }) => paths),
@@ -46,7 +48,7 @@ export const update = durable<Parameters<Update>[0], Awaited<ReturnType<Update>>
         config.update.tokenBudget,
       );
       const checked = step.catch((error: unknown) => refuse(error, input, metrics.length));
-      metrics.push(await beating('update', checked, { done: metrics.length, total: batches.length }));
+      metrics.push(await cancellable(beating('update', checked, { done: metrics.length, total: batches.length })));
     }
     return {
       policy: await beating('save the policy', savePolicy(store, learner, policy)),

@@ -67,7 +67,7 @@ async function train(options: TrainOptions): Promise<void> {
       display.close();
       if (error instanceof Interrupted && worker) {
         console.error(
-          'the worker ends what it can in 20 seconds and hands back the rest; Ctrl-C again leaves it to that',
+          'the worker saves what it has and hands it back, within 10 seconds; Ctrl-C again leaves it to that',
         );
       }
       throw error;

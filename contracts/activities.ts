@@ -5,6 +5,7 @@
 import type { DataCursor } from '../algorithm/data-order.js';
 import type { ArtifactRef } from './artifact-ref.js';
 import type { BranchRefs } from './iteration-record.js';
+import type { Shard } from './shards.js';
 import type {
   ControllerState,
   EvaluationSummary,
@@ -62,6 +63,16 @@ export interface Scored extends Timed {
   readonly meanEntropy: number;
 }
 
+/** What a shard of a phase made. */
+export interface ShardRefs {
+  readonly rollouts: ArtifactRef;
+  readonly verdicts: ArtifactRef;
+  readonly scores: ArtifactRef;
+}
+
+/** What all shards of a phase made together. */
+export type Joined = Generated & Verified & Scored;
+
 export interface Branching extends Timed {
   readonly points: ArtifactRef;
   readonly branchPoints: number;
@@ -109,6 +120,8 @@ export interface ControlActivities {
   drawProblems(
     input: InRun & { readonly iteration: number; readonly cursor: DataCursor; readonly count: number },
   ): Promise<Drawn>;
+  /** Joins the shards of a phase, in their order. */
+  joinShards(input: InRun & { readonly shards: readonly ShardRefs[] }): Promise<Joined>;
   chooseBranchPoints(
     input: InRun & { readonly batch: InitialBatch; readonly controller: ControllerState },
   ): Promise<Branching>;
@@ -135,6 +148,8 @@ export interface ControlActivities {
       readonly tokensPerSecond: number;
     },
   ): Promise<Committed>;
+  /** Why the run does not get on; no reasons where it does. */
+  explainWait(input: { readonly run: string }): Promise<{ readonly reasons: readonly string[] }>;
   /** Joins the results of the sets; mirrors them in the run's folder. */
   recordEvaluation(
     input: InRun & {
@@ -156,15 +171,23 @@ export interface ControlActivities {
 
 export interface RolloutActivities {
   generate(
-    input: InRun & { readonly iteration: number; readonly policy: ArtifactRef; readonly problems: ArtifactRef },
+    input: InRun & {
+      readonly iteration: number;
+      readonly policy: ArtifactRef;
+      readonly problems: ArtifactRef;
+      readonly shard: Shard;
+    },
   ): Promise<Generated>;
   generateBranches(
     input: InRun &
-      BatchRefs & { readonly iteration: number; readonly policy: ArtifactRef; readonly points: ArtifactRef },
+      BatchRefs & {
+        readonly iteration: number;
+        readonly policy: ArtifactRef;
+        readonly points: ArtifactRef;
+        readonly shard: Shard;
+      },
   ): Promise<Generated>;
-  scoreInitial(
-    input: InRun & BatchRefs & { readonly policy: ArtifactRef; readonly verdicts: ArtifactRef },
-  ): Promise<Scored>;
+  scoreInitial(input: InRun & BatchRefs & { readonly policy: ArtifactRef }): Promise<Scored>;
   scoreBranches(
     input: InRun & BatchRefs & { readonly policy: ArtifactRef; readonly branches: ArtifactRef },
   ): Promise<Scored>;

@@ -5,10 +5,12 @@ import type { Role } from './queues.js';
 export const ACTIVITY_ROLES = {
   prepare: 'control',
   drawProblems: 'control',
+  joinShards: 'control',
   chooseBranchPoints: 'control',
   growTree: 'control',
   commitIteration: 'control',
   recordEvaluation: 'control',
+  explainWait: 'control',
   finishRun: 'control',
   generate: 'rollout',
   generateBranches: 'rollout',

@@ -98,6 +98,18 @@ const engine = z.strictObject({
     .describe('Threads of one engine process; 0: as many as the machine has cores. Changes no bit of the result'),
 });
 
+const distribution = z.strictObject({
+  rolloutsPerShard: count(65_536)
+    .default(128)
+    .describe('Rollouts that are generated, verified and scored by one worker at a time. Changes no bit of the result'),
+  heartbeatSeconds: z
+    .int()
+    .min(5)
+    .max(3600)
+    .default(30)
+    .describe('A worker that gives no sign of life for so long counts as lost, and another one goes on'),
+});
+
 export const runForm = z.strictObject({
   $schema: z.string().optional(),
   model: z
@@ -119,6 +131,7 @@ export const runForm = z.strictObject({
   update: update.prefault({}),
   evaluation: evaluation.prefault({}),
   engine: engine.prefault({}),
+  distribution: distribution.prefault({}),
 });
 
 /** What a user may write. */

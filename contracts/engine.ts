@@ -47,11 +47,26 @@ export interface GenerateProgress {
   readonly total: number;
   /** New tokens so far. */
   readonly tokens: number;
+  /** What was added since the progress before. */
+  readonly grown?: readonly Growth[];
+}
+
+/** Tokens that a rollout got in a chunk. */
+export interface Growth extends Rollout {
+  /** Index of the request. */
+  readonly request: number;
+  /** New tokens it had before. */
+  readonly from: number;
+  /** True when no token follows: it ended by a stop token or reached its limit. */
+  readonly ended: boolean;
 }
 
 export interface GenerateOptions {
-  /** Called about once a chunk. */
-  readonly onProgress?: (progress: GenerateProgress) => void;
+  /**
+   * Called about once a chunk. When it returns a promise, the engine runs at most one further chunk until that resolves; when it
+   * rejects, so does the call.
+   */
+  readonly onProgress?: (progress: GenerateProgress) => void | Promise<void>;
   /** Aborting stops at the next chunk; `generate` then rejects with `GenerationInterrupted`, which carries what exists. */
   readonly signal?: AbortSignal;
   /** Enters slots only when no other request waits for one (evaluation beside training). */

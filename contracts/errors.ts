@@ -37,11 +37,18 @@ export class ResultTooLarge extends Error {
 /** Loss or gradient were not finite; the policy before is kept. */
 export const NON_FINITE_UPDATE = 'NonFiniteUpdate';
 
+/** An attempt that a stopping worker gave back with what it had saved: it goes on at once, elsewhere or here. */
+export const HANDED_BACK = 'HandedBack';
+
+/** Work that failed several times in a row without any progress between. */
+export const FAILS_EACH_TIME = 'FailsEachTime';
+
 /** Failure types that no retry can mend: wrong input, damaged files, and mistakes in the program itself. */
 export const NON_RETRYABLE: readonly string[] = [
   'InvalidConfig',
   'ResultTooLarge',
   NON_FINITE_UPDATE,
+  FAILS_EACH_TIME,
   'ArtifactDamaged',
   'ArtifactMissing',
   'CheckpointDamaged',

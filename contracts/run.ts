@@ -13,6 +13,9 @@ export interface RunPlan {
   readonly evaluationSets: readonly string[];
   /** n, or n' where more are drawn than kept. */
   readonly responsesDrawn: number;
+  readonly rolloutsPerShard: number;
+  /** After so many seconds without a sign of life an attempt counts as lost. */
+  readonly heartbeatSeconds: number;
 }
 
 /** State of adaptive sampling between iterations (spec section 4). */

@@ -30,6 +30,18 @@ export interface ArtifactStore {
 
   /** The value remembered under the key; `undefined` when there is none. */
   recall(key: string): Promise<unknown>;
+
+  /**
+   * Adds a record to the journal of a key: progress of work that is not done yet. It costs less than `put`, because it waits for no
+   * disk: it outlives the process, while a power cut may take the last half minute of it.
+   */
+  append(key: string, record: Uint8Array): Promise<void>;
+
+  /** The journal's records, in order; what was torn is left out. Empty when there is none. */
+  records(key: string): Promise<Buffer[]>;
+
+  /** Removes the journal: the work is done. */
+  forget(key: string): Promise<void>;
 }
 
 /** Nothing lies under that name. */

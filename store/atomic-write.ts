@@ -6,9 +6,6 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** Longer than any write takes: a younger file may still be being written by another process. */
-const LEFTOVER_AGE_MS = 3_600_000;
-
 /**
  * @param incoming folder for unfinished files, on the same file system as where they go
  * @param write fills the file and gives its final path
@@ -35,8 +32,8 @@ export async function writeAtomically(incoming: string, write: (file: FileHandle
   }
 }
 
-/** Removes unfinished files that nobody writes any more. Age is taken by the file system's own clock. */
-export async function removeLeftovers(incoming: string): Promise<void> {
+/** Removes files of a folder that nobody has written to for so long. Age is taken by the file system's own clock. */
+export async function removeLeftovers(incoming: string, ageMs: number): Promise<void> {
   await mkdir(incoming, { recursive: true });
   const probe = join(incoming, randomUUID());
   await (await open(probe, 'wx')).close();
@@ -48,7 +45,7 @@ export async function removeLeftovers(incoming: string): Promise<void> {
       (entry) => entry.mtimeMs,
       () => Number.POSITIVE_INFINITY, // finished and renamed by now
     );
-    if (now - modified > LEFTOVER_AGE_MS) await rm(path, { force: true });
+    if (now - modified > ageMs) await rm(path, { force: true });
   }
 }
 

@@ -3,16 +3,18 @@
  *
  *     objects/ab/abcd….safetensors   artifacts
  *     results/01/0123….json          remembered values, named by the SHA-256 of their key
+ *     journals/0123….journal         progress of unfinished work, named likewise
  *     incoming/                      unfinished writes
  */
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile, stat, type FileHandle } from 'node:fs/promises';
+import { appendFile, readFile, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { ArtifactKind, ArtifactRef } from '../contracts/artifact-ref.js';
 import { canonicalJson } from '../contracts/canonical-json.js';
 import { ArtifactDamaged, ArtifactMissing, StoreFull, StoreUnwritable, type ArtifactStore } from './artifact-store.js';
 import { removeLeftovers, writeAtomically } from './atomic-write.js';
+import { frameRecord, readRecords } from './journal-file.js';
 
 const EXTENSIONS: Record<ArtifactKind, string> = {
   policy: 'json',
@@ -34,18 +36,21 @@ const EXTENSIONS: Record<ArtifactKind, string> = {
 export class LocalArtifactStore implements ArtifactStore {
   readonly #folder: string;
   readonly #incoming: string;
+  readonly #journals: string;
   /** Files that matched their name, by path: a file that did not change since is not hashed again. */
   readonly #verified = new Map<string, string>();
 
   private constructor(folder: string) {
     this.#folder = folder;
     this.#incoming = join(folder, 'incoming');
+    this.#journals = join(folder, 'journals');
   }
 
   /** Makes the folder when it is missing. Rejects with `StoreUnwritable` or `StoreFull` when nothing can be written there. */
   static async open(folder: string): Promise<LocalArtifactStore> {
     const store = new LocalArtifactStore(resolve(folder));
-    await store.#writing(() => removeLeftovers(store.#incoming));
+    await store.#writing(() => removeLeftovers(store.#incoming, UNFINISHED_WRITE_MS));
+    await store.#writing(() => removeLeftovers(store.#journals, ABANDONED_WORK_MS));
     return store;
   }
 
@@ -100,14 +105,31 @@ export class LocalArtifactStore implements ArtifactStore {
     return text === undefined ? undefined : parseResult(path, text, key);
   }
 
+  append(key: string, record: Uint8Array): Promise<void> {
+    return this.#writing(() => appendFile(this.#journalPath(key), frameRecord(record)));
+  }
+
+  async records(key: string): Promise<Buffer[]> {
+    const file = await readFile(this.#journalPath(key)).catch(undefinedIfMissing);
+    return file === undefined ? [] : readRecords(file);
+  }
+
+  forget(key: string): Promise<void> {
+    return this.#writing(() => rm(this.#journalPath(key), { force: true }));
+  }
+
   #pathOf({ sha256, kind }: ArtifactRef): string {
     if (!/^[0-9a-f]{64}$/.test(sha256)) throw new TypeError(`not a SHA-256: ${JSON.stringify(sha256)}`);
     return join(this.#folder, 'objects', sha256.slice(0, 2), `${sha256}.${EXTENSIONS[kind]}`);
   }
 
   #resultPath(key: string): string {
-    const name = createHash('sha256').update(key).digest('hex');
+    const name = nameOf(key);
     return join(this.#folder, 'results', name.slice(0, 2), `${name}.json`);
+  }
+
+  #journalPath(key: string): string {
+    return join(this.#journals, `${nameOf(key)}.journal`);
   }
 
   /** A damaged artifact counts as absent here: writing it again repairs it. */
@@ -134,7 +156,16 @@ export class LocalArtifactStore implements ArtifactStore {
   }
 }
 
+/** Longer than any write takes: a younger file may still be being written by another process. */
+const UNFINISHED_WRITE_MS = 3_600_000;
+/** Longer than any activity is retried: nobody comes back for an older journal. */
+const ABANDONED_WORK_MS = 7 * 24 * 3_600_000;
+
 const UNWRITABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST']);
+
+function nameOf(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
+}
 
 async function describe(kind: ArtifactKind, content: Uint8Array | string): Promise<ArtifactRef> {
   const hash = typeof content === 'string' ? await hashFile(content) : createHash('sha256').update(content);

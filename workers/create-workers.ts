@@ -23,6 +23,18 @@ const SLOTS: Record<Role, number> = {
   verifier: availableParallelism(), // one verdict per core
 };
 
+/**
+ * How long what runs may go on when the worker is told to stop, before it is cancelled. A preempted machine has 30 s, a container 10
+ * by default: with what follows (the end of a chunk, at most 4 s, and a write) a process has ended within 8 s.
+ */
+const GRACE_MS: Record<Role, number> = {
+  control: 2000, // they end by themselves in less
+  rollout: 0, // hours of generation: saved at the end of the chunk, and handed back
+  learner: 1000, // a small policy's step may end, a large one's is dropped
+  verifier: 2000,
+};
+const GIVE_UP = '8s'; // whatever still runs then has a server or a store that does not answer: the next attempt is told by the heartbeat
+
 /** One Temporal worker per role; they share the process's engines and store. */
 export function createWorkers(options: WorkersOptions): Promise<Worker[]> {
   const { connection, namespace, prefix, roles, services, workflowBundle } = options;
@@ -34,11 +46,12 @@ export function createWorkers(options: WorkersOptions): Promise<Worker[]> {
         taskQueue: queueName(role, prefix),
         activities: createActivities(services, role),
         ...(role === 'control' ? { workflowBundle, maxCachedWorkflows: 200 } : {}), // a cached run holds about 1 MB
+        stickyQueueScheduleToStartTimeout: '5s', // so long do workflows wait for the worker that has them in its cache, when it is lost
         maxConcurrentActivityTaskExecutions: SLOTS[role],
         maxHeartbeatThrottleInterval: '2s', // a cancellation comes back with a heartbeat; and progress bars move
         defaultHeartbeatThrottleInterval: '2s',
-        shutdownGraceTime: '20s', // a preempted machine has 30 s; an engine ends its chunk and the store its write in a few
-        shutdownForceTime: '27s', // before the machine does
+        shutdownGraceTime: GRACE_MS[role],
+        shutdownForceTime: GIVE_UP,
       }),
     ),
   );

@@ -22,16 +22,19 @@ export interface BoundedOptions extends Pick<ActivityOptions, 'priority'> {
 
 const nonRetryableErrorTypes = [...NON_RETRYABLE];
 
-/** A worker that goes away (deploy, preemption, crash) costs one attempt; a machine park loses a few per activity at worst. */
+/**
+ * A worker that goes away (deploy, preemption, crash) costs one attempt. Errors that come each time end sooner
+ * (`activities/failures.ts`).
+ */
 const PREEMPTIBLE = {
   initialInterval: '1s', // a lost worker is replaced at once by another that polls
   maximumInterval: '1m', // a full disk or an unreachable store takes minutes to be mended
-  maximumAttempts: 20, // about 15 minutes of trouble in a row; more is not an accident
+  maximumAttempts: 100, // an hour and a half of a full disk; or a spot machine lost every two minutes of the longest activity
   nonRetryableErrorTypes,
 } satisfies BoundedOptions['retry'];
 
 /** The heartbeat is how a dead worker is noticed, and how a cancellation reaches a living one. */
-const HEARTBEAT = '1m'; // a chunk of a large policy takes seconds, but a busy machine may starve a process for half a minute
+const HEARTBEAT = '30s'; // beats come every 2 s, a chunk of a large policy takes seconds; where a machine starves, see distribution.heartbeatSeconds
 
 /** One group per class of cost: the roles, and evaluations, which wait behind the training. */
 export const ACTIVITY_OPTIONS: Readonly<Record<Role | 'evaluation', BoundedOptions>> = {

@@ -1,5 +1,7 @@
 import { ChildWorkflowCancellationType, executeChild, ParentClosePolicy, workflowInfo } from '@temporalio/workflow';
+import type { RunPlan } from '../contracts/run.js';
 import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
+import { explained } from './waiting.js';
 
 /** Parts of a run that are workflows of their own. */
 export type ChildPhase = 'sample' | 'learn' | 'evaluate';
@@ -10,13 +12,13 @@ export function childId(run: string, phase: ChildPhase, number: number): string 
 }
 
 /** Runs a child to its end. When the run is closed from outside, the child is told to stop and may save what it has. */
-export function child<Input, Result>(
+export function child<Input extends { readonly plan: RunPlan }, Result>(
   workflow: (input: Input) => Promise<Result>,
   { phase, number, summary }: { phase: ChildPhase; number: number; summary: string },
   input: Input,
 ): Promise<Result> {
   const { workflowId } = workflowInfo();
-  return executeChild(workflow, {
+  const work = executeChild(workflow, {
     workflowId: childId(workflowId, phase, number),
     cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
     parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
@@ -28,4 +30,5 @@ export function child<Input, Result>(
     ],
     args: [input],
   });
+  return explained(input.plan, work);
 }

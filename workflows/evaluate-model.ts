@@ -14,7 +14,7 @@ export async function evaluateModel(form?: RunForm): Promise<ModelEvaluation> {
     });
     const sets = plan.evaluationSets;
     const run = workflowInfo().workflowId;
-    const summary = await evaluation({ run, manifest, policy, policyVersion: 0, sets });
+    const summary = await evaluation({ run, manifest, policy, policyVersion: 0, sets, plan });
     setCurrentDetails(`**${model}**\n\n${evaluationDetails(sets, [summary])}`);
     return { model, evaluationSets: sets, summary };
   } catch (error) {

@@ -3,6 +3,7 @@ import type { ArtifactRef } from '../contracts/artifact-ref.js';
 import type { BranchRefs } from '../contracts/iteration-record.js';
 import type { ControllerState, InitialBatch, IterationSummary, RunPlan } from '../contracts/run.js';
 import { activity } from './activities.js';
+import { inShards } from './shards.js';
 import { percent } from './summaries.js';
 
 export interface GrowAndLearnInput {
@@ -39,22 +40,32 @@ export async function growAndLearn(input: GrowAndLearnInput): Promise<GrowAndLea
 
   const branched = plan.algorithm === 'grpo' ? null : await growBranches(input);
   const branches = branched?.refs ?? null;
-  const grown = await activity('growTree', `${label} · advantages and filter`, {
-    manifest,
-    batch,
-    branches,
-    controller: branched?.controller ?? input.controller,
-  });
+  const grown = await activity(
+    'growTree',
+    `${label} · advantages and filter`,
+    {
+      manifest,
+      batch,
+      branches,
+      controller: branched?.controller ?? input.controller,
+    },
+    plan,
+  );
   // Nothing left to learn from: policy m+1 is policy m.
   const updated =
     grown.metrics.leaves === 0
       ? null
-      : await activity('update', `${label} · ${grown.metrics.leaves} paths, ${grown.metrics.validTokens} tokens`, {
-          manifest,
-          iteration,
-          policy,
-          rows: grown.rows,
-        });
+      : await activity(
+          'update',
+          `${label} · ${grown.metrics.leaves} paths, ${grown.metrics.validTokens} tokens`,
+          {
+            manifest,
+            iteration,
+            policy,
+            rows: grown.rows,
+          },
+          plan,
+        );
   const after = updated?.policy ?? policy;
 
   const seconds = {
@@ -65,20 +76,25 @@ export async function growAndLearn(input: GrowAndLearnInput): Promise<GrowAndLea
     total: (Date.now() - startedAt) / 1000,
   };
   const generating = (batch.seconds.generate ?? 0) + (branched?.seconds.generateBranches ?? 0);
-  const committed = await activity('commitIteration', `${label} · V = ${grown.metrics.leaves}`, {
-    manifest,
-    run,
-    previous,
-    batch,
-    branches,
-    tree: grown.tree,
-    rows: grown.rows,
-    controller: { before: input.controller, after: grown.controller },
-    policy: { before: policy, after },
-    metrics: { ...grown.metrics, update: updated?.update ?? null },
-    seconds,
-    tokensPerSecond: generating > 0 ? (batch.statistics.tokens + (branched?.tokens ?? 0)) / generating : 0,
-  });
+  const committed = await activity(
+    'commitIteration',
+    `${label} · V = ${grown.metrics.leaves}`,
+    {
+      manifest,
+      run,
+      previous,
+      batch,
+      branches,
+      tree: grown.tree,
+      rows: grown.rows,
+      controller: { before: input.controller, after: grown.controller },
+      policy: { before: policy, after },
+      metrics: { ...grown.metrics, update: updated?.update ?? null },
+      seconds,
+      tokensPerSecond: generating > 0 ? (batch.statistics.tokens + (branched?.tokens ?? 0)) / generating : 0,
+    },
+    plan,
+  );
 
   setCurrentDetails(`${label} · ${grown.metrics.leaves} paths · ${percent(grown.metrics.accuracy, 1)} correct`);
   return { policy: after, controller: grown.controller, record: committed.record, summary: committed.summary };
@@ -86,45 +102,44 @@ export async function growAndLearn(input: GrowAndLearnInput): Promise<GrowAndLea
 
 /** Samples anew at the branch points, with policy m. */
 async function growBranches(input: GrowAndLearnInput): Promise<Branched> {
-  const { manifest, batch, policy, controller } = input;
+  const { manifest, plan, batch, policy, controller } = input;
   const { iteration, problems, responses } = batch;
   const label = `iteration ${iteration}`;
 
-  const chosen = await activity('chooseBranchPoints', `${label} · ${batch.statistics.responses} responses`, {
-    manifest,
-    batch,
-    controller,
-  });
-  const generated = await activity(
-    'generateBranches',
-    `${label} · ${chosen.rollouts} branches at ${chosen.branchPoints} points`,
-    { manifest, iteration, policy, problems, responses, points: chosen.points },
+  const chosen = await activity(
+    'chooseBranchPoints',
+    `${label} · ${batch.statistics.responses} responses`,
+    { manifest, batch, controller },
+    plan,
   );
-  const verified = await activity('verify', `${label} · ${generated.count} branches, ${generated.tokens} tokens`, {
-    manifest,
-    problems,
-    responses,
-    branches: generated.rollouts,
-  });
-  const scored = await activity(
-    'scoreBranches',
-    `${label} · ${generated.count} branches · ${percent(verified.correct, verified.count)} correct`,
-    { manifest, policy, problems, responses, branches: generated.rollouts },
-  );
-  return {
-    refs: {
-      points: chosen.points,
-      rollouts: generated.rollouts,
-      verdicts: verified.verdicts,
-      scores: scored.scores,
+  const { points } = chosen;
+  const sampled = await inShards(
+    {
+      manifest,
+      plan,
+      label: `${label} · ${chosen.branchPoints} branch points`,
+      rollouts: chosen.rollouts,
+      units: chosen.branchPoints,
     },
+    {
+      generate: (shard, name) =>
+        activity('generateBranches', name, { manifest, iteration, policy, problems, responses, points, shard }, plan),
+      verify: ({ rollouts: branches }, name) =>
+        activity('verify', name, { manifest, problems, responses, branches }, plan),
+      score: ({ rollouts: branches }, name) =>
+        activity('scoreBranches', name, { manifest, policy, problems, responses, branches }, plan),
+    },
+  );
+  const { rollouts, verdicts, scores, seconds } = sampled;
+  return {
+    refs: { points, rollouts, verdicts, scores },
     controller: chosen.controller,
-    tokens: generated.tokens,
+    tokens: sampled.tokens,
     seconds: {
       choose: chosen.seconds,
-      generateBranches: generated.seconds,
-      verifyBranches: verified.seconds,
-      scoreBranches: scored.seconds,
+      generateBranches: seconds.generate,
+      verifyBranches: seconds.verify,
+      scoreBranches: seconds.score,
     },
   };
 }

@@ -3,6 +3,7 @@ import type { DataCursor } from '../algorithm/data-order.js';
 import type { ArtifactRef } from '../contracts/artifact-ref.js';
 import type { InitialBatch, RunPlan } from '../contracts/run.js';
 import { activity } from './activities.js';
+import { inShards } from './shards.js';
 import { percent } from './summaries.js';
 
 export interface SampleInitialInput {
@@ -19,58 +20,44 @@ export async function sampleInitial(input: SampleInitialInput): Promise<InitialB
   const { manifest, plan, iteration, policy, cursor, batchSize } = input;
   const label = `iteration ${iteration}`;
 
-  const drawn = await activity('drawProblems', `${label} · ${batchSize} problems`, {
-    manifest,
-    iteration,
-    cursor,
-    count: batchSize,
-  });
+  const drawn = await activity(
+    'drawProblems',
+    `${label} · ${batchSize} problems`,
+    { manifest, iteration, cursor, count: batchSize },
+    plan,
+  );
   const { problems } = drawn;
-  const generated = await activity('generate', `${label} · ${drawn.count * plan.responsesDrawn} responses`, {
-    manifest,
-    iteration,
-    policy,
-    problems,
-  });
-  const responses = generated.rollouts;
-  const verified = await activity('verify', `${label} · ${generated.count} responses, ${generated.tokens} tokens`, {
-    manifest,
-    problems,
-    responses,
-    branches: null,
-  });
-  const judged = `${generated.count} responses · ${percent(verified.correct, verified.count)} correct`;
-  const scored = await activity('scoreInitial', `${label} · ${judged}`, {
-    manifest,
-    policy,
-    problems,
-    responses,
-    verdicts: verified.verdicts,
-  });
+  const sampled = await inShards(
+    { manifest, plan, label, rollouts: drawn.count * plan.responsesDrawn, units: drawn.count },
+    {
+      generate: (shard, name) => activity('generate', name, { manifest, iteration, policy, problems, shard }, plan),
+      verify: ({ rollouts: responses }, name) =>
+        activity('verify', name, { manifest, problems, responses, branches: null }, plan),
+      score: ({ rollouts: responses }, name) =>
+        activity('scoreInitial', name, { manifest, policy, problems, responses }, plan),
+    },
+  );
 
-  setCurrentDetails(`${label} · ${judged} · mean FCI ${scored.meanFci.toFixed(4)}`);
+  const { rollouts: responses, verdicts, scores, seconds } = sampled;
+  const judged = `${sampled.count} responses · ${percent(sampled.correct, sampled.count)} correct`;
+  setCurrentDetails(`${label} · ${judged} · mean FCI ${sampled.meanFci.toFixed(4)}`);
   return {
     iteration,
     sampledBy: policy,
     cursor: { before: cursor, after: drawn.cursor },
     problems,
     responses,
-    verdicts: verified.verdicts,
-    scores: scored.scores,
+    verdicts,
+    scores,
     statistics: {
       problems: drawn.count,
       skippedPrompts: drawn.skippedPrompts,
-      responses: generated.count,
-      correct: verified.correct,
-      tokens: generated.tokens,
-      meanFci: scored.meanFci,
-      meanEntropy: scored.meanEntropy,
+      responses: sampled.count,
+      correct: sampled.correct,
+      tokens: sampled.tokens,
+      meanFci: sampled.meanFci,
+      meanEntropy: sampled.meanEntropy,
     },
-    seconds: {
-      draw: drawn.seconds,
-      generate: generated.seconds,
-      verify: verified.seconds,
-      score: scored.seconds,
-    },
+    seconds: { draw: drawn.seconds, ...seconds },
   };
 }

@@ -181,7 +181,7 @@ class Run {
           number: policyVersion,
           summary: `policy ${policyVersion} · ${plan.evaluationSets.length} held-out sets`,
         },
-        { run: this.#id, manifest, policy, policyVersion, sets: plan.evaluationSets },
+        { run: this.#id, manifest, policy, policyVersion, sets: plan.evaluationSets, plan },
       ),
     ).then(
       (summary) => this.#noteEvaluation(summary),

@@ -80,15 +80,28 @@ export async function isHealthy({ address, namespace }: DevServer, limitMs = 500
     .finally(() => connection.close());
 }
 
-export async function startDevServer(options: StartOptions): Promise<DevServer> {
-  const { folder, namespace } = options;
+/** The command that serves runs from the folder's database. */
+export async function devServerCommand(
+  options: StartOptions,
+  [port, uiPort]: readonly [number, number],
+): Promise<{ binary: string; args: string[]; server: Omit<DevServer, 'pid'> }> {
   const binary = await temporalBinary(options.env);
-  await mkdir(folder, { recursive: true });
-  const [port, uiPort] = await freePorts();
+  await mkdir(options.folder, { recursive: true });
+  const { namespace } = options;
+  return {
+    binary,
+    args: serverArguments(options, port, uiPort),
+    server: { address: `${HOST}:${port}`, uiUrl: `http://localhost:${uiPort}`, namespace },
+  };
+}
+
+export async function startDevServer(options: StartOptions): Promise<DevServer> {
+  const { folder } = options;
+  const { binary, args, server: described } = await devServerCommand(options, await freePorts());
   const log = join(folder, 'server.log');
   const output = await open(log, 'a');
   // Detached: it lives on when this process ends, and does not get the terminal's Ctrl-C.
-  const child = spawn(binary, serverArguments(options, port, uiPort), {
+  const child = spawn(binary, args, {
     detached: true,
     stdio: ['ignore', output.fd, output.fd],
   });
@@ -97,7 +110,7 @@ export async function startDevServer(options: StartOptions): Promise<DevServer> 
   );
   child.unref();
   await output.close();
-  const server = { pid: child.pid ?? 0, address: `${HOST}:${port}`, uiUrl: `http://localhost:${uiPort}`, namespace };
+  const server = { pid: child.pid ?? 0, ...described };
   if (!(await comesUp(server, ended))) {
     child.kill('SIGKILL');
     throw new DevServerFailed(log, (await readFile(log, 'utf8')).split('\n').slice(-8).join('\n'));
@@ -152,7 +165,8 @@ async function comesUp(server: DevServer, ended: Promise<false>): Promise<boolea
   return false;
 }
 
-async function freePorts(): Promise<[number, number]> {
+/** For a server and its UI. */
+export async function freePorts(): Promise<[number, number]> {
   return [await firstFree(FIRST_PORT), await firstFree(FIRST_UI_PORT)];
 }
 

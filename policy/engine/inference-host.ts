@@ -1,6 +1,7 @@
 /** The inside of the inference engine's process: policies in use, their generators and scorers, one run at a time. */
 import type {
   GenerateProgress,
+  Growth,
   PolicyFiles,
   Rollout,
   RolloutRequest,
@@ -15,6 +16,7 @@ import type { Weights } from '../qwen2/parameters.js';
 import { Scorer } from '../score/scorer.js';
 import type { EngineSettings, GeneratorShare } from './settings.js';
 import type { ServedCall } from './rpc.js';
+import type { Trace } from './trace.js';
 
 /** The policy in use, the next one, and one being evaluated. */
 const KEPT_POLICIES = 3;
@@ -34,7 +36,10 @@ export class InferenceHost {
   #pumping = false;
   readonly #generators = new Set<Generator>();
 
-  constructor(private readonly settings: EngineSettings) {}
+  constructor(
+    private readonly settings: EngineSettings,
+    private readonly trace?: Trace,
+  ) {}
 
   async load(files: PolicyFiles, share: GeneratorShare = this.settings): Promise<void> {
     const known = this.#policies.get(files.id);
@@ -62,14 +67,27 @@ export class InferenceHost {
       let done = 0;
       const submitted = requests.map((request) => generator.submit(request, background));
       for (const { rollout } of submitted) void rollout.then(() => done++);
-      const report = (): void => call.progress(progressOf(submitted, done));
+      const reported = requests.map(({ generated }) => generated?.length ?? 0);
+      let finish!: () => void;
+      const finished = new Promise<void>((resolve) => (finish = resolve));
+      const collect = (): (() => Promise<void>) => {
+        const last = done === requests.length;
+        const progress = progressOf(submitted, done, reported);
+        this.trace?.(policyId, requests, progress.grown);
+        if (last) this.#afterStep.delete(collect);
+        return () => {
+          const taken = call.progress(progress);
+          if (last) finish();
+          return taken;
+        };
+      };
       const cancel = (): void => submitted.forEach((one) => one.cancel());
       if (call.signal.aborted) cancel();
       call.signal.addEventListener('abort', cancel);
-      this.#afterStep.add(report);
+      this.#afterStep.add(collect);
       void this.#pump();
       const rollouts = await Promise.all(submitted.map(({ rollout }) => rollout));
-      this.#afterStep.delete(report);
+      await finished; // the last report goes out before the result
       if (call.signal.aborted) throw new GenerationInterrupted(rollouts);
       return rollouts;
     });
@@ -78,26 +96,33 @@ export class InferenceHost {
   async score(policyId: string, requests: readonly ScoreRequest[], call: ServedCall): Promise<Score[]> {
     return this.#using(policyId, ({ scorer }) =>
       scorer.score(requests, async (done) => {
-        call.progress({ done, total: requests.length, tokens: 0 } satisfies GenerateProgress);
+        void call.progress({ done, total: requests.length, tokens: 0 } satisfies GenerateProgress);
         await breathe();
         call.signal.throwIfAborted();
       }),
     );
   }
 
-  readonly #afterStep = new Set<() => void>();
+  /** Per call under way: takes what a step brought, and gives what tells the caller of it. */
+  readonly #afterStep = new Set<() => () => Promise<void>>();
 
-  /** Runs chunks of all generators in turn until none has work; messages are received between chunks. */
+  /**
+   * Runs chunks of all generators in turn until none has work; messages are received between chunks. A chunk may run while
+   * the one before is being saved by the callers, not two: that is all that is lost with the process.
+   */
   async #pump(): Promise<void> {
     if (this.#pumping) return;
     this.#pumping = true;
+    let saved: Promise<unknown> = Promise.resolve();
     try {
-      while ([...this.#generators].some(({ idle }) => !idle)) {
+      while (this.#afterStep.size > 0) {
         const urgent = [...this.#generators].filter(({ urgent }) => urgent);
         for (const generator of urgent.length > 0 ? urgent : this.#generators) {
           if (!generator.idle) await generator.step();
         }
-        for (const report of this.#afterStep) report();
+        const reports = [...this.#afterStep].map((collect) => collect());
+        await saved;
+        saved = Promise.all(reports.map((send) => send()));
         await breathe();
       }
     } finally {
@@ -135,8 +160,15 @@ export class InferenceHost {
   }
 }
 
-function progressOf(submitted: readonly Submitted[], done: number): GenerateProgress {
-  return { done, total: submitted.length, tokens: submitted.reduce((sum, one) => sum + one.tokens(), 0) };
+/** @param reported new tokens of each that were told before; brought up to date */
+function progressOf(submitted: readonly Submitted[], done: number, reported: number[]): Required<GenerateProgress> {
+  const grown = submitted.flatMap((one, request): Growth[] => {
+    const from = reported[request];
+    if (one.tokens() === from) return [];
+    reported[request] = one.tokens();
+    return [{ request, from, ended: one.ended(), ...one.since(from) }];
+  });
+  return { done, total: submitted.length, tokens: submitted.reduce((sum, one) => sum + one.tokens(), 0), grown };
 }
 
 /** Lets messages in: calls, cancellations. */

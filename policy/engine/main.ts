@@ -1,8 +1,10 @@
 /** Entry point of the inference engine's process. Argument: EngineSettings as JSON. */
+import { readEnvironment } from '../../contracts/environment.js';
 import type { PolicyFiles, RolloutRequest, ScoreRequest } from '../../contracts/engine.js';
 import { InferenceHost } from './inference-host.js';
 import { serve } from './rpc.js';
 import type { EngineSettings, GeneratorShare } from './settings.js';
+import { traceTo } from './trace.js';
 
 interface LoadArgument {
   readonly files: PolicyFiles;
@@ -15,7 +17,11 @@ interface GenerateArgument {
   readonly background: boolean;
 }
 
-const host = new InferenceHost(JSON.parse(process.argv[2]) as EngineSettings);
+const { trace } = readEnvironment(process.env);
+const host = new InferenceHost(
+  JSON.parse(process.argv[2]) as EngineSettings,
+  trace === undefined ? undefined : traceTo(trace),
+);
 
 serve({
   load: ({ files, share }: LoadArgument) => host.load(files, share),

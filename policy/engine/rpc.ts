@@ -14,7 +14,11 @@ interface CallMessage {
 interface CancelMessage {
   readonly cancel: number;
 }
-type ToChild = CallMessage | CancelMessage;
+/** A progress has been taken in. */
+interface TakenMessage {
+  readonly taken: number;
+}
+type ToChild = CallMessage | CancelMessage | TakenMessage;
 
 /** An error on its way to the parent: name and fields survive, so that the parent can make it again. */
 export interface SentError {
@@ -26,17 +30,17 @@ export interface SentError {
 type ToParent =
   | { readonly call: number; readonly result: unknown }
   | { readonly call: number; readonly error: SentError }
-  | { readonly call: number; readonly progress: unknown };
+  | { readonly call: number; readonly progress: unknown; readonly number: number };
 
 export interface CallOptions {
-  readonly onProgress?: (progress: never) => void;
+  readonly onProgress?: (progress: never) => void | Promise<void>;
   readonly signal?: AbortSignal;
 }
 
 interface Pending {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
-  readonly onProgress: ((progress: never) => void) | undefined;
+  readonly onProgress: ((progress: never) => void | Promise<void>) | undefined;
 }
 
 /** The parent's side: starts the child on the first call and again after it has died. */
@@ -61,7 +65,7 @@ export class ChildCaller {
   async call<Result>(method: string, argument: unknown, { onProgress, signal }: CallOptions = {}): Promise<Result> {
     const child = this.#running();
     const call = this.#next++;
-    const cancel = (): void => void child.send({ cancel: call } satisfies ToChild);
+    const cancel = (): void => tell(child, { cancel: call });
     try {
       return await new Promise<Result>((resolve, reject) => {
         this.#pending.set(call, {
@@ -69,7 +73,7 @@ export class ChildCaller {
           reject,
           onProgress: onProgress && AsyncResource.bind((progress: unknown) => onProgress(progress as never)),
         });
-        child.send({ call, method, argument } satisfies ToChild);
+        tell(child, { call, method, argument });
         if (signal?.aborted) cancel();
         else signal?.addEventListener('abort', cancel, { once: true });
       });
@@ -97,18 +101,33 @@ export class ChildCaller {
     });
     // An idle engine keeps nobody alive; a call under way does, through its listener's promise in the activity.
     this.#child = child;
-    child.on('message', (message) => this.#receive(message as ToParent));
+    child.on('message', (message) => this.#receive(child, message as ToParent));
     child.once('exit', (code, signal) => this.#lose(child, signal ?? `exit code ${code}`));
     child.once('error', (error) => this.#lose(child, error.message));
     return child;
   }
 
-  #receive(message: ToParent): void {
+  #receive(child: ChildProcess, message: ToParent): void {
     const pending = this.#pending.get(message.call);
-    if (!pending) return;
-    if ('progress' in message) pending.onProgress?.(message.progress as never);
+    if ('progress' in message) void this.#takeIn(child, message, pending);
+    else if (!pending) return;
     else if ('error' in message) pending.reject(this.revive(message.error));
     else pending.resolve(message.result);
+  }
+
+  /** Answers when the caller is done with it: the child waits for that, so that it is never far ahead of what is kept. */
+  async #takeIn(
+    child: ChildProcess,
+    { call, progress, number }: Extract<ToParent, { progress: unknown }>,
+    pending: Pending | undefined,
+  ): Promise<void> {
+    try {
+      await pending?.onProgress?.(progress as never);
+    } catch (error) {
+      pending?.reject(error);
+      tell(child, { cancel: call });
+    }
+    tell(child, { taken: number });
   }
 
   #lose(child: ChildProcess, how: string): void {
@@ -119,9 +138,15 @@ export class ChildCaller {
   }
 }
 
+/** A child that has died hears nothing, and its calls were rejected. */
+function tell(child: ChildProcess, message: ToChild): void {
+  if (child.connected) child.send(message, () => undefined);
+}
+
 /** What a method of the child gets beside its argument. */
 export interface ServedCall {
-  readonly progress: (progress: unknown) => void;
+  /** Resolves when the caller is done with it. */
+  readonly progress: (progress: unknown) => Promise<void>;
   readonly signal: AbortSignal;
 }
 export type Methods = Readonly<Record<string, (argument: never, call: ServedCall) => Promise<unknown>>>;
@@ -129,16 +154,28 @@ export type Methods = Readonly<Record<string, (argument: never, call: ServedCall
 /** The child's side: answers calls until the parent goes away. */
 export function serve(methods: Methods): void {
   const calls = new Map<number, AbortController>();
+  const untaken = new Map<number, () => void>();
+  let sent = 0;
   const send = (message: ToParent): void => void process.send?.(message);
   process.on('message', (message: ToChild) => {
     if ('cancel' in message) {
       calls.get(message.cancel)?.abort();
       return;
     }
+    if ('taken' in message) {
+      untaken.get(message.taken)?.();
+      untaken.delete(message.taken);
+      return;
+    }
     const { call, method, argument } = message;
     const controller = new AbortController();
     calls.set(call, controller);
-    const served = { progress: (progress: unknown) => send({ call, progress }), signal: controller.signal };
+    const progress = (value: unknown): Promise<void> => {
+      const number = sent++;
+      send({ call, progress: value, number });
+      return new Promise((resolve) => untaken.set(number, resolve));
+    };
+    const served = { progress, signal: controller.signal };
     methods[method](argument as never, served)
       .then(
         (result) => send({ call, result }),

@@ -22,6 +22,8 @@ import type { EngineSettings } from './settings.js';
 /** Weights up to this size are held by every process. */
 const MAX_BYTES_EVERYWHERE = 128 * 2 ** 20;
 
+type Counts = Omit<GenerateProgress, 'grown'>;
+
 interface Shard {
   readonly engine: ChildInferenceEngine;
   /** Rollouts under way. */
@@ -64,7 +66,8 @@ export class ShardedInferenceEngine implements InferenceEngine {
     const shards = this.#everywhere.has(policyId) ? this.#shards : this.#shards.slice(0, 1);
     const parts = dealOut(requests, shards.length);
     const idlest = [...shards].sort((a, b) => a.load - b.load);
-    const progress: GenerateProgress[] = parts.map((part) => ({ done: 0, total: part.length, tokens: 0 }));
+    const starts = parts.map((_, i) => parts.slice(0, i).reduce((sum, part) => sum + part.length, 0));
+    const progress: Counts[] = parts.map((part) => ({ done: 0, total: part.length, tokens: 0 }));
     // A part that fails ends the others too: nobody waits for them any more.
     const failure = new AbortController();
     const ended = await Promise.allSettled(
@@ -75,9 +78,10 @@ export class ShardedInferenceEngine implements InferenceEngine {
           return await shard.engine.generate(policyId, part, {
             background,
             signal: signal ? AbortSignal.any([signal, failure.signal]) : failure.signal,
-            onProgress: (now) => {
+            onProgress: ({ grown = [], ...now }) => {
               progress[i] = now;
-              onProgress?.(sum(progress));
+              const ofAll = grown.map((growth) => ({ ...growth, request: starts[i] + growth.request }));
+              return onProgress?.({ ...sum(progress), grown: ofAll });
             },
           });
         } catch (error) {
@@ -100,8 +104,8 @@ export class ShardedInferenceEngine implements InferenceEngine {
   }
 }
 
-function sum(progress: readonly GenerateProgress[]): GenerateProgress {
-  const total = (field: keyof GenerateProgress): number => progress.reduce((all, part) => all + part[field], 0);
+function sum(progress: readonly Counts[]): Counts {
+  const total = (field: keyof Counts): number => progress.reduce((all, part) => all + part[field], 0);
   return { done: total('done'), total: total('total'), tokens: total('tokens') };
 }
 

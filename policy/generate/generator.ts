@@ -39,6 +39,10 @@ export interface Submitted {
   readonly rollout: Promise<Rollout>;
   /** New tokens so far. */
   readonly tokens: () => number;
+  /** What it has behind its first `from` new tokens. */
+  readonly since: (from: number) => Rollout;
+  /** No token follows. */
+  readonly ended: () => boolean;
   /** Stops it at the next chunk. */
   readonly cancel: () => void;
 }
@@ -84,7 +88,13 @@ export class Generator {
     const job: Job = { row, settle, background, cancelled: false };
     if (row.done) settle(row.rollout());
     else (background ? this.#waitingBehind : this.#waiting).push(job);
-    return { rollout, tokens: () => row.newTokens, cancel: () => (job.cancelled = true) };
+    return {
+      rollout,
+      tokens: () => row.newTokens,
+      since: (from) => row.rollout(from),
+      ended: () => row.done,
+      cancel: () => (job.cancelled = true),
+    };
   }
 
   /** Admits waiting rows and generates one chunk for all rows. */

@@ -64,10 +64,11 @@ export class Row {
     this.#stopped = this.request.stopIds.includes(token);
   }
 
-  rollout(): Rollout {
+  /** @param from leaves out that many new tokens */
+  rollout(from = 0): Rollout {
     return {
-      tokens: this.tokens.slice(this.#prefixLength, this.length),
-      logProbs: this.#logProbs.slice(0, this.newTokens),
+      tokens: this.tokens.slice(this.#prefixLength + from, this.length),
+      logProbs: this.#logProbs.slice(from, this.newTokens),
       finished: this.#stopped,
     };
   }

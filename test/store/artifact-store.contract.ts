@@ -50,6 +50,18 @@ export function artifactStoreContract(name: string, create: (folder: string) => 
         { numRuns: 20 },
       ));
 
+    it('keeps a journal: records in order, over processes, until it is forgotten', () =>
+      fc.assert(
+        fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 6 }), async (contents) => {
+          const next = await tested.reopen();
+          for (const [i, content] of contents.entries()) await (i % 2 ? next : store).append('work', content);
+          expect((await next.records('work')).map((record) => new Uint8Array(record))).toEqual(contents);
+          await store.forget('work');
+          expect(await next.records('work')).toEqual([]);
+        }),
+        { numRuns: 20 },
+      ));
+
     it('takes a file, as a copy', async () => {
       const path = join(folder, 'weights');
       await writeFile(path, 'weights');

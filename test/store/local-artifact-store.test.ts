@@ -44,7 +44,7 @@ describe('LocalArtifactStore', () => {
     await expect(store.remember('key', 1)).rejects.toMatchObject({ name: 'StoreFull' });
     writeFile.mockRestore();
     expect(await incoming()).toEqual([]);
-    expect(await readdir(folder)).toEqual(['incoming']);
+    expect(await readdir(folder)).toEqual(['incoming', 'journals']);
     expect(await store.has(await store.put('weights', content))).toBe(true);
   });
 

@@ -39,7 +39,7 @@ export class NullEngine implements InferenceEngine {
     const skill = this.#skillOf(policyId);
     const rollouts = requests.map((request) => this.#answer(request, skill));
     const tokens = rollouts.reduce((sum, rollout) => sum + rollout.tokens.length, 0);
-    options.onProgress?.({ done: rollouts.length, total: rollouts.length, tokens });
+    await options.onProgress?.({ done: rollouts.length, total: rollouts.length, tokens });
     await Promise.resolve();
     return rollouts;
   }

@@ -1,0 +1,73 @@
+import { Context } from '@temporalio/activity';
+import type { Client } from '@temporalio/client';
+import proto, { type temporal } from '@temporalio/proto'; // CommonJS: its values are in the default export
+import type { ControlActivities } from '../contracts/activities.js';
+import { ACTIVITY_ROLES } from '../contracts/activity-roles.js';
+import { HANDED_BACK } from '../contracts/errors.js';
+import { queueName, queuePrefix, type Role } from '../contracts/queues.js';
+
+type Pending = temporal.api.workflow.v1.IPendingActivityInfo;
+
+/** A worker that lives asks its queue at least once a minute. */
+const POLL_MS = 70_000;
+const REASONS = 6;
+const MESSAGE_LENGTH = 200;
+
+/** Why a run does not get on: queues that nobody polls, attempts that fail. Nothing, when its work is being done. */
+export const explainWait =
+  (): ControlActivities['explainWait'] =>
+  async ({ run }) => {
+    const { client, info } = Context.current();
+    const prefix = queuePrefix(info.taskQueue);
+    const now = info.currentAttemptScheduledTimestampMs;
+    const pending = await pendingActivities(client, run);
+    const waiting = pending.filter(({ lastStartedTime }) => !lastStartedTime);
+    const reasons = new Set<string>();
+    for (const role of new Set(waiting.map(roleOf))) {
+      const first = Math.min(
+        ...waiting.filter((one) => roleOf(one) === role).map(({ scheduledTime }) => toMs(scheduledTime)),
+      );
+      const lastPoll = await lastPollOf(client, queueName(role, prefix));
+      if (now - lastPoll > POLL_MS) reasons.add(`no ${role} worker polls since ${clock(Math.max(lastPoll, first))}`);
+    }
+    for (const { activityType, attempt, lastFailure } of pending) {
+      const type = lastFailure?.applicationFailureInfo?.type ?? '';
+      if (!lastFailure || type === HANDED_BACK) continue;
+      const message = (lastFailure.message ?? '').slice(0, MESSAGE_LENGTH);
+      reasons.add(
+        `${activityType?.name ?? 'activity'}, attempt ${attempt ?? 1}: the one before failed, ${[type, message].filter(Boolean).join(': ')}`,
+      );
+    }
+    return { reasons: [...reasons].slice(0, REASONS) };
+  };
+
+/** Those of the run and of its children. */
+async function pendingActivities(client: Client, run: string): Promise<Pending[]> {
+  const { raw } = await client.workflow.getHandle(run).describe();
+  const children = await Promise.all(
+    (raw.pendingChildren ?? []).map(({ workflowId }) => client.workflow.getHandle(workflowId ?? '').describe()),
+  );
+  return [raw, ...children.map((child) => child.raw)].flatMap(({ pendingActivities }) => pendingActivities ?? []);
+}
+
+/** The server forgets a poller after five minutes: 0 then. */
+async function lastPollOf({ workflowService, options: { namespace } }: Client, queue: string): Promise<number> {
+  const { pollers } = await workflowService.describeTaskQueue({
+    namespace,
+    taskQueue: { name: queue },
+    taskQueueType: proto.temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+  });
+  return Math.max(0, ...(pollers ?? []).map(({ lastAccessTime }) => toMs(lastAccessTime)));
+}
+
+function roleOf({ activityType }: Pending): Role {
+  return ACTIVITY_ROLES[activityType?.name as keyof typeof ACTIVITY_ROLES];
+}
+
+function toMs(time: Pending['scheduledTime']): number {
+  return Number(time?.seconds ?? 0) * 1000 + (time?.nanos ?? 0) / 1e6;
+}
+
+function clock(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}

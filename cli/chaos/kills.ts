@@ -1,0 +1,25 @@
+import { integerAt, openStream, Purpose, uniformAt } from '../../algorithm/random.js';
+import { VICTIMS } from './park.js';
+
+export interface Kill {
+  /** Seconds after the start of the run. */
+  readonly at: number;
+  readonly victim: string;
+  /** SIGTERM: a preemption that is announced. */
+  readonly signal: 'SIGKILL' | 'SIGTERM';
+}
+
+/** One in four of the workers is told before. */
+const ANNOUNCED = 4;
+
+/** Who is killed when: `count` moments within `seconds`, in order; all of it follows from the seed. */
+export function planKills(seed: number, count: number, seconds: number): Kill[] {
+  const stream = (what: number) => openStream(seed, Purpose.chaos, [what]);
+  const [moments, victims, signals] = [stream(0), stream(1), stream(2)];
+  const at = Array.from({ length: count }, (_, i) => seconds * uniformAt(moments, i)).sort((a, b) => a - b);
+  return at.map((moment, i) => ({
+    at: moment,
+    victim: VICTIMS[integerAt(victims, i, VICTIMS.length)],
+    signal: integerAt(signals, i, ANNOUNCED) === 0 ? 'SIGTERM' : 'SIGKILL',
+  }));
+}
