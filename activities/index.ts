@@ -10,6 +10,7 @@ import { finishRun } from './finish-run.js';
 import { generateBranches } from './generate-branches.js';
 import { generate } from './generate.js';
 import { growTree } from './grow-tree.js';
+import { identifySender } from './identify-sender.js';
 import { prepare } from './prepare.js';
 import { recordEvaluation } from './record-evaluation.js';
 import { scoreBranches } from './score-branches.js';
@@ -24,6 +25,7 @@ type AnyActivity = (input: unknown) => Promise<unknown>;
 export function createActivities(services: Services, role: Role): Record<string, AnyActivity> {
   const all: Activities = {
     prepare: prepare(services),
+    identifySender: identifySender(),
     drawProblems: drawProblems(services),
     chooseBranchPoints: chooseBranchPoints(services),
     growTree: growTree(services),
