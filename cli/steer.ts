@@ -36,8 +36,11 @@ async function steer(
   if (!session) throw new UsageError('no Temporal server: set TEMPORAL_ADDRESS, or start one by `npm start`');
   try {
     const handle = session.client.workflow.getHandle(run);
-    const args: [] = (value === undefined ? [] : [value]) as []; // the client's types know only all or none
-    const event = await handle.executeUpdate<SteeringEvent, []>(update, { args }).catch((error: unknown) => {
+    const taken =
+      value === undefined
+        ? handle.executeUpdate<SteeringEvent, []>(update)
+        : handle.executeUpdate<SteeringEvent, [number]>(update, { args: [value] });
+    const event = await taken.catch((error: unknown) => {
       throw error instanceof WorkflowUpdateFailedError && error.cause ? new UsageError(error.cause.message) : error;
     });
     console.log(json ? JSON.stringify(event) : lineOf(event));

@@ -1,14 +1,15 @@
 /** Runs that are steered while they go on. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Client, WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/client';
+import { Client, WorkflowUpdateFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { IterationRecord } from '../../contracts/iteration-record.js';
-import { PROGRESS_QUERY, type LedgerHead, type RunProgress, type RunSettings } from '../../contracts/run.js';
-import { CONFIGURATION_QUERY, LEDGER_HEAD_QUERY, type SteeringEvent } from '../../contracts/steering.js';
+import type { LedgerHead, RunSettings } from '../../contracts/run.js';
+import { CONFIGURATION_QUERY, LEDGER_HEAD_QUERY } from '../../contracts/steering.js';
 import { SEARCH_ATTRIBUTES } from '../../contracts/search-attributes.js';
 import { Gates } from '../support/gated-learner.js';
 import { nullRun } from '../support/null-run.js';
+import { steer, until } from '../support/steer.js';
 import { Temporal } from '../support/temporal.js';
 
 let temporal: Temporal;
@@ -23,15 +24,6 @@ async function ledgerOf(runFolder: string): Promise<IterationRecord[]> {
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as IterationRecord);
-}
-
-function steer(handle: WorkflowHandle, update: string, ...args: number[]): Promise<SteeringEvent> {
-  return handle.executeUpdate(update, { args: args as [] });
-}
-
-/** Resolves when the run is where `is` wants it. */
-async function until(handle: WorkflowHandle, is: (progress: RunProgress) => boolean): Promise<void> {
-  while (!is(await handle.query<RunProgress>(PROGRESS_QUERY)));
 }
 
 it('pauses between iterations, learns at the rate that was set, ends earlier or later, and records who did so', async () => {
