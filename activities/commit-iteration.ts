@@ -14,7 +14,20 @@ type CommitIteration = ControlActivities['commitIteration'];
 export const commitIteration =
   (services: Services): CommitIteration =>
   async (input): Promise<Committed> => {
-    const { run, previous, batch, metrics, manifest, branches, tree, rows, controller, policy } = input;
+    const {
+      run,
+      previous,
+      batch,
+      metrics,
+      manifest,
+      branches,
+      tree,
+      rows,
+      controller,
+      policy,
+      learningRate,
+      steering,
+    } = input;
     const { iteration, sampledBy, cursor, problems, responses, verdicts, scores } = batch;
     const record: IterationRecord = {
       schema: 1,
@@ -28,6 +41,8 @@ export const commitIteration =
       controller,
       policy,
       metrics,
+      learningRate,
+      steering,
     };
     const ref = await putJson(services.store, 'iteration-record', record);
     const summary: IterationSummary = {

@@ -12,6 +12,7 @@ import { finishRun } from './finish-run.js';
 import { generateBranches } from './generate-branches.js';
 import { generate } from './generate.js';
 import { growTree } from './grow-tree.js';
+import { identifySender } from './identify-sender.js';
 import { joinShards } from './join-shards.js';
 import { prepare } from './prepare.js';
 import { recordEvaluation } from './record-evaluation.js';
@@ -27,6 +28,7 @@ type AnyActivity = (input: unknown) => Promise<unknown>;
 export function createActivities(services: Services, role: Role): Record<string, AnyActivity> {
   const all: Activities = {
     prepare: prepare(services),
+    identifySender: identifySender(),
     drawProblems: drawProblems(services),
     joinShards: joinShards(services),
     chooseBranchPoints: chooseBranchPoints(services),

@@ -49,6 +49,7 @@ export const prepare =
         algorithm: config.algorithm,
         pipeline: config.pipeline,
         iterations: config.iterations,
+        iterationsPerExecution: config.iterationsPerExecution,
         evaluateEvery: config.evaluation.every,
         evaluationSets: manifest.evaluationSets,
         responsesDrawn: config.adaptiveSampling.responsesDrawn,

@@ -38,13 +38,14 @@ export const update = durable<Parameters<Update>[0], Awaited<ReturnType<Update>>
       config.seed,
       input.iteration,
     );
+    const optimizer = { ...config.update, learningRate: input.learningRate ?? config.update.learningRate };
     const metrics: UpdateMetrics[] = [];
     for (const batch of batches) {
       await breathe();
       const step = learner.update(
         batch.map((row) => rows[row].sequence),
         { ...config.update, temperature: config.sampling.temperature },
-        config.update,
+        optimizer,
         config.update.tokenBudget,
       );
       const checked = step.catch((error: unknown) => refuse(error, input, metrics.length));

@@ -1,18 +1,25 @@
 #!/usr/bin/env node
 /** `npm run bench -- NAME [--json FILE]`: how fast we are, beside what others would use. */
 import { writeFile } from 'node:fs/promises';
-import { Argument, program } from 'commander';
+import { Argument, InvalidArgumentError, program } from 'commander';
 import { decode } from './decode.js';
 import { iteration } from './iteration.js';
 import { learn } from './learn.js';
 import { describeMachine } from './machine.js';
+import { orchestration } from './orchestration.js';
 import { renderTable, toJson, type Row } from './report.js';
 import { score } from './score.js';
 
-const benches: Readonly<Record<string, () => Promise<Row[]>>> = { decode, learn, score, iteration };
+const benches: Readonly<Record<string, (options: { iterations?: number }) => Promise<Row[]>>> = {
+  decode,
+  learn,
+  score,
+  iteration,
+  orchestration,
+};
 
-async function run(name: string, { json }: { json?: string }): Promise<void> {
-  const rows = await benches[name]();
+async function run(name: string, { json, ...options }: { json?: string; iterations?: number }): Promise<void> {
+  const rows = await benches[name](options);
   console.log(renderTable(rows));
   if (json !== undefined)
     await writeFile(json, `${JSON.stringify(toJson(name, await describeMachine(), rows), null, 2)}\n`);
@@ -25,9 +32,15 @@ await program
   )
   .addArgument(new Argument('<name>', 'what to measure').choices(Object.keys(benches)))
   .option('--json <file>', 'write the rows there, too')
+  .option('--iterations <number>', 'of the long run of `orchestration` (default: 1000)', wholeNumber)
   .action(run)
   .parseAsync()
   .catch((error: unknown) => {
     console.error(error instanceof Error ? error.message : error);
     process.exitCode = 1;
   });
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('it must be a whole number above 0');
+  return Number(text);
+}

@@ -4,6 +4,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 /** Makes the peak start anew; returns the bytes resident now. */
 export async function markMemory(pid: number): Promise<number> {
   await writeFile(`/proc/${pid}/clear_refs`, '5');
+  return residentMemory(pid);
+}
+
+/** Bytes resident now. */
+export function residentMemory(pid: number): Promise<number> {
   return statusBytes(pid, 'VmRSS');
 }
 

@@ -74,8 +74,14 @@ async function finish({ client }: Session, name: string, form: RunForm, died: Pr
   }
 }
 
-function startWorker({ server }: Session, home: string, queuePrefix: string) {
-  const child = fork(fileURLToPath(new URL('../workers/all-in-one.js', import.meta.url)), [], {
+/** @param script of the worker, relative to this file */
+export function startWorker(
+  { server }: { server: Pick<Session['server'], 'address' | 'namespace'> },
+  home: string,
+  queuePrefix: string,
+  script = '../workers/all-in-one.js',
+) {
+  const child = fork(fileURLToPath(new URL(script, import.meta.url)), [], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     env: {
       ...process.env,

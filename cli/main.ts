@@ -4,6 +4,7 @@ import { doctorCommand } from './doctor.js';
 import { exitCode, failureOf } from './errors.js';
 import { evaluateCommand } from './evaluate.js';
 import { statusCommand } from './status.js';
+import { steeringCommands } from './steer.js';
 import { trainCommand } from './train.js';
 import { workerCommand } from './worker.js';
 
@@ -15,6 +16,7 @@ program
   .addCommand(evaluateCommand())
   .addCommand(statusCommand())
   .addCommand(doctorCommand());
+steeringCommands().forEach((command) => program.addCommand(command));
 
 program.parseAsync().then(
   () => process.exit(),

@@ -1,3 +1,4 @@
+import { hostname, userInfo } from 'node:os';
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { readEnvironment, type Environment } from '../contracts/environment.js';
@@ -39,7 +40,8 @@ async function connect(environment: Environment, server: Server): Promise<Sessio
   return {
     environment,
     server,
-    client: new Client({ connection, namespace: server.namespace }),
+    // Ledgers name who steered a run: the person rather than the process.
+    client: new Client({ connection, namespace: server.namespace, identity: `${userInfo().username}@${hostname()}` }),
     controlQueue: queueName('control', environment.queuePrefix),
     close: () => connection.close(),
   };

@@ -6,6 +6,7 @@ import type { DataCursor } from '../algorithm/data-order.js';
 import type { ArtifactRef } from './artifact-ref.js';
 import type { BranchRefs } from './iteration-record.js';
 import type { Shard } from './shards.js';
+import type { SteeringEvent } from './steering.js';
 import type {
   ControllerState,
   EvaluationSummary,
@@ -117,6 +118,12 @@ export interface BatchRefs {
 export interface ControlActivities {
   /** Validates everything and freezes the manifest. @throws InvalidConfig */
   prepare(input: { readonly form: unknown }): Promise<Prepared>;
+  /** Who sent an update of this execution, as the server's history has it. */
+  identifySender(input: {
+    readonly run: string;
+    readonly runId: string;
+    readonly updateId: string;
+  }): Promise<{ readonly identity: string }>;
   drawProblems(
     input: InRun & { readonly iteration: number; readonly cursor: DataCursor; readonly count: number },
   ): Promise<Drawn>;
@@ -144,6 +151,10 @@ export interface ControlActivities {
       readonly controller: { readonly before: ControllerState; readonly after: ControllerState };
       readonly policy: { readonly before: ArtifactRef; readonly after: ArtifactRef };
       readonly metrics: IterationMetrics;
+      /** Set by an update; null: the configuration's. */
+      readonly learningRate: number | null;
+      /** Updates since the record before. */
+      readonly steering: readonly SteeringEvent[];
       readonly seconds: Readonly<Record<string, number>>;
       readonly tokensPerSecond: number;
     },
@@ -197,7 +208,13 @@ export interface RolloutActivities {
 
 export interface LearnerActivities {
   update(
-    input: InRun & { readonly iteration: number; readonly policy: ArtifactRef; readonly rows: ArtifactRef },
+    input: InRun & {
+      readonly iteration: number;
+      readonly policy: ArtifactRef;
+      readonly rows: ArtifactRef;
+      /** In place of the configuration's; absent where that one holds. */
+      readonly learningRate?: number;
+    },
   ): Promise<Updated>;
 }
 

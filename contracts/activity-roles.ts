@@ -4,6 +4,7 @@ import type { Role } from './queues.js';
 /** Which class of machine runs an activity. */
 export const ACTIVITY_ROLES = {
   prepare: 'control',
+  identifySender: 'control',
   drawProblems: 'control',
   joinShards: 'control',
   chooseBranchPoints: 'control',

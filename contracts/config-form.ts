@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_ITERATIONS, MAX_LEARNING_RATE } from './steering.js';
 
 /**
  * The form a run is started with: one JSON object, every field optional (Temporal's UI takes exactly one argument).
@@ -47,7 +48,12 @@ const adaptiveSampling = z.strictObject({
 });
 
 const update = z.strictObject({
-  learningRate: z.number().gt(0).max(1).default(1e-4).describe('AdamW, constant (paper: 1e-6, for 1.5B parameters)'),
+  learningRate: z
+    .number()
+    .gt(0)
+    .max(MAX_LEARNING_RATE)
+    .default(1e-4)
+    .describe('AdamW, constant (paper: 1e-6, for 1.5B parameters)'),
   betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.999]),
   eps: z.number().gt(0).max(1).default(1e-8),
   weightDecay: unit.default(0.01).describe('On all parameters'),
@@ -124,7 +130,10 @@ export const runForm = z.strictObject({
     .optional()
     .describe('Default: one-step-off-policy for attnrl, on-policy for the baselines'),
   seed: z.int().min(0).max(0xffff_ffff).default(0),
-  iterations: count(1_000_000).default(30),
+  iterations: count(MAX_ITERATIONS).default(30),
+  iterationsPerExecution: count(10_000)
+    .default(100)
+    .describe('Then the workflow continues as new, with a short history. Changes no bit of the result'),
   sampling: sampling.prefault({}),
   branching: branching.prefault({}),
   adaptiveSampling: adaptiveSampling.prefault({}),

@@ -1,9 +1,11 @@
 import type { ArtifactRef } from './artifact-ref.js';
+import type { SteeringEvent } from './steering.js';
 import type { ControllerState, InitialBatch, IterationMetrics } from './run.js';
 
 /**
  * The commit of one iteration: every input, decision and output by reference, chained to the record before.
- * It holds no clock and no name of a run: the same configuration gives the same chain.
+ * It holds no clock and no name of a run, except in what users did to the run (`steering`): the same configuration, left
+ * alone, gives the same chain.
  */
 export interface IterationRecord {
   readonly schema: 1;
@@ -26,6 +28,10 @@ export interface IterationRecord {
   readonly controller: { readonly before: ControllerState; readonly after: ControllerState };
   readonly policy: { readonly before: ArtifactRef; readonly after: ArtifactRef };
   readonly metrics: IterationMetrics;
+  /** The update's, where a user set it; null: the configuration's. */
+  readonly learningRate: number | null;
+  /** Updates that the run took since the record before, in order. */
+  readonly steering: readonly SteeringEvent[];
 }
 
 export interface BranchRefs {

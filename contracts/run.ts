@@ -2,12 +2,17 @@ import type { ArtifactRef } from './artifact-ref.js';
 import type { InfluenceMeans } from '../algorithm/adaptive-sampling.js';
 import type { DataCursor } from '../algorithm/data-order.js';
 import type { Algorithm, Pipeline } from './config.js';
+import type { RunForm } from './config-form.js';
+import type { SteeringState } from './steering.js';
 
 /** What the workflow code needs of the configuration; the rest stays in the manifest. */
 export interface RunPlan {
   readonly algorithm: Algorithm;
   readonly pipeline: Pipeline;
+  /** As configured, or as an update has set it. */
   readonly iterations: number;
+  /** Then the workflow continues as new. */
+  readonly iterationsPerExecution: number;
   /** Iterations between evaluations; 0: only before and after. */
   readonly evaluateEvery: number;
   readonly evaluationSets: readonly string[];
@@ -110,14 +115,15 @@ export interface EvaluationSummary {
   readonly evaluation: ArtifactRef;
 }
 
-export type RunPhase = 'preparing' | 'training' | 'finishing' | 'finished';
+/** `paused`: held between two iterations. */
+export type RunPhase = 'preparing' | 'training' | 'paused' | 'finishing' | 'finished';
 
 /** Carried by continue-as-new; stays below MAX_STATE_BYTES. */
 export interface RunState {
   readonly manifest: ArtifactRef;
   readonly configHash: string;
   readonly model: string;
-  readonly plan: RunPlan;
+  plan: RunPlan;
   /** m: the next iteration, and the version of the policy. */
   iteration: number;
   policy: ArtifactRef;
@@ -132,6 +138,9 @@ export interface RunState {
   recent: IterationSummary[];
   /** First and last few evaluations, in order of policy version. */
   evaluations: EvaluationSummary[];
+  steering: SteeringState;
+  /** Seconds per iteration, of late; null before the first. */
+  pace: number | null;
 }
 
 /** Answer of the query `progress`. */
@@ -140,6 +149,25 @@ export interface RunProgress {
   /** What the iteration does now: names of the children at work. */
   readonly children: readonly string[];
   readonly state: RunState | null;
+}
+
+/** Answer of the query `configuration`. */
+export interface RunSettings {
+  /** As the user wrote it: what is left out has its default. The manifest holds all of it. */
+  readonly form: RunForm;
+  readonly manifest: ArtifactRef | null;
+  readonly configHash: string | null;
+  /** What updates may have changed. Of the learning rate: null where the configuration's holds. */
+  readonly inForce: { readonly iterations: number; readonly learningRate: number | null } | null;
+}
+
+/** Answer of the query `ledgerHead`. */
+export interface LedgerHead {
+  /** Iterations that the ledger holds. */
+  readonly iterations: number;
+  /** The last record; null before the first. */
+  readonly record: ArtifactRef | null;
+  readonly policy: ArtifactRef | null;
 }
 
 /** What a finished run returns. */

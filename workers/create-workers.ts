@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import { createActivities } from '../activities/index.js';
+import type { WorkerVersion } from '../contracts/environment.js';
 import type { Services } from '../activities/services.js';
 import { queueName, type Role } from '../contracts/queues.js';
 
@@ -11,6 +12,8 @@ export interface WorkersOptions {
   readonly prefix: string;
   readonly roles: readonly Role[];
   readonly services: Services;
+  /** Opts in to worker versioning. */
+  readonly version?: WorkerVersion | undefined;
   /** Used by the control role. */
   readonly workflowBundle: NonNullable<WorkerOptions['workflowBundle']>;
 }
@@ -37,7 +40,7 @@ const GIVE_UP = '8s'; // whatever still runs then has a server or a store that d
 
 /** One Temporal worker per role; they share the process's engines and store. */
 export function createWorkers(options: WorkersOptions): Promise<Worker[]> {
-  const { connection, namespace, prefix, roles, services, workflowBundle } = options;
+  const { connection, namespace, prefix, roles, services, workflowBundle, version } = options;
   return Promise.all(
     roles.map((role) =>
       Worker.create({
@@ -47,6 +50,7 @@ export function createWorkers(options: WorkersOptions): Promise<Worker[]> {
         activities: createActivities(services, role),
         ...(role === 'control' ? { workflowBundle, maxCachedWorkflows: 200 } : {}), // a cached run holds about 1 MB
         stickyQueueScheduleToStartTimeout: '5s', // so long do workflows wait for the worker that has them in its cache, when it is lost
+        ...(version ? { workerDeploymentOptions: deploymentOptions(version) } : {}),
         maxConcurrentActivityTaskExecutions: SLOTS[role],
         maxHeartbeatThrottleInterval: '2s', // a cancellation comes back with a heartbeat; and progress bars move
         defaultHeartbeatThrottleInterval: '2s',
@@ -55,4 +59,9 @@ export function createWorkers(options: WorkersOptions): Promise<Worker[]> {
       }),
     ),
   );
+}
+
+/** Children stay with the build that started them; runs say in workflows/index.ts that they move on. */
+function deploymentOptions(version: WorkerVersion): NonNullable<WorkerOptions['workerDeploymentOptions']> {
+  return { version, useWorkerVersioning: true, defaultVersioningBehavior: 'PINNED' };
 }

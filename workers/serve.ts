@@ -17,13 +17,13 @@ const BUNDLE = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
  */
 export async function serve(roles: readonly Role[]): Promise<void> {
   Runtime.install({ logger: new DefaultLogger('WARN') });
-  const { home, queuePrefix: prefix } = readEnvironment(process.env);
+  const { home, queuePrefix: prefix, version } = readEnvironment(process.env);
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   const connection = await NativeConnection.connect(connectionOptions);
   const services = await openServices(home);
   try {
     const workflowBundle = { codePath: BUNDLE };
-    const workers = await createWorkers({ connection, namespace, prefix, roles, services, workflowBundle });
+    const workers = await createWorkers({ connection, namespace, prefix, roles, services, workflowBundle, version });
     const delays = watchEventLoop();
     const stop = (): void =>
       workers.filter((worker) => worker.getState() === 'RUNNING').forEach((worker) => worker.shutdown());

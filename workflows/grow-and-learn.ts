@@ -1,7 +1,8 @@
 import { setCurrentDetails } from '@temporalio/workflow';
+import type { Activities } from '../contracts/activities.js';
 import type { ArtifactRef } from '../contracts/artifact-ref.js';
 import type { BranchRefs } from '../contracts/iteration-record.js';
-import type { ControllerState, InitialBatch, IterationSummary, RunPlan } from '../contracts/run.js';
+import type { ControllerState, InitialBatch, RunPlan } from '../contracts/run.js';
 import { activity } from './activities.js';
 import { inShards } from './shards.js';
 import { percent } from './summaries.js';
@@ -15,13 +16,15 @@ export interface GrowAndLearnInput {
   readonly policy: ArtifactRef;
   readonly controller: ControllerState;
   readonly previous: ArtifactRef | null;
+  /** Set by an update; null: the configuration's. */
+  readonly learningRate: number | null;
 }
 
 export interface GrowAndLearnResult {
   readonly policy: ArtifactRef;
   readonly controller: ControllerState;
-  readonly record: ArtifactRef;
-  readonly summary: IterationSummary;
+  /** What the run commits, with the updates it has taken meanwhile. */
+  readonly commit: Omit<Parameters<Activities['commitIteration']>[0], 'steering'>;
 }
 
 interface Branched {
@@ -31,9 +34,9 @@ interface Branched {
   readonly seconds: Readonly<Record<string, number>>;
 }
 
-/** Turns policy m into policy m+1: branches, trees, advantages, update, and the commit of the iteration. */
+/** Turns policy m into policy m+1: branches, trees, advantages, update. The run commits it. */
 export async function growAndLearn(input: GrowAndLearnInput): Promise<GrowAndLearnResult> {
-  const { run, manifest, plan, batch, policy, previous } = input;
+  const { run, manifest, plan, batch, policy, previous, learningRate } = input;
   const { iteration } = batch;
   const label = `iteration ${iteration}`;
   const startedAt = Date.now();
@@ -63,6 +66,7 @@ export async function growAndLearn(input: GrowAndLearnInput): Promise<GrowAndLea
             iteration,
             policy,
             rows: grown.rows,
+            ...(learningRate === null ? {} : { learningRate }),
           },
           plan,
         );
@@ -76,28 +80,24 @@ export async function growAndLearn(input: GrowAndLearnInput): Promise<GrowAndLea
     total: (Date.now() - startedAt) / 1000,
   };
   const generating = (batch.seconds.generate ?? 0) + (branched?.seconds.generateBranches ?? 0);
-  const committed = await activity(
-    'commitIteration',
-    `${label} · V = ${grown.metrics.leaves}`,
-    {
-      manifest,
-      run,
-      previous,
-      batch,
-      branches,
-      tree: grown.tree,
-      rows: grown.rows,
-      controller: { before: input.controller, after: grown.controller },
-      policy: { before: policy, after },
-      metrics: { ...grown.metrics, update: updated?.update ?? null },
-      seconds,
-      tokensPerSecond: generating > 0 ? (batch.statistics.tokens + (branched?.tokens ?? 0)) / generating : 0,
-    },
-    plan,
-  );
+  const commit: GrowAndLearnResult['commit'] = {
+    manifest,
+    run,
+    previous,
+    batch,
+    branches,
+    tree: grown.tree,
+    rows: grown.rows,
+    controller: { before: input.controller, after: grown.controller },
+    policy: { before: policy, after },
+    metrics: { ...grown.metrics, update: updated?.update ?? null },
+    learningRate,
+    seconds,
+    tokensPerSecond: generating > 0 ? (batch.statistics.tokens + (branched?.tokens ?? 0)) / generating : 0,
+  };
 
   setCurrentDetails(`${label} · ${grown.metrics.leaves} paths · ${percent(grown.metrics.accuracy, 1)} correct`);
-  return { policy: after, controller: grown.controller, record: committed.record, summary: committed.summary };
+  return { policy: after, controller: grown.controller, commit };
 }
 
 /** Samples anew at the branch points, with policy m. */

@@ -1,4 +1,10 @@
-export { training } from './training.js';
+import { setWorkflowOptions } from '@temporalio/workflow';
+import { training } from './training.js';
+
+// Where workers are versioned: a run of days moves to the newest build, its children, which are short, end on theirs.
+setWorkflowOptions({ versioningBehavior: 'AUTO_UPGRADE' }, training);
+
+export { training };
 export { sampleInitial } from './sample-initial.js';
 export { growAndLearn } from './grow-and-learn.js';
 export { evaluation } from './evaluation.js';

@@ -1,15 +1,83 @@
 /** Texts for Temporal's UI. */
-import type { EvaluationSummary, IterationSummary, RunState } from '../contracts/run.js';
+import type { EvaluationSummary, IterationSummary, RunPhase, RunState } from '../contracts/run.js';
+import type { SteeringEvent } from '../contracts/steering.js';
 
 export function percent(part: number, whole: number): string {
   return whole === 0 ? 'none' : `${Math.round((100 * part) / whole)} %`;
 }
 
-/** Markdown: a table of the last iterations, newest first, and one of the evaluations. */
-export function runDetails(state: RunState): string {
-  const { plan, iteration, recent, evaluations } = state;
-  const head = `**${state.model}** · ${plan.algorithm}, ${plan.pipeline} · iteration ${iteration} of ${plan.iterations}`;
-  return [head, evaluationDetails(plan.evaluationSets, evaluations), iterationDetails(recent)].join('\n\n');
+/** What a run does now. */
+export interface Doing {
+  readonly phase: RunPhase;
+  /** Names of the children at work. */
+  readonly children: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** Markdown: where the run is, a table of the evaluations, and one of the last iterations, newest first. */
+export function runDetails(state: RunState, doing: Doing): string {
+  const { plan, recent, evaluations } = state;
+  const head = `**${state.model}** · ${plan.algorithm}, ${plan.pipeline}`;
+  const parts = [
+    head,
+    standing(state, doing),
+    evaluationDetails(plan.evaluationSets, evaluations),
+    iterationDetails(recent),
+  ];
+  return parts.filter((part) => part !== '').join('\n\n');
+}
+
+function standing(state: RunState, { phase, children, now }: Doing): string {
+  const { plan, iteration, evaluations, steering } = state;
+  const [first, last] = [evaluations[0], evaluations.at(-1)];
+  const held =
+    steering.pausedSince === null ? '' : ` since ${clock(steering.pausedSince)}, the update \`resume\` goes on`;
+  const pausing = phase === 'training' && held !== '' ? ', will be held after this iteration' : '';
+  const rows = [
+    ['iterations done', `${bar(iteration, plan.iterations)} ${iteration} of ${plan.iterations}`],
+    ['phase', phase === 'paused' ? `**paused**${held}` : `${phase}${pausing}`],
+    ...(children.length === 0 ? [] : [['at work', [...children].sort().join(', ')]]),
+    ...remaining(state, phase, now),
+    ...(first && last
+      ? [['accuracy', `${percent(first.mean, 1)} → **${percent(last.mean, 1)}** (policy ${last.policyVersion})`]]
+      : []),
+    ...(steering.learningRate === null ? [] : [['learning rate', `${steering.learningRate}, set by an update`]]),
+    ...steering.unrecorded.map((event) => ['steered', steeringText(event)]),
+  ];
+  return table(['', ''], rows);
+}
+
+function remaining({ pace, plan, iteration }: RunState, phase: RunPhase, now: number): string[][] {
+  if (pace === null || phase !== 'training') return [];
+  const seconds = pace * (plan.iterations - iteration);
+  const end = clock(new Date(now + 1000 * seconds).toISOString());
+  return [['remaining', `about ${duration(seconds)}, until ${end}, at ${duration(pace)} per iteration`]];
+}
+
+function steeringText({ update, value, identity, time }: SteeringEvent): string {
+  return `${update}${value === null ? '' : ` ${value}`} · ${identity || 'unnamed client'} · ${clock(time)}`;
+}
+
+/** `2026-03-01T10:20:30.456Z` -> `2026-03-01 10:20 UTC` */
+function clock(iso: string): string {
+  return `${iso.slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+/** Two units at most: `3 h 20 min`. */
+function duration(seconds: number): string {
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 90) return `${minutes} min`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+const BAR_CELLS = 20;
+
+function bar(part: number, whole: number): string {
+  const full = Math.round((BAR_CELLS * part) / whole);
+  return '█'.repeat(full) + '░'.repeat(BAR_CELLS - full);
 }
 
 export function evaluationDetails(sets: readonly string[], evaluations: readonly EvaluationSummary[]): string {

@@ -3,31 +3,50 @@ import {
   condition,
   continueAsNew,
   defineQuery,
-  log,
   setCurrentDetails,
   setHandler,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import { FIRST_PROBLEM } from '../algorithm/data-order.js';
+import type { Committed } from '../contracts/activities.js';
+import type { ArtifactRef } from '../contracts/artifact-ref.js';
 import type { RunForm } from '../contracts/config-form.js';
-import { assertSmall, MAX_STATE_BYTES } from '../contracts/result-size.js';
+import { assertSmall, isSmall, MAX_STATE_BYTES } from '../contracts/result-size.js';
 import { PROGRESS_QUERY } from '../contracts/run.js';
-import type { EvaluationSummary, InitialBatch, RunPhase, RunProgress, RunResult, RunState } from '../contracts/run.js';
+import type {
+  EvaluationSummary,
+  InitialBatch,
+  IterationSummary,
+  LedgerHead,
+  RunPhase,
+  RunProgress,
+  RunResult,
+  RunSettings,
+  RunState,
+} from '../contracts/run.js';
 import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
+import { CONFIGURATION_QUERY, LEDGER_HEAD_QUERY, UNSTEERED, type SteeringEvent } from '../contracts/steering.js';
 import { activity } from './activities.js';
 import { child } from './children.js';
 import { evaluation } from './evaluation.js';
+import { Evaluations } from './evaluations.js';
 import { rootFailure } from './failures.js';
-import { growAndLearn } from './grow-and-learn.js';
+import { growAndLearn, type GrowAndLearnResult } from './grow-and-learn.js';
 import { sampleInitial } from './sample-initial.js';
+import { identified, recorded, steered, type Moment } from './steering-rules.js';
+import { handleSteering, type Steerable } from './steering.js';
 import { runDetails } from './summaries.js';
 
 const progressQuery = defineQuery<RunProgress>(PROGRESS_QUERY);
+const configurationQuery = defineQuery<RunSettings>(CONFIGURATION_QUERY);
+const ledgerHeadQuery = defineQuery<LedgerHead>(LEDGER_HEAD_QUERY);
 
 /** Rows kept in the run's state: what the page and the terminal show. All of them are in the run's metrics.jsonl. */
 const RECENT_ITERATIONS = 6;
 const RECENT_EVALUATIONS = 5;
+/** Weight of the newest iteration in the pace: a new pace is believed after a few. */
+const PACE_WEIGHT = 0.3;
 
 /**
  * One run: policy 0 to policy `iterations`. Iteration m is two children with policy m at the same time (spec 6):
@@ -37,26 +56,75 @@ const RECENT_EVALUATIONS = 5;
  * @param carried state of the execution before, by continue-as-new
  */
 export async function training(form?: RunForm, carried?: RunState): Promise<RunResult> {
-  const run = new Run();
-  setHandler(progressQuery, () => run.progress());
+  const run = new Run(form ?? {});
+  setHandler(progressQuery, () => run.progress(), {
+    description: 'Phase, children at work, state and last iterations',
+  });
+  setHandler(configurationQuery, () => run.settings(), { description: 'What the run goes by' });
+  setHandler(ledgerHeadQuery, () => run.ledgerHead(), { description: 'The last record, and the policy it names' });
+  handleSteering(run);
   try {
     if (carried) run.resume(carried);
-    else await run.prepare(form);
-    return await run.train(form);
+    else await run.prepare();
+    return await run.train();
   } catch (error) {
     throw rootFailure(error);
   }
 }
 
-class Run {
+interface Learnt extends Pick<GrowAndLearnResult, 'policy' | 'controller'> {
+  readonly record: ArtifactRef;
+  readonly summary: IterationSummary;
+}
+
+class Run implements Steerable {
   #phase: RunPhase = 'preparing';
+  #stage: Moment['stage'] = 'waiting';
   #state: RunState | null = null;
+  /** Iterations of this execution. */
+  #done = 0;
   readonly #children = new Set<string>();
-  readonly #evaluations = new Set<Promise<void>>();
+  readonly #evaluations = new Evaluations((summary) => this.#noteEvaluation(summary));
   readonly #id = workflowInfo().workflowId;
+
+  constructor(private readonly form: RunForm) {}
 
   progress(): RunProgress {
     return { phase: this.#phase, children: [...this.#children], state: this.#state };
+  }
+
+  settings(): RunSettings {
+    const state = this.#state;
+    return {
+      form: this.form,
+      manifest: state?.manifest ?? null,
+      configHash: state?.configHash ?? null,
+      inForce: state && { iterations: state.plan.iterations, learningRate: state.steering.learningRate },
+    };
+  }
+
+  ledgerHead(): LedgerHead {
+    const { iteration: iterations = 0, ledger: record = null, policy = null } = this.#state ?? {};
+    return { iterations, record, policy };
+  }
+
+  moment(): Moment {
+    const { iteration = 0, plan: { iterations } = { iterations: 0 }, steering = UNSTEERED } = this.#state ?? {};
+    const steerable = this.#phase === 'training' || this.#phase === 'paused';
+    return { steerable, iteration, iterations, stage: this.#stage, steering };
+  }
+
+  take(event: SteeringEvent): void {
+    const state = this.#running();
+    state.steering = steered(state.steering, event);
+    if (event.update === 'stopAfter' || event.update === 'extendTo')
+      state.plan = { ...state.plan, iterations: event.value! };
+    this.#show();
+  }
+
+  identify(event: SteeringEvent): void {
+    const state = this.#running();
+    state.steering = identified(state.steering, event);
   }
 
   resume(state: RunState): void {
@@ -64,7 +132,7 @@ class Run {
     this.#phase = 'training';
   }
 
-  async prepare(form: RunForm | undefined): Promise<void> {
+  async prepare(): Promise<void> {
     upsertSearchAttributes([
       { key: SEARCH_ATTRIBUTES.run, value: this.#id },
       { key: SEARCH_ATTRIBUTES.phase, value: this.#phase },
@@ -72,7 +140,7 @@ class Run {
     const { manifest, configHash, model, plan, policy, controller } = await activity(
       'prepare',
       'check configuration, model, task',
-      { form: form ?? {} },
+      { form: this.form },
     );
     this.resume({
       manifest,
@@ -87,6 +155,8 @@ class Run {
       ledger: null,
       recent: [],
       evaluations: [],
+      steering: UNSTEERED,
+      pace: null,
     });
     upsertSearchAttributes([
       { key: SEARCH_ATTRIBUTES.model, value: model },
@@ -96,32 +166,56 @@ class Run {
     this.#evaluate();
   }
 
-  async train(form: RunForm | undefined): Promise<RunResult> {
+  async train(): Promise<RunResult> {
     const state = this.#running();
     this.#show();
     while (state.iteration < state.plan.iterations) {
-      if (workflowInfo().continueAsNewSuggested) await this.#continueAsNew(form);
+      if (this.#isLong()) await this.#continueAsNew();
+      await this.#whilePaused();
       await this.#iterate();
     }
-    this.#phase = 'finishing';
+    this.#enter('finishing');
     this.#evaluate();
-    await Promise.all(this.#evaluations);
+    await this.#evaluations.all();
     return this.#finish();
+  }
+
+  /** The configured bound waits for evaluations, so that the training does not; the server's suggestion does not wait. */
+  #isLong(): boolean {
+    const { continueAsNewSuggested } = workflowInfo();
+    return (
+      continueAsNewSuggested ||
+      (this.#done >= this.#running().plan.iterationsPerExecution && this.#evaluations.running === 0)
+    );
+  }
+
+  async #whilePaused(): Promise<void> {
+    const state = this.#running();
+    if (state.steering.pausedSince === null) return;
+    this.#enter('paused');
+    await condition(() => state.steering.pausedSince === null);
+    this.#enter('training');
   }
 
   /** Iteration m. */
   async #iterate(): Promise<void> {
     const state = this.#running();
     const m = state.iteration;
+    const startedAt = Date.now();
+    this.#stage = 'sampling';
     const batch = state.pending ?? (await this.#sample(m));
     const ahead = state.plan.pipeline === 'one-step-off-policy' && m + 1 < state.plan.iterations;
     const [next, learnt] = await Promise.all([ahead ? this.#sample(m + 1) : null, this.#learn(batch)]);
 
+    this.#stage = 'waiting';
+    this.#done += 1;
     state.iteration = m + 1;
     state.policy = learnt.policy;
     state.controller = learnt.controller;
     state.ledger = learnt.record;
     state.pending = next;
+    const seconds = (Date.now() - startedAt) / 1000;
+    state.pace = state.pace === null ? seconds : state.pace + PACE_WEIGHT * (seconds - state.pace);
     state.recent = [...state.recent, learnt.summary].slice(-RECENT_ITERATIONS);
     upsertSearchAttributes([
       { key: SEARCH_ATTRIBUTES.phase, value: this.#phase },
@@ -153,10 +247,12 @@ class Run {
     return batch;
   }
 
-  #learn(batch: InitialBatch): ReturnType<typeof growAndLearn> {
-    const { manifest, plan, policy, controller, ledger } = this.#running();
+  async #learn(batch: InitialBatch): Promise<Learnt> {
+    const { manifest, plan, policy, controller, ledger, steering } = this.#running();
+    const { learningRate } = steering;
     const { responses, correct } = batch.statistics;
-    return this.#child('learn', batch.iteration, () =>
+    this.#stage = 'learning';
+    const learnt = await this.#child('learn', batch.iteration, () =>
       child(
         growAndLearn,
         {
@@ -164,36 +260,46 @@ class Run {
           number: batch.iteration,
           summary: `iteration ${batch.iteration} · ${responses} responses · ${Math.round((100 * correct) / responses)} % correct`,
         },
-        { run: this.#id, manifest, plan, batch, policy, controller, previous: ledger },
+        { run: this.#id, manifest, plan, batch, policy, controller, previous: ledger, learningRate },
       ),
     );
+    return { policy: learnt.policy, controller: learnt.controller, ...(await this.#commit(learnt.commit)) };
   }
 
-  /** Starts an evaluation beside the training. */
-  #evaluate(): void {
+  /** The record takes in every update up to now; who sent them is known by then. */
+  async #commit(commit: GrowAndLearnResult['commit']): Promise<Committed> {
+    await condition(allHandlersFinished);
+    this.#stage = 'committing';
     const state = this.#running();
-    const { manifest, plan, policy, iteration: policyVersion } = state;
-    const evaluated = this.#child('evaluate', policyVersion, () =>
-      child(
-        evaluation,
-        {
-          phase: 'evaluate',
-          number: policyVersion,
-          summary: `policy ${policyVersion} · ${plan.evaluationSets.length} held-out sets`,
-        },
-        { run: this.#id, manifest, policy, policyVersion, sets: plan.evaluationSets, plan },
-      ),
-    ).then(
-      (summary) => this.#noteEvaluation(summary),
-      (error: unknown) => {
-        // Without the first and the last there is no result; one between them is only a point of the curve.
-        if (policyVersion === 0 || policyVersion === plan.iterations) throw error;
-        log.warn('evaluation failed, training goes on', { policyVersion, error });
-      },
+    const steering = state.steering.unrecorded;
+    const { iteration } = commit.batch;
+    const label = `iteration ${iteration} · V = ${commit.metrics.leaves}`;
+    const committed = await activity('commitIteration', label, { ...commit, steering }, state.plan);
+    state.steering = recorded(state.steering, steering);
+    return committed;
+  }
+
+  /** Starts an evaluation of policy m beside the training. */
+  #evaluate(): void {
+    const { manifest, policy, iteration: policyVersion, plan } = this.#running();
+    const sets = plan.evaluationSets;
+    this.#evaluations.start(
+      policyVersion,
+      () =>
+        this.#child('evaluate', policyVersion, () =>
+          child(
+            evaluation,
+            {
+              phase: 'evaluate',
+              number: policyVersion,
+              summary: `policy ${policyVersion} · ${sets.length} held-out sets`,
+            },
+            { run: this.#id, manifest, policy, policyVersion, sets, plan },
+          ),
+        ),
+      // Without the first and the last there is no result; one between them is only a point of the curve.
+      () => policyVersion === 0 || policyVersion === this.#running().plan.iterations,
     );
-    evaluated.catch(() => undefined); // reported where it is awaited
-    this.#evaluations.add(evaluated);
-    void evaluated.then(() => this.#evaluations.delete(evaluated)).catch(() => undefined);
   }
 
   #noteEvaluation(summary: EvaluationSummary): void {
@@ -204,12 +310,14 @@ class Run {
     this.#show();
   }
 
-  async #continueAsNew(form: RunForm | undefined): Promise<never> {
-    await Promise.all(this.#evaluations);
+  async #continueAsNew(): Promise<never> {
+    await this.#evaluations.all();
     await condition(allHandlersFinished);
     const state = this.#running();
+    // What is only there to be looked at gives way; all of it is in the run's metrics.jsonl.
+    while (state.recent.length > 1 && !isSmall(state, MAX_STATE_BYTES)) state.recent.shift();
     assertSmall(state, 'training state', MAX_STATE_BYTES);
-    return continueAsNew<typeof training>(form, state);
+    return continueAsNew<typeof training>(this.form, state);
   }
 
   async #finish(): Promise<RunResult> {
@@ -224,9 +332,7 @@ class Run {
       policy,
       evaluations,
     });
-    this.#phase = 'finished';
-    upsertSearchAttributes([{ key: SEARCH_ATTRIBUTES.phase, value: this.#phase }]);
-    this.#show();
+    this.#enter('finished');
     return {
       iterations: state.iteration,
       policy,
@@ -241,15 +347,26 @@ class Run {
   async #child<T>(phase: string, number: number, start: () => Promise<T>): Promise<T> {
     const name = `${phase}-${number}`;
     this.#children.add(name);
+    this.#show();
     try {
       return await start();
     } finally {
       this.#children.delete(name);
+      this.#show();
     }
   }
 
+  #enter(phase: RunPhase): void {
+    this.#phase = phase;
+    upsertSearchAttributes([{ key: SEARCH_ATTRIBUTES.phase, value: phase }]);
+    this.#show();
+  }
+
+  /** No event of the history: what the page shows is asked for when somebody looks. */
   #show(): void {
-    setCurrentDetails(runDetails(this.#running()));
+    setCurrentDetails(
+      runDetails(this.#running(), { phase: this.#phase, children: [...this.#children], now: Date.now() }),
+    );
   }
 
   #running(): RunState {

@@ -2,6 +2,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { WorkflowHandle } from '@temporalio/client';
 import type { Services } from '../../activities/services.js';
 import type { RunForm } from '../../contracts/config-form.js';
 import type { Learner } from '../../contracts/engine.js';
@@ -47,23 +48,25 @@ export interface FinishedRun {
 
 let runs = 0;
 
-/** Runs to the end on a fresh store, so that nothing of an earlier run is found there, then looks while workers still serve. */
+/** Runs to the end on a fresh store, so that nothing of an earlier run is found there, then looks while workers still serve. `during` acts on it meanwhile. */
 export async function nullRun<T>(
   temporal: Temporal,
   form: RunForm,
   look: (run: FinishedRun) => Promise<T>,
   learner?: () => Learner,
+  during?: (handle: WorkflowHandle) => Promise<unknown>,
 ): Promise<T> {
   return withFolder(async (folder) => {
     const services = await nullServices(folder, learner);
     return temporal.withWorkers(services, async (taskQueue) => {
       const workflowId = `run-${runs++}`;
       const { workflow } = temporal.environment.client;
-      const result = await workflow.execute<(form: RunForm) => Promise<RunResult>>('training', {
+      const handle = await workflow.start<(form: RunForm) => Promise<RunResult>>('training', {
         workflowId,
         taskQueue,
         args: [await smallForm(form)],
       });
+      const [result] = await Promise.all([handle.result(), during?.(handle)]);
       return look({ workflowId, result, services });
     });
   });

@@ -7,7 +7,7 @@ import { TypedSearchAttributes } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import type { Services } from '../../activities/services.js';
-import { ROLES } from '../../contracts/queues.js';
+import { queueName, ROLES } from '../../contracts/queues.js';
 import { SEARCH_ATTRIBUTES } from '../../contracts/search-attributes.js';
 import { findTemporal } from '../../scripts/temporal-binary.mjs';
 import { createWorkers } from '../../workers/create-workers.js';
@@ -40,7 +40,7 @@ export class Temporal {
     return new Temporal(environment, await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') }));
   }
 
-  /** Runs `work` while all-in-one workers serve the queues of `prefix`. */
+  /** Runs `work` while all-in-one workers serve the queues of `prefix`, then replays every workflow of theirs. */
   async withWorkers<T>(services: Services, work: (controlQueue: string) => Promise<T>): Promise<T> {
     const prefix = `test${this.#prefixes++}`;
     const { nativeConnection: connection, namespace = 'default' } = this.environment;
@@ -53,18 +53,24 @@ export class Temporal {
       workflowBundle: this.bundle,
     });
     const running = workers.map((worker) => worker.run());
+    const controlQueue = queueName('control', prefix);
+    let result: T;
     try {
-      return await work(`${prefix}-control`);
+      result = await work(controlQueue);
     } finally {
       workers.forEach((worker) => worker.shutdown());
       await Promise.all(running);
     }
+    await this.replay(`TaskQueue = '${controlQueue}'`);
+    return result;
   }
 
-  /** Fails where today's workflow code would decide otherwise than the history did. */
-  async replay(workflowId: string): Promise<void> {
-    const history = await this.environment.client.workflow.getHandle(workflowId).fetchHistory();
-    await Worker.runReplayHistory({ workflowBundle: this.bundle }, history, workflowId);
+  /** Fails where today's workflow code would decide otherwise than a history of the listed workflows did. */
+  async replay(query: string): Promise<void> {
+    const histories = this.environment.client.workflow.list({ query }).intoHistories();
+    for await (const { workflowId, error } of Worker.runReplayHistories({ workflowBundle: this.bundle }, histories)) {
+      if (error) throw new Error(`the history of ${workflowId} is not replayed by today's code`, { cause: error });
+    }
   }
 
   stop(): Promise<void> {

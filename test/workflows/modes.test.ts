@@ -62,13 +62,6 @@ describe.each(Object.entries(MODES))('%s', (_, mode) => {
       const progress = await handle.query<RunProgress>(PROGRESS_QUERY);
       expect(progress.phase).toBe('finished');
       expect(JSON.stringify(progress.state).length).toBeLessThan(MAX_STATE_BYTES);
-
-      for (const id of [
-        workflowId,
-        ...['sample-1', 'learn-1', 'evaluate-0'].map((child) => `${workflowId}/${child}`),
-      ]) {
-        await temporal.replay(id);
-      }
       return result.ledger;
     });
     const second = nullRun(temporal, mode, ({ result }) => Promise.resolve(result.ledger));

@@ -1,0 +1,30 @@
+import { Context } from '@temporalio/activity';
+import type { ControlActivities } from '../contracts/activities.js';
+
+/** The history is written before this activity is handed out, so the event is there unless the server fell behind. */
+class UpdateNotInHistory extends Error {
+  override readonly name = 'UpdateNotInHistory';
+  constructor(run: string, updateId: string) {
+    super(`the history of ${run} has no accepted update ${updateId}`);
+  }
+}
+
+/** Who sent an update, as the server recorded it: the client's identity. Looks from the end of the history. */
+export const identifySender = (): ControlActivities['identifySender'] => async (input) => {
+  const { run, runId, updateId } = input;
+  const { workflowService, options } = Context.current().client;
+  let nextPageToken: Uint8Array | undefined;
+  do {
+    const page = await workflowService.getWorkflowExecutionHistoryReverse({
+      namespace: options.namespace,
+      execution: { workflowId: run, runId },
+      ...(nextPageToken ? { nextPageToken } : {}),
+    });
+    for (const { workflowExecutionUpdateAcceptedEventAttributes: accepted } of page.history?.events ?? []) {
+      const meta = accepted?.acceptedRequest?.meta;
+      if (meta?.updateId === updateId) return { identity: meta.identity ?? '' };
+    }
+    nextPageToken = page.nextPageToken;
+  } while (nextPageToken && nextPageToken.length > 0);
+  throw new UpdateNotInHistory(run, updateId);
+};

@@ -1,0 +1,191 @@
+/**
+ * What Temporal and our activities cost beside the models: runs with an engine that answers at once, at the paper's batch
+ * size, on a development server of their own. First one long run, then several at once.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, Connection, type WorkflowExecutionInfo } from '@temporalio/client';
+import { ensureTemporalServer, stopTemporalServer } from '../cli/temporal-server.js';
+import type { RunForm } from '../contracts/config-form.js';
+import { queueName } from '../contracts/queues.js';
+import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
+import { median } from './in-turn.js';
+import { residentMemory } from './process-memory.js';
+import { alone, type Row } from './report.js';
+import { startWorker } from './training-run.js';
+
+const ITERATIONS = 1000;
+const RUNS_AT_ONCE = 20;
+const PREFIX = 'orchestration';
+/** The first iterations fill caches. */
+const WARM_UP = 5;
+/** Parts of a run that are compared: a tenth at its beginning, a tenth at its end. */
+const PARTS = 10;
+const MEMORY_EVERY_MS = 500;
+
+const EVENTS_PER_ITERATION = 300;
+const KIBIBYTES_PER_ITERATION = 200;
+const GROWTH_PERCENT = 10;
+/** The longest a run waited for its next iteration, in medians of its own. */
+const LONGEST_WAIT = 5;
+
+/** 64 problems x 6 responses in every iteration; hardly evaluated. */
+const FORM: RunForm = {
+  sampling: { problemsPerIteration: 64, responsesPerProblem: 6 },
+  adaptiveSampling: { maxProblemsPerIteration: 64 },
+  evaluation: { every: 0, problemsPerSet: 1, samplesPerProblem: 1, sets: ['short'] },
+};
+
+export async function orchestration({ iterations = ITERATIONS }: { iterations?: number }): Promise<Row[]> {
+  const home = await mkdtemp(join(tmpdir(), 'attnrl-bench-'));
+  const env = { ...process.env, TEMPORAL_ADDRESS: undefined };
+  const searchAttributes = Object.values(SEARCH_ATTRIBUTES);
+  const server = await ensureTemporalServer({ home, searchAttributes, env });
+  const worker = startWorker({ server }, home, PREFIX, '../bench/null-worker.js');
+  const connection = await Connection.connect({ address: server.address });
+  const bench: Bench = { client: new Client({ connection, namespace: server.namespace }), home, worker };
+  try {
+    await worker.ready;
+    return [...(await oneLongRun(bench, iterations)), ...(await manyRuns(bench, Math.ceil(iterations / RUNS_AT_ONCE)))];
+  } finally {
+    await connection.close();
+    worker.kill();
+    await stopTemporalServer(home);
+    await rm(home, { recursive: true, force: true });
+  }
+}
+
+interface Bench {
+  readonly client: Client;
+  readonly home: string;
+  readonly worker: ReturnType<typeof startWorker>;
+}
+
+async function oneLongRun(bench: Bench, iterations: number): Promise<Row[]> {
+  const memory: number[] = [];
+  const sampling = new AbortController();
+  const sampled = sampleMemory(bench.worker.pid, memory, sampling.signal);
+  const commits = await train(bench, 'long', iterations).finally(() => sampling.abort());
+  await sampled;
+
+  const seconds = intervals(commits).slice(WARM_UP);
+  const workflows = await executionsOf(bench.client, 'long');
+  const sum = (size: (info: WorkflowExecutionInfo) => number): number =>
+    workflows.reduce((total, info) => total + size(info), 0) / iterations;
+  const name = `one run, ${iterations} iterations of 64 problems x 6 responses`;
+  const row = (metric: string, unit: string, ours: number, atMost?: number): Row =>
+    alone({ case: name, metric, unit, ours }, atMost);
+  const learnt = workflows
+    .filter(({ workflowId }) => workflowId.startsWith('long/learn-'))
+    .sort((a, b) => a.startTime.getTime() - b.startTime.getTime());
+  return [
+    row('iteration, median', 's', median(seconds)),
+    row('iteration, 99th percentile', 's', percentile(seconds, 0.99)),
+    row(
+      'history of all workflows, per iteration',
+      'events',
+      sum(({ historyLength }) => historyLength),
+      EVENTS_PER_ITERATION,
+    ),
+    row(
+      'history of all workflows, per iteration',
+      'KiB',
+      sum(({ historySize }) => historySize ?? 0) / 1024,
+      KIBIBYTES_PER_ITERATION,
+    ),
+    row('executions of the run', '', workflows.filter(({ workflowId }) => workflowId === 'long').length),
+    row('growth of an iteration', '%', growth(seconds), GROWTH_PERCENT),
+    row(
+      "growth of an iteration's history",
+      '%',
+      growth(learnt.map(({ historySize }) => historySize ?? 0)),
+      GROWTH_PERCENT,
+    ),
+    row("growth of the worker's memory", '%', growth(memory.slice(Math.floor(memory.length / PARTS))), GROWTH_PERCENT),
+    row("the worker's memory, last tenth", 'MiB', median(lastPart(memory)) / 2 ** 20),
+  ];
+}
+
+async function manyRuns(bench: Bench, iterations: number): Promise<Row[]> {
+  const names = Array.from({ length: RUNS_AT_ONCE }, (_, i) => `many-${i}`);
+  // Another seed each: other problems, so nothing is already known.
+  const commits = await Promise.all(names.map((name, seed) => train(bench, name, iterations, seed + 1)));
+  const waits = commits.map(intervals);
+  const ends = commits.map((times) => times.at(-1)! - Math.min(...commits.flat()));
+  const name = `${RUNS_AT_ONCE} runs at once, ${iterations} iterations each`;
+  const row = (metric: string, unit: string, ours: number, atMost?: number): Row =>
+    alone({ case: name, metric, unit, ours }, atMost);
+  return [
+    row('iteration, median over all runs', 's', median(waits.flat())),
+    row('iterations of all runs', '1/s', (RUNS_AT_ONCE * iterations) / Math.max(...ends)),
+    row(
+      'longest wait of any run for an iteration / median',
+      '',
+      Math.max(...waits.flat()) / median(waits.flat()),
+      LONGEST_WAIT,
+    ),
+    row('slowest run / median run', '', Math.max(...ends) / median(ends), 1.5),
+  ];
+}
+
+/** Seconds (of the server's clock) at which the run's iterations were committed. */
+async function train({ client, worker }: Bench, name: string, iterations: number, seed = 0): Promise<number[]> {
+  const handle = await client.workflow.start('training', {
+    workflowId: name,
+    taskQueue: queueName('control', PREFIX),
+    args: [{ ...FORM, iterations, seed }],
+  });
+  await Promise.race([handle.result(), worker.died]);
+  const commits: number[] = [];
+  for (const { runId } of (await executionsOf(client, name)).filter(({ workflowId }) => workflowId === name)) {
+    const scheduled = new Set<string>();
+    const { events } = await client.workflow.getHandle(name, runId).fetchHistory();
+    for (const { eventId, eventTime, ...event } of events ?? []) {
+      if (event.activityTaskScheduledEventAttributes?.activityType?.name === 'commitIteration')
+        scheduled.add(String(eventId));
+      if (scheduled.has(String(event.activityTaskCompletedEventAttributes?.scheduledEventId)))
+        commits.push(Number(eventTime!.seconds) + (eventTime!.nanos ?? 0) / 1e9);
+    }
+  }
+  return commits.sort((a, b) => a - b);
+}
+
+/** Every execution of a run and of its children, once the server's index knows that all are closed. */
+async function executionsOf(client: Client, run: string): Promise<WorkflowExecutionInfo[]> {
+  for (;;) {
+    const found: WorkflowExecutionInfo[] = [];
+    for await (const info of client.workflow.list({ query: `AttnrlRun = '${run}'` })) found.push(info);
+    if (found.every(({ status }) => status.name !== 'RUNNING')) return found;
+    await sleep(100);
+  }
+}
+
+async function sampleMemory(pid: number, into: number[], signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    into.push(await residentMemory(pid));
+    await sleep(MEMORY_EVERY_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+function intervals(times: readonly number[]): number[] {
+  return times.slice(1).map((time, i) => time - times[i]);
+}
+
+/** Median of the last tenth over that of the first, in percent more. */
+function growth(values: readonly number[]): number {
+  return 100 * (median(lastPart(values)) / median(values.slice(0, partLength(values))) - 1);
+}
+
+function lastPart(values: readonly number[]): readonly number[] {
+  return values.slice(-partLength(values));
+}
+
+function partLength({ length }: readonly number[]): number {
+  return Math.max(1, Math.floor(length / PARTS));
+}
+
+function percentile(values: readonly number[], share: number): number {
+  return [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(share * values.length))];
+}

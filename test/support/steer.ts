@@ -1,0 +1,13 @@
+import type { WorkflowHandle } from '@temporalio/client';
+import { PROGRESS_QUERY, type RunProgress } from '../../contracts/run.js';
+import type { SteeringEvent, SteeringUpdate } from '../../contracts/steering.js';
+
+export function steer(handle: WorkflowHandle, update: SteeringUpdate, value?: number): Promise<SteeringEvent> {
+  if (value === undefined) return handle.executeUpdate<SteeringEvent, []>(update);
+  return handle.executeUpdate<SteeringEvent, [number]>(update, { args: [value] });
+}
+
+/** Resolves when the run is where `is` wants it. */
+export async function until(handle: WorkflowHandle, is: (progress: RunProgress) => boolean): Promise<void> {
+  while (!is(await handle.query<RunProgress>(PROGRESS_QUERY)));
+}

@@ -1,0 +1,152 @@
+/** Runs that are steered while they go on. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Client, WorkflowUpdateFailedError } from '@temporalio/client';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { IterationRecord } from '../../contracts/iteration-record.js';
+import type { LedgerHead, RunSettings } from '../../contracts/run.js';
+import { CONFIGURATION_QUERY, LEDGER_HEAD_QUERY } from '../../contracts/steering.js';
+import { SEARCH_ATTRIBUTES } from '../../contracts/search-attributes.js';
+import { Gates } from '../support/gated-learner.js';
+import { nullRun } from '../support/null-run.js';
+import { steer, until } from '../support/steer.js';
+import { Temporal } from '../support/temporal.js';
+
+let temporal: Temporal;
+beforeAll(async () => {
+  temporal = await Temporal.start();
+});
+afterAll(() => temporal?.stop());
+
+async function ledgerOf(runFolder: string): Promise<IterationRecord[]> {
+  const text = await readFile(join(runFolder, 'ledger.jsonl'), 'utf8');
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as IterationRecord);
+}
+
+it('pauses between iterations, learns at the rate that was set, ends earlier or later, and records who did so', async () => {
+  const gates = new Gates();
+  const [first, second] = [gates.close(0), gates.close(1)];
+  const { connection } = temporal.environment;
+  const asAda = new Client({ connection, identity: 'ada@lovelace' });
+  await nullRun(
+    temporal,
+    { iterations: 3 },
+    async ({ result, services }) => {
+      expect(result.iterations).toBe(4);
+      expect(gates.rates).toEqual([1e-4, 1e-4, 5e-5, 5e-5]);
+      const ledger = await ledgerOf(result.runFolder);
+      expect(ledger.map(({ learningRate }) => learningRate)).toEqual([null, null, 5e-5, 5e-5]);
+      const named = ledger.map(({ steering }) =>
+        steering.map(({ update, value, identity }) => [update, value, identity]),
+      );
+      expect(named).toEqual([
+        [],
+        [
+          ['pause', null, 'ada@lovelace'],
+          ['setLearningRate', 5e-5, 'ada@lovelace'],
+          ['extendTo', 9, 'ada@lovelace'],
+        ],
+        [
+          ['stopAfter', 4, 'ada@lovelace'],
+          ['resume', null, 'ada@lovelace'],
+        ],
+        [],
+      ]);
+      for (const { time } of ledger[1].steering) expect(new Date(time).toISOString()).toBe(time);
+      expect(await services.store.has(result.ledger!)).toBe(true);
+    },
+    gates.learner,
+    async ({ workflowId }) => {
+      const handle = asAda.workflow.getHandle(workflowId);
+      await first.at;
+      first.open();
+      await second.at;
+      expect(await steer(handle, 'pause')).toMatchObject({
+        update: 'pause',
+        fromIteration: 2,
+        identity: 'ada@lovelace',
+      });
+      await steer(handle, 'setLearningRate', 5e-5);
+      await steer(handle, 'extendTo', 9);
+      await expect(steer(handle, 'stopAfter', 1)).rejects.toThrow(WorkflowUpdateFailedError);
+      second.open();
+      await until(handle, ({ phase }) => phase === 'paused');
+      expect(gates.rates).toHaveLength(2);
+      const settings = await handle.query<RunSettings>(CONFIGURATION_QUERY);
+      expect(settings).toMatchObject({ form: { iterations: 3 }, inForce: { iterations: 9, learningRate: 5e-5 } });
+      const head = await handle.query<LedgerHead>(LEDGER_HEAD_QUERY);
+      expect(head).toMatchObject({ iterations: 2, record: { kind: 'iteration-record' } });
+      const { typedSearchAttributes: attributes } = await handle.describe();
+      expect(attributes.get(SEARCH_ATTRIBUTES.phase)).toBe('paused');
+      expect(attributes.get(SEARCH_ATTRIBUTES.iteration)).toBe(2);
+      await steer(handle, 'stopAfter', 4);
+      await steer(handle, 'resume');
+    },
+  );
+});
+
+it('a pause changes nothing but the steering that records hold', async () => {
+  const gates = new Gates();
+  const second = gates.close(1);
+  const plain = (record: IterationRecord): object => ({ ...record, previous: null, sha256: null, steering: [] });
+  const undisturbed = nullRun(temporal, {}, ({ result }) => ledgerOf(result.runFolder));
+  const paused = nullRun(
+    temporal,
+    {},
+    ({ result }) => ledgerOf(result.runFolder),
+    gates.learner,
+    async (handle) => {
+      await second.at;
+      await steer(handle, 'pause');
+      second.open();
+      await until(handle, ({ phase }) => phase === 'paused');
+      await steer(handle, 'resume');
+    },
+  );
+  const [expected, found] = [await undisturbed, await paused];
+  expect(found.map(plain)).toEqual(expected.map(plain));
+  expect(found.flatMap(({ steering }) => steering.map(({ update }) => update))).toEqual(['pause', 'resume']);
+  expect(expected.flatMap(({ steering }) => steering)).toEqual([]);
+});
+
+it('ends after the iteration that runs, which records it', async () => {
+  const gates = new Gates();
+  const first = gates.close(0);
+  const ledger = await nullRun(
+    temporal,
+    { iterations: 3 },
+    ({ result }) => ledgerOf(result.runFolder),
+    gates.learner,
+    async (handle) => {
+      await first.at;
+      await steer(handle, 'stopAfter', 1);
+      first.open();
+    },
+  );
+  expect(ledger).toHaveLength(1);
+  expect(ledger[0].steering).toMatchObject([{ update: 'stopAfter', value: 1 }]);
+});
+
+it('shows where a run is, in Markdown', async () => {
+  const gates = new Gates();
+  const second = gates.close(1);
+  await nullRun(
+    temporal,
+    {},
+    () => Promise.resolve(),
+    gates.learner,
+    async (handle) => {
+      await second.at;
+      await steer(handle, 'pause');
+      const { currentDetails } = await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
+      for (const text of ['1 of 3', 'learn-1', 'held after this iteration', 'remaining', '| iteration |', 'pause ·'])
+        expect(currentDetails).toContain(text);
+      second.open();
+      await until(handle, ({ phase }) => phase === 'paused');
+      await steer(handle, 'resume');
+    },
+  );
+});
