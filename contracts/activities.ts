@@ -94,6 +94,7 @@ export interface SetEvaluation extends Timed {
 
 export interface Committed {
   readonly record: ArtifactRef;
+  readonly journal: ArtifactRef;
   readonly summary: IterationSummary;
 }
 
@@ -123,7 +124,9 @@ export interface ControlActivities {
     input: InRun & {
       /** Workflow id of the run: names its folder. */
       readonly run: string;
+      /** Record and journal of the iteration before. */
       readonly previous: ArtifactRef | null;
+      readonly previousJournal: ArtifactRef | null;
       readonly batch: InitialBatch;
       readonly branches: BranchRefs | null;
       readonly tree: ArtifactRef;

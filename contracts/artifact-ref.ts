@@ -33,4 +33,5 @@ export type ArtifactKind =
   | 'rows'
   | 'evaluation'
   | 'manifest'
-  | 'iteration-record';
+  | 'iteration-record'
+  | 'iteration-journal';

@@ -29,6 +29,7 @@ const EXTENSIONS: Record<ArtifactKind, string> = {
   evaluation: 'json',
   manifest: 'json',
   'iteration-record': 'json',
+  'iteration-journal': 'json',
 };
 
 export class LocalArtifactStore implements ArtifactStore {

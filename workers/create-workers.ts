@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import { createActivities } from '../activities/index.js';
+import { describeWorker } from '../activities/worker-description.js';
 import type { Services } from '../activities/services.js';
 import { queueName, type Role } from '../contracts/queues.js';
 
@@ -24,9 +25,9 @@ const SLOTS: Record<Role, number> = {
 };
 
 /** One Temporal worker per role; they share the process's engines and store. */
-export function createWorkers(options: WorkersOptions): Promise<Worker[]> {
+export async function createWorkers(options: WorkersOptions): Promise<Worker[]> {
   const { connection, namespace, prefix, roles, services, workflowBundle } = options;
-  return Promise.all(
+  const workers = await Promise.all(
     roles.map((role) =>
       Worker.create({
         connection,
@@ -42,4 +43,7 @@ export function createWorkers(options: WorkersOptions): Promise<Worker[]> {
       }),
     ),
   );
+  const identities = new Set(workers.map(({ options: { identity } }) => identity));
+  await Promise.all([...identities].map((identity) => describeWorker(services.store, identity)));
+  return workers;
 }

@@ -14,12 +14,14 @@ export interface GrowAndLearnInput {
   readonly policy: ArtifactRef;
   readonly controller: ControllerState;
   readonly previous: ArtifactRef | null;
+  readonly previousJournal: ArtifactRef | null;
 }
 
 export interface GrowAndLearnResult {
   readonly policy: ArtifactRef;
   readonly controller: ControllerState;
   readonly record: ArtifactRef;
+  readonly journal: ArtifactRef;
   readonly summary: IterationSummary;
 }
 
@@ -32,7 +34,7 @@ interface Branched {
 
 /** Turns policy m into policy m+1: branches, trees, advantages, update, and the commit of the iteration. */
 export async function growAndLearn(input: GrowAndLearnInput): Promise<GrowAndLearnResult> {
-  const { run, manifest, plan, batch, policy, previous } = input;
+  const { run, manifest, plan, batch, policy, previous, previousJournal } = input;
   const { iteration } = batch;
   const label = `iteration ${iteration}`;
   const startedAt = Date.now();
@@ -69,6 +71,7 @@ export async function growAndLearn(input: GrowAndLearnInput): Promise<GrowAndLea
     manifest,
     run,
     previous,
+    previousJournal,
     batch,
     branches,
     tree: grown.tree,
@@ -81,7 +84,7 @@ export async function growAndLearn(input: GrowAndLearnInput): Promise<GrowAndLea
   });
 
   setCurrentDetails(`${label} · ${grown.metrics.leaves} paths · ${percent(grown.metrics.accuracy, 1)} correct`);
-  return { policy: after, controller: grown.controller, record: committed.record, summary: committed.summary };
+  return { policy: after, controller: grown.controller, ...committed };
 }
 
 /** Samples anew at the branch points, with policy m. */

@@ -85,6 +85,7 @@ class Run {
       cursor: FIRST_PROBLEM,
       pending: null,
       ledger: null,
+      journal: null,
       recent: [],
       evaluations: [],
     });
@@ -121,6 +122,7 @@ class Run {
     state.policy = learnt.policy;
     state.controller = learnt.controller;
     state.ledger = learnt.record;
+    state.journal = learnt.journal;
     state.pending = next;
     state.recent = [...state.recent, learnt.summary].slice(-RECENT_ITERATIONS);
     upsertSearchAttributes([
@@ -154,7 +156,7 @@ class Run {
   }
 
   #learn(batch: InitialBatch): ReturnType<typeof growAndLearn> {
-    const { manifest, plan, policy, controller, ledger } = this.#running();
+    const { manifest, plan, policy, controller, ledger: previous, journal: previousJournal } = this.#running();
     const { responses, correct } = batch.statistics;
     return this.#child('learn', batch.iteration, () =>
       child(
@@ -164,7 +166,7 @@ class Run {
           number: batch.iteration,
           summary: `iteration ${batch.iteration} · ${responses} responses · ${Math.round((100 * correct) / responses)} % correct`,
         },
-        { run: this.#id, manifest, plan, batch, policy, controller, previous: ledger },
+        { run: this.#id, manifest, plan, batch, policy, controller, previous, previousJournal },
       ),
     );
   }
