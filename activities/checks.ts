@@ -50,7 +50,11 @@ export async function checkTokenizer(
 }
 
 /** The model must have positions for the longest sequences that are asked of it. */
-export function checkLengths(config: RunConfig, { config: model }: CheckpointInfo, problems: InputProblem[]): void {
+export function checkLengths(
+  config: RunConfig,
+  { config: model }: Pick<CheckpointInfo, 'config'>,
+  problems: InputProblem[],
+): void {
   for (const group of ['sampling', 'evaluation'] as const) {
     const { maxPromptTokens, maxResponseTokens } = config[group];
     const longest = maxPromptTokens + maxResponseTokens;

@@ -4,10 +4,10 @@ import type { Committed, ControlActivities } from '../contracts/activities.js';
 import type { ActivityTrace, IterationJournal, WorkerDescription } from '../contracts/iteration-journal.js';
 import type { IterationRecord } from '../contracts/iteration-record.js';
 import type { IterationSummary } from '../contracts/run.js';
-import { HEAD_FILE, type RunHead } from '../contracts/run-head.js';
+import { LEDGER_FILE, type LedgerLine } from '../contracts/ledger-line.js';
 import { historyOf, tracedActivities } from './histories.js';
 import { putJson, readManifest } from './io.js';
-import { writeLine, writeWhole } from './run-folder.js';
+import { writeLine } from './run-folder.js';
 import type { Services } from './services.js';
 import { workerDescription } from './worker-description.js';
 
@@ -22,7 +22,7 @@ export const commitIteration =
   (services: Services): CommitIteration =>
   async (input): Promise<Committed> => {
     const { store } = services;
-    const { run, manifest, metrics } = input;
+    const { run, metrics } = input;
     const { iteration } = input.batch;
     const record = await recordOf(services, input);
     const ref = await putJson(store, 'iteration-record', record);
@@ -47,11 +47,9 @@ export const commitIteration =
       workers: await workersOf(services, activities),
     } satisfies IterationJournal);
 
-    const line = { sha256: ref.sha256, journal: journal.sha256, ...record };
-    await writeLine(services, run, 'ledger.jsonl', { number: iteration, value: line });
     await writeLine(services, run, 'metrics.jsonl', { number: iteration, value: summary });
-    const head: RunHead = { run, manifest, record: ref, journal };
-    await writeWhole(services, run, HEAD_FILE, `${JSON.stringify(head, null, 2)}\n`);
+    const line: Omit<LedgerLine, 'number'> = { sha256: ref.sha256, bytes: ref.bytes, journal, ...record };
+    await writeLine(services, run, LEDGER_FILE, { number: iteration, value: line });
     return { record: ref, journal, summary };
   };
 

@@ -1,4 +1,4 @@
-import type { ArtifactRef } from '../contracts/artifact-ref.js';
+import { refsIn } from '../contracts/artifact-ref.js';
 import { canonicalJson } from '../contracts/canonical-json.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
 import type { Services } from './services.js';
@@ -34,12 +34,6 @@ export async function timed<T extends object>(work: () => Promise<T>): Promise<T
 
 /** A store that was cleaned may have kept the memory and lost what it speaks of. */
 async function holdsAll(store: ArtifactStore, result: object): Promise<boolean> {
-  const present = await Promise.all(refsIn(result).map((ref) => store.has(ref)));
+  const present = await Promise.all(refsIn(result).map((ref) => store.renew(ref)));
   return present.every(Boolean);
-}
-
-function refsIn(value: unknown): ArtifactRef[] {
-  if (typeof value !== 'object' || value === null) return [];
-  if ('sha256' in value) return [value as ArtifactRef];
-  return Object.values(value).flatMap(refsIn);
 }

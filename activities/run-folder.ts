@@ -17,20 +17,15 @@ export async function writeLine(
   file: string,
   line: { readonly number: number; readonly value: object },
 ): Promise<void> {
-  const before = (await readIfThere(join(runFolder(services, run), file)))
-    .split('\n')
-    .filter((text) => text !== '' && (JSON.parse(text) as { number: number }).number < line.number);
-  const after = [...before, JSON.stringify({ number: line.number, ...line.value })];
-  await writeWhole(services, run, file, `${after.join('\n')}\n`);
-}
-
-/** Replaces a file of the run: readers see the old or the new one. */
-export async function writeWhole(services: Services, run: string, file: string, content: string): Promise<void> {
   const folder = runFolder(services, run);
   await mkdir(folder, { recursive: true });
   const path = join(folder, file);
+  const before = (await readIfThere(path))
+    .split('\n')
+    .filter((text) => text !== '' && (JSON.parse(text) as { number: number }).number < line.number);
+  const after = [...before, JSON.stringify({ number: line.number, ...line.value })];
   const temporary = `${path}.${process.pid}.tmp`;
-  await writeFile(temporary, content);
+  await writeFile(temporary, `${after.join('\n')}\n`);
   await rename(temporary, path);
 }
 

@@ -32,6 +32,18 @@ export interface Prepared {
   readonly plan: RunPlan;
   readonly policy: ArtifactRef;
   readonly controller: ControllerState;
+  /** Of a run that goes on behind an iteration of another one. */
+  readonly start?: RunStart;
+}
+
+/** Where a fork begins. */
+export interface RunStart {
+  readonly iteration: number;
+  readonly cursor: DataCursor;
+  /** The record it follows. */
+  readonly record: ArtifactRef;
+  /** What its first batch is sampled by, where the parent had sampled it ahead; null: its first policy. */
+  readonly ahead: { readonly policy: ArtifactRef; readonly batchSize: number } | null;
 }
 
 export interface Drawn extends Timed {

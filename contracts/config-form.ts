@@ -96,6 +96,24 @@ const engine = z.strictObject({
     .describe('Threads of one engine process; 0: as many as the machine has cores. Changes no bit of the result'),
 });
 
+const retention = z.strictObject({
+  keepLast: z
+    .int()
+    .min(2) // the next batch is sampled by the policy before the newest
+    .max(1_000_000)
+    .default(2)
+    .describe('Weights and optimiser state of so many of the newest policies are kept by `attnrl gc`'),
+  keepEvery: z.int().min(0).max(1_000_000).default(1).describe('And those of every so-manieth policy; 0: of none'),
+});
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+
+const from = z.strictObject({
+  record: z
+    .strictObject({ sha256: hash, bytes: z.int().min(1), kind: z.literal('iteration-record') })
+    .describe('The iteration record to go on behind, in the same store; `attnrl fork` fills it in'),
+});
+
 export const runForm = z.strictObject({
   $schema: z.string().optional(),
   model: z
@@ -117,6 +135,10 @@ export const runForm = z.strictObject({
   update: update.prefault({}),
   evaluation: evaluation.prefault({}),
   engine: engine.prefault({}),
+  retention: retention.prefault({}),
+  from: from
+    .optional()
+    .describe('Go on behind an iteration of another run: its policy, sampling state and data cursor'),
 });
 
 /** What a user may write. */

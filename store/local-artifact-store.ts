@@ -4,15 +4,17 @@
  *     objects/ab/abcd….safetensors   artifacts
  *     results/01/0123….json          remembered values, named by the SHA-256 of their key
  *     incoming/                      unfinished writes
+ *     aside/                         artifacts that a collection is about to remove
  */
 import { createHash, type Hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readFile, stat, type FileHandle } from 'node:fs/promises';
+import { createReadStream, type Stats } from 'node:fs';
+import { readFile, stat, utimes, type FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { ArtifactKind, ArtifactRef } from '../contracts/artifact-ref.js';
 import { canonicalJson } from '../contracts/canonical-json.js';
 import { ArtifactDamaged, ArtifactMissing, StoreFull, StoreUnwritable, type ArtifactStore } from './artifact-store.js';
 import { removeLeftovers, writeAtomically } from './atomic-write.js';
+import { restore } from './local-collector.js';
 
 const EXTENSIONS: Record<ArtifactKind, string> = {
   policy: 'json',
@@ -52,7 +54,7 @@ export class LocalArtifactStore implements ArtifactStore {
 
   async put(kind: ArtifactKind, content: Uint8Array | string): Promise<ArtifactRef> {
     const ref = await describe(kind, content);
-    if (await this.#isIntact(ref)) return ref;
+    if ((await this.#isIntact(ref)) && (await this.renew(ref))) return ref;
     await this.#writing(() =>
       writeAtomically(this.#incoming, async (file) => {
         if (typeof content === 'string') await copyInto(file, content, ref);
@@ -65,15 +67,16 @@ export class LocalArtifactStore implements ArtifactStore {
 
   async get(ref: ArtifactRef): Promise<Buffer> {
     const path = this.#pathOf(ref);
-    const content = await readFile(path).catch(missing(ref, path));
+    const content = await this.#restoring(path, () => readFile(path)).catch(missing(ref, path));
     requireMatch(ref, path, createHash('sha256').update(content), content.length);
     return content;
   }
 
   async localPath(ref: ArtifactRef): Promise<string> {
     const path = this.#pathOf(ref);
-    const { mtimeMs, size, ino } = await stat(path).catch(missing(ref, path));
-    const state = `${mtimeMs} ${size} ${ino}`;
+    const entry = await this.#restoring(path, () => stat(path)).catch(missing(ref, path));
+    const { size } = entry;
+    const state = stateOf(entry);
     if (this.#verified.get(path) !== state) {
       requireMatch(ref, path, await hashFile(path), size);
       this.#verified.set(path, state);
@@ -82,7 +85,18 @@ export class LocalArtifactStore implements ArtifactStore {
   }
 
   async has(ref: ArtifactRef): Promise<boolean> {
-    return (await sizeOf(this.#pathOf(ref))) === ref.bytes;
+    const path = this.#pathOf(ref);
+    return (await this.#restoring(path, () => stat(path)).catch(undefinedIfMissing))?.size === ref.bytes;
+  }
+
+  async renew(ref: ArtifactRef): Promise<boolean> {
+    if (!(await this.has(ref))) return false;
+    const path = this.#pathOf(ref);
+    const verified = this.#verified.get(path) === stateOf(await stat(path));
+    const now = new Date();
+    const renewed = await this.#restoring(path, () => utimes(path, now, now)).then(() => true, undefinedIfMissing);
+    if (renewed && verified) this.#verified.set(path, stateOf(await stat(path)));
+    return renewed ?? false;
   }
 
   async remember(key: string, value: unknown): Promise<void> {
@@ -99,6 +113,16 @@ export class LocalArtifactStore implements ArtifactStore {
     const path = this.#resultPath(key);
     const text = await readFile(path, 'utf8').catch(undefinedIfMissing);
     return text === undefined ? undefined : parseResult(path, text, key);
+  }
+
+  /** Tries again where a collection has set the artifact aside meanwhile. */
+  async #restoring<T>(path: string, use: () => Promise<T>): Promise<T> {
+    try {
+      return await use();
+    } catch (error) {
+      if (!isAbsent(error) || !(await restore(this.#folder, path))) throw error;
+      return use();
+    }
   }
 
   #pathOf({ sha256, kind }: ArtifactRef): string {
@@ -190,6 +214,7 @@ function missing(ref: ArtifactRef, path: string) {
   };
 }
 
-async function sizeOf(path: string): Promise<number | undefined> {
-  return (await stat(path).catch(undefinedIfMissing))?.size;
+/** Changes whenever the file is written. */
+function stateOf({ mtimeMs, size, ino }: Stats): string {
+  return `${mtimeMs} ${size} ${ino}`;
 }

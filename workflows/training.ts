@@ -10,6 +10,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { FIRST_PROBLEM } from '../algorithm/data-order.js';
+import type { RunStart } from '../contracts/activities.js';
 import type { RunForm } from '../contracts/config-form.js';
 import { assertSmall, MAX_STATE_BYTES } from '../contracts/result-size.js';
 import { PROGRESS_QUERY } from '../contracts/run.js';
@@ -69,7 +70,7 @@ class Run {
       { key: SEARCH_ATTRIBUTES.run, value: this.#id },
       { key: SEARCH_ATTRIBUTES.phase, value: this.#phase },
     ]);
-    const { manifest, configHash, model, plan, policy, controller } = await activity(
+    const { manifest, configHash, model, plan, policy, controller, start } = await activity(
       'prepare',
       'check configuration, model, task',
       { form: form ?? {} },
@@ -79,12 +80,12 @@ class Run {
       configHash,
       model,
       plan,
-      iteration: 0,
+      iteration: start?.iteration ?? 0,
       policy,
       controller,
-      cursor: FIRST_PROBLEM,
+      cursor: start?.cursor ?? FIRST_PROBLEM,
       pending: null,
-      ledger: null,
+      ledger: start?.record ?? null,
       journal: null,
       recent: [],
       evaluations: [],
@@ -95,6 +96,7 @@ class Run {
       { key: SEARCH_ATTRIBUTES.configHash, value: configHash },
     ]);
     this.#evaluate();
+    if (start?.ahead) this.#running().pending = await this.#sample(start.iteration, start.ahead);
   }
 
   async train(form: RunForm | undefined): Promise<RunResult> {
@@ -136,10 +138,12 @@ class Run {
   }
 
   /** Samples the initial responses of an iteration with the policy of now. Draws follow one another: the cursor moves at the end. */
-  async #sample(iteration: number): Promise<InitialBatch> {
+  async #sample(
+    iteration: number,
+    { policy, batchSize }: NonNullable<RunStart['ahead']> = this.#now(),
+  ): Promise<InitialBatch> {
     const state = this.#running();
-    const { manifest, plan, policy, cursor } = state;
-    const { batchSize } = state.controller;
+    const { manifest, plan, cursor } = state;
     const batch = await this.#child('sample', iteration, () =>
       child(
         sampleInitial,
@@ -153,6 +157,11 @@ class Run {
     );
     state.cursor = batch.cursor.after;
     return batch;
+  }
+
+  #now(): NonNullable<RunStart['ahead']> {
+    const { policy, controller } = this.#running();
+    return { policy, batchSize: controller.batchSize };
   }
 
   #learn(batch: InitialBatch): ReturnType<typeof growAndLearn> {

@@ -1,7 +1,10 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { HEAD_FILE, type RunHead } from '../../contracts/run-head.js';
+import { runHead, readRunFiles, type RunFiles } from '../../audit/run-files.js';
+import { basename, dirname } from 'node:path';
 
-export async function headOf({ runFolder }: { readonly runFolder: string }): Promise<RunHead> {
-  return JSON.parse(await readFile(join(runFolder, HEAD_FILE), 'utf8')) as RunHead;
+export async function filesOf({ runFolder }: { readonly runFolder: string }): Promise<RunFiles> {
+  return readRunFiles(dirname(runFolder), decodeURIComponent(basename(runFolder)));
+}
+
+export async function headOf(run: { readonly runFolder: string }) {
+  return runHead(await filesOf(run));
 }

@@ -17,7 +17,7 @@ afterAll(() => temporal?.stop());
 it('names the record, the activities of both children and their workers, and is chained; the record has none of it', async () => {
   await nullRun(temporal, { iterations: 2 }, async ({ result, workflowId, services: { store } }) => {
     const head = await headOf(result);
-    expect(head).toMatchObject({ run: workflowId, record: result.ledger });
+    expect(head.record).toEqual(result.ledger);
     const journal = await getJson<IterationJournal>(store, head.journal);
     expect(journal).toMatchObject({ schema: 1, run: workflowId, iteration: 1, record: result.ledger });
     expect(journal.activities.map(({ workflow, activity }) => `${workflow.split('/')[1]} ${activity}`)).toEqual(
