@@ -1,6 +1,5 @@
-import { refsIn } from '../contracts/artifact-ref.js';
 import { canonicalJson } from '../contracts/canonical-json.js';
-import type { ArtifactStore } from '../store/artifact-store.js';
+import { holdsAll } from './held.js';
 import type { Services } from './services.js';
 
 /** Goes into every key: a change of what activities compute from the same input must not find the old results. */
@@ -30,10 +29,4 @@ export async function timed<T extends object>(work: () => Promise<T>): Promise<T
   const start = performance.now();
   const result = await work();
   return { ...result, seconds: Math.round(performance.now() - start) / 1000 };
-}
-
-/** A store that was cleaned may have kept the memory and lost what it speaks of. */
-async function holdsAll(store: ArtifactStore, result: object): Promise<boolean> {
-  const present = await Promise.all(refsIn(result).map((ref) => store.renew(ref)));
-  return present.every(Boolean);
 }

@@ -7,7 +7,7 @@ import { Findings, type AuditReport, type IterationAudit } from './findings.js';
 import { checkHistory } from './temporal-history.js';
 import { readJournals } from './journals.js';
 import { readLedger, readOr, type LedgerEntry } from './ledger.js';
-import { recompute } from './recompute.js';
+import { recompute, taskOpener } from './recompute.js';
 import { replayIteration, type ReplayServices } from './replay.js';
 import type { RunFiles } from './run-files.js';
 
@@ -31,11 +31,12 @@ export async function auditRun(
   const journals = await readJournals(store, files, entries, findings);
   onProgress('hash the artifacts');
   const artifacts = await checkArtifacts(store, entries, files.evaluations, findings);
+  const openTask = taskOpener();
   for (const [i, entry] of entries.entries()) {
     onProgress(`recompute iteration ${entry.record.iteration}`);
     const before = entries[i - 1];
     const follows = before?.record.iteration === entry.record.iteration - 1;
-    await recompute(store, entry, follows ? before : undefined, findings);
+    await recompute(store, entry, follows ? before : undefined, openTask, findings);
   }
   if (!client) findings.notes.add('no Temporal server: nothing was compared with its history');
   if (client) onProgress('compare with the Temporal history');

@@ -3,7 +3,7 @@ import type { ArtifactRef } from '../contracts/artifact-ref.js';
 
 /** What is checked of an iteration, in the order in which it is shown. */
 export const CHECKS = {
-  chain: 'the record is what its hash says, follows the one before, and the mirror and head name it',
+  chain: 'the record is what its hash says, follows the one before, and the mirror has it',
   artifacts: 'everything it names is there and is what its hash says',
   draw: "problems and cursor follow from the seed's order, none skipped, none doubled",
   responses: 'responses and branches are those that were asked for; steps and verdicts follow from their tokens',

@@ -20,23 +20,26 @@ import { tokenizerOf } from '../activities/policies.js';
 import { readPrefixes } from '../activities/prefixes.js';
 import { meanEntropy } from '../activities/scores.js';
 import { stepEnds, stepsOf } from '../activities/step-ranges.js';
-import { openTask } from '../activities/task.js';
+import { openTask, type Task } from '../activities/task.js';
 import { growProblem, leafPaths, measure, nextDraw, NO_BRANCHES, readBranches } from '../activities/trees.js';
 import type { ArtifactRef } from '../contracts/artifact-ref.js';
 import { canonicalJson } from '../contracts/canonical-json.js';
+import type { RunConfig } from '../contracts/config.js';
 import type { ControllerState, InitialStatistics } from '../contracts/run.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
 import { encodeSafetensors } from '../store/safetensors.js';
 import { difference, nameOf, type Check, type Findings } from './findings.js';
 import { isLost, type LedgerEntry } from './ledger.js';
 
+/** @param before the entry of the iteration before, where it can be read */
 export async function recompute(
   store: ArtifactStore,
   entry: LedgerEntry,
   before: LedgerEntry | undefined,
+  openTask: TaskOpener,
   findings: Findings,
 ): Promise<void> {
-  const work = new Recomputation(store, entry, before, findings);
+  const work = new Recomputation(store, entry, before, openTask, findings);
   await work.check('draw', () => work.draw());
   await work.check('responses', () => work.responses());
   await work.check('branching', () => work.branching());
@@ -44,20 +47,33 @@ export async function recompute(
   await work.check('state', () => work.state());
 }
 
+export type TaskOpener = (config: RunConfig) => Promise<Task>;
+
+/** Opens each task once. */
+export function taskOpener(): TaskOpener {
+  const opened = new Map<string, Promise<Task>>();
+  return ({ task }) => {
+    const key = canonicalJson(task);
+    const found = opened.get(key) ?? openTask(task.name, task.options);
+    opened.set(key, found);
+    return found;
+  };
+}
+
 class Recomputation {
   constructor(
     private readonly store: ArtifactStore,
     private readonly entry: LedgerEntry,
     private readonly before: LedgerEntry | undefined,
+    private readonly openTask: TaskOpener,
     private readonly findings: Findings,
   ) {}
 
-  /** What is lost is found where artifacts are checked; what it leads to can not be told. */
-  async check(check: Check, work: () => Promise<void>): Promise<void> {
+  /** What is lost is found where artifacts are checked; what it leads to can not be told. `false`: not done, a note says why. */
+  async check(check: Check, work: () => Promise<unknown>): Promise<void> {
     const { iteration } = this.entry.record;
     try {
-      await work();
-      this.findings.done(check, iteration);
+      if ((await work()) !== false) this.findings.done(check, iteration);
     } catch (error) {
       if (isLost(error))
         this.findings.notes.add(`iteration ${iteration}: ${check} not recomputed, an artifact is lost`);
@@ -65,7 +81,7 @@ class Recomputation {
     }
   }
 
-  async draw(): Promise<void> {
+  async draw(): Promise<boolean> {
     const { record, manifest } = this.entry;
     const { cursor, problems } = record.initial;
     const start = this.before?.record.initial.cursor.after ?? FIRST_PROBLEM;
@@ -73,18 +89,29 @@ class Recomputation {
       this.#compare('draw', cursor.before, start, 'the cursor before the draw');
     this.#drawSize((await getJson<ProblemBatch>(this.store, problems)).problems.length);
 
-    const { training } = await openTask(manifest.config.task.name, manifest.config.task.options);
-    if (training.size !== manifest.dataSetSize) {
-      const sizes = `${training.size} problems, ${manifest.dataSetSize} when the run began`;
-      this.#fail('draw', `the task "${training.name}" has ${sizes}: the draw can not be repeated`);
-      return;
-    }
-    const draw = new ProblemDraw(manifest, training, await tokenizerOf(this.store, manifest.policy), cursor.before);
+    const source = await this.#source();
+    if (!source) return false;
+    const draw = new ProblemDraw(manifest, source, await tokenizerOf(this.store, manifest.policy), cursor.before);
     const { length } = (await getJson<ProblemBatch>(this.store, problems)).problems;
     for (let seen = 0; draw.problems.length < length && seen <= length; seen += 1) draw.advance(length);
     await this.#compareJson('draw', problems, { problems: draw.problems } satisfies ProblemBatch);
     this.#compare('draw', cursor.after, draw.cursor, 'the cursor after the draw');
     this.#compare('draw', record.metrics.skippedPrompts, draw.skippedPrompts, 'skipped prompts');
+    return true;
+  }
+
+  /** The problems that were drawn from; undefined where they are not what they were, which says nothing about the run. */
+  async #source(): Promise<Task['training'] | undefined> {
+    const { config, dataSetSize } = this.entry.manifest;
+    const note = (why: string): void => void this.findings.notes.add(`draws were not repeated: ${why}`);
+    try {
+      const { training } = await this.openTask(config);
+      if (training.size === dataSetSize) return training;
+      note(`the task has ${training.size} problems, ${dataSetSize} when the run began`);
+    } catch (error) {
+      note(`the task can not be opened: ${(error as Error).message}`);
+    }
+    return undefined;
   }
 
   /** A batch is sized, and sampled, by what was known when its sampling began: one iteration ahead, or on policy. */

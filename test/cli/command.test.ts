@@ -50,6 +50,7 @@ it('helps with every command', async () => {
   await withFolder(async (folder) => {
     const { code, stdout } = await attnrl(folder, '--help');
     expect(code).toBe(0);
-    for (const command of ['train', 'worker', 'evaluate', 'status', 'doctor']) expect(stdout).toContain(command);
+    for (const command of ['train', 'worker', 'status', 'doctor', 'audit', 'inspect', 'fork', 'export', 'gc'])
+      expect(stdout).toContain(command);
   });
 });
