@@ -13,9 +13,16 @@ export async function historyOf(client: Client, workflowId: string, runId?: stri
   try {
     return await client.workflow.getHandle(workflowId, runId).fetchHistory();
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
+    if (isNotFound(error)) return undefined;
     throw error;
   }
+}
+
+const NOT_FOUND = 5; // gRPC's code: a connection of a worker does not give the client's own error
+
+function isNotFound(error: unknown): boolean {
+  if (error instanceof WorkflowNotFoundError) return true;
+  return error instanceof Error && 'code' in error && error.code === NOT_FOUND;
 }
 
 /** An activity with what went in and what came out. */

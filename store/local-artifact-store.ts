@@ -92,11 +92,14 @@ export class LocalArtifactStore implements ArtifactStore {
   async renew(ref: ArtifactRef): Promise<boolean> {
     if (!(await this.has(ref))) return false;
     const path = this.#pathOf(ref);
-    const verified = this.#verified.get(path) === stateOf(await stat(path));
     const now = new Date();
-    const renewed = await this.#restoring(path, () => utimes(path, now, now)).then(() => true, undefinedIfMissing);
-    if (renewed && verified) this.#verified.set(path, stateOf(await stat(path)));
-    return renewed ?? false;
+    const renew = async (): Promise<boolean> => {
+      const verified = this.#verified.get(path) === stateOf(await stat(path));
+      await utimes(path, now, now);
+      if (verified) this.#verified.set(path, stateOf(await stat(path)));
+      return true;
+    };
+    return (await this.#restoring(path, renew).catch(undefinedIfMissing)) ?? false;
   }
 
   async remember(key: string, value: unknown): Promise<void> {

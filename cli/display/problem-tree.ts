@@ -4,6 +4,12 @@ import type { BranchView, ProblemView, ResponseView, SegmentView, StepView } fro
 
 const BAR_CELLS = 10;
 
+const REASONS = {
+  influence: 'among the highest',
+  front: 'candidates ran out: the earliest step left',
+  repeat: 'steps ran out: once more',
+} as const;
+
 export function problemTree(problem: ProblemView): string {
   const scale = Math.max(
     ...problem.trees.flatMap(({ segments }) => segments.flatMap(({ steps }) => steps.map(({ fci }) => fci))),
@@ -68,7 +74,7 @@ function segmentLines(
   const why = reasons.map((reason) =>
     reason.why === 'entropy'
       ? `entropy ${reason.entropy.toFixed(3)}`
-      : `step ${reason.step}, FCI ${reason.influence.toFixed(4)}, chosen by ${spoken(reason.why)}`,
+      : `step ${reason.step}, FCI ${reason.influence.toFixed(4)}, ${REASONS[reason.why]}`,
   );
   return [
     ...lines,
