@@ -16,7 +16,8 @@ const mayImport = {
   format: [],
   activities: ['policy', 'tasks', 'store', 'format', 'contracts', 'algorithm'],
   workers: ['activities', 'contracts'],
-  cli: ['contracts', 'store', 'scripts'],
+  audit: ['activities', 'store', 'format', 'contracts', 'algorithm'],
+  cli: ['audit', 'contracts', 'store', 'scripts'],
   // Development commands: they measure and make things, and run no workflow.
   tools: ['cli', 'policy', 'tasks', 'store', 'format', 'contracts', 'algorithm'],
   scripts: [],

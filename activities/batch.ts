@@ -24,7 +24,7 @@ export interface BatchResponse {
 /** Reads a whole batch. Where more responses were drawn than are kept, only the best by attention are returned (spec 4.4). */
 export async function readBatch(
   store: ArtifactStore,
-  batch: InitialBatch,
+  batch: Pick<InitialBatch, 'problems' | 'responses' | 'verdicts' | 'scores'>,
   { sampling, adaptiveSampling }: RunConfig,
 ): Promise<BatchProblem[]> {
   const { problems } = await getJson<ProblemBatch>(store, batch.problems);

@@ -1,7 +1,6 @@
 /** What `prepare` looks at before any work: each check adds the problems it finds to one list. */
-import { access, readFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { isAbsolute, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { RunConfig } from '../contracts/config.js';
 import { InvalidConfig, type InputProblem } from '../contracts/errors.js';
 import { inspectCheckpoint, type CheckpointInfo } from '../policy/checkpoint/inspect.js';
@@ -9,6 +8,7 @@ import { InvalidCheckpoint } from '../policy/checkpoint/invalid-checkpoint.js';
 import { readTokenizer, TokenizerMismatch, type PolicyTokenizer } from '../policy/tokenizer.js';
 import { EmptyProblemSet, InvalidProblemSet } from '../tasks/jsonl.js';
 import type { ProblemSource } from '../tasks/problem-source.js';
+import { projectRoot } from './project.js';
 import { openTask, type Task } from './task.js';
 
 /** A checkpoint on this machine: as given, or one of those that come with the project. */
@@ -50,7 +50,11 @@ export async function checkTokenizer(
 }
 
 /** The model must have positions for the longest sequences that are asked of it. */
-export function checkLengths(config: RunConfig, { config: model }: CheckpointInfo, problems: InputProblem[]): void {
+export function checkLengths(
+  config: RunConfig,
+  { config: model }: Pick<CheckpointInfo, 'config'>,
+  problems: InputProblem[],
+): void {
   for (const group of ['sampling', 'evaluation'] as const) {
     const { maxPromptTokens, maxResponseTokens } = config[group];
     const longest = maxPromptTokens + maxResponseTokens;
@@ -117,13 +121,4 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-/** The folder of our package.json, from the source or from dist/. */
-async function projectRoot(): Promise<string> {
-  for (let folder = new URL('.', import.meta.url); ; folder = new URL('..', folder)) {
-    const text = await readFile(new URL('package.json', folder), 'utf8').catch(() => '{}');
-    if ((JSON.parse(text) as { name?: string }).name === 'attnrl') return fileURLToPath(folder);
-    if (folder.pathname === '/') return process.cwd();
-  }
 }

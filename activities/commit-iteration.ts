@@ -1,50 +1,31 @@
+import { Context } from '@temporalio/activity';
+import { childId } from '../contracts/child-ids.js';
 import type { Committed, ControlActivities } from '../contracts/activities.js';
+import type { ActivityTrace, IterationJournal, WorkerDescription } from '../contracts/iteration-journal.js';
 import type { IterationRecord } from '../contracts/iteration-record.js';
 import type { IterationSummary } from '../contracts/run.js';
-import { putJson } from './io.js';
+import { LEDGER_FILE, type LedgerLine } from '../contracts/ledger-line.js';
+import { historyOf, tracedActivities } from './histories.js';
+import { putJson, readManifest } from './io.js';
 import { writeLine } from './run-folder.js';
 import type { Services } from './services.js';
+import { workerDescription } from './worker-description.js';
 
 type CommitIteration = ControlActivities['commitIteration'];
+type Input = Parameters<CommitIteration>[0];
 
 /**
- * Writes the record of an iteration, chained to the one before, and mirrors it and the metrics in the run's folder.
- * The record has no clock in it, so it is the same each time; the mirror's lines replace their earlier selves.
+ * Writes the record of an iteration and its journal, each chained to the one before, and mirrors them and the metrics in the
+ * run's folder. The record is the same each time; the journal tells of this time. The mirror's lines replace their earlier selves.
  */
 export const commitIteration =
   (services: Services): CommitIteration =>
   async (input): Promise<Committed> => {
-    const {
-      run,
-      previous,
-      batch,
-      metrics,
-      manifest,
-      branches,
-      tree,
-      rows,
-      controller,
-      policy,
-      learningRate,
-      steering,
-    } = input;
-    const { iteration, sampledBy, cursor, problems, responses, verdicts, scores } = batch;
-    const record: IterationRecord = {
-      schema: 1,
-      iteration,
-      previous: previous?.sha256 ?? null,
-      manifest,
-      initial: { sampledBy, cursor, problems, responses, verdicts, scores },
-      branches,
-      tree,
-      rows,
-      controller,
-      policy,
-      metrics,
-      learningRate,
-      steering,
-    };
-    const ref = await putJson(services.store, 'iteration-record', record);
+    const { store } = services;
+    const { run, metrics } = input;
+    const { iteration } = input.batch;
+    const record = await recordOf(services, input);
+    const ref = await putJson(store, 'iteration-record', record);
     const summary: IterationSummary = {
       ...metrics,
       iteration,
@@ -53,7 +34,66 @@ export const commitIteration =
       ),
       tokensPerSecond: Math.round(input.tokensPerSecond),
     };
-    await writeLine(services, run, 'ledger.jsonl', { number: iteration, value: { sha256: ref.sha256, ...record } });
+    const activities = await tracesOf(run, iteration);
+    const journal = await putJson(store, 'iteration-journal', {
+      schema: 1,
+      run,
+      iteration,
+      record: ref,
+      previous: input.previousJournal,
+      seconds: summary.seconds,
+      tokensPerSecond: summary.tokensPerSecond,
+      activities,
+      workers: await workersOf(services, activities),
+    } satisfies IterationJournal);
+
     await writeLine(services, run, 'metrics.jsonl', { number: iteration, value: summary });
-    return { record: ref, summary };
+    const line: Omit<LedgerLine, 'number'> = { sha256: ref.sha256, bytes: ref.bytes, journal, ...record };
+    await writeLine(services, run, LEDGER_FILE, { number: iteration, value: line });
+    return { record: ref, journal, summary };
   };
+
+async function recordOf({ store }: Services, input: Input): Promise<IterationRecord> {
+  const { manifest, batch, branches, tree, rows, controller, policy, metrics, learningRate, steering } = input;
+  const { iteration, sampledBy, cursor, problems, responses, verdicts, scores } = batch;
+  const { config, configHash } = await readManifest(store, manifest);
+  return {
+    schema: 2,
+    iteration,
+    previous: input.previous,
+    manifest,
+    configHash,
+    seed: config.seed,
+    initial: { sampledBy, cursor, problems, responses, verdicts, scores },
+    branches,
+    tree,
+    rows,
+    controller,
+    policy,
+    metrics,
+    learningRate,
+    steering,
+  };
+}
+
+/** Of both children of the iteration; of a child that the server has forgotten (a run that slept for long), nothing. */
+async function tracesOf(run: string, iteration: number): Promise<ActivityTrace[]> {
+  const { client } = Context.current();
+  const children = [childId(run, 'sample', iteration), childId(run, 'learn', iteration)];
+  const traced = await Promise.all(
+    children.map(async (workflow) => {
+      const history = await historyOf(client, workflow);
+      return history ? tracedActivities(workflow, history, client.options.loadedDataConverter) : [];
+    }),
+  );
+  return traced.flat().map(({ trace }) => trace);
+}
+
+async function workersOf(
+  { store }: Services,
+  activities: readonly ActivityTrace[],
+): Promise<Record<string, WorkerDescription | null>> {
+  const identities = [...new Set(activities.map(({ worker }) => worker))];
+  const described = await Promise.all(identities.map((identity) => workerDescription(store, identity)));
+  return Object.fromEntries(identities.map((identity, i) => [identity, described[i]]));
+}

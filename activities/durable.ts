@@ -1,13 +1,12 @@
-import type { ArtifactRef } from '../contracts/artifact-ref.js';
 import { canonicalJson } from '../contracts/canonical-json.js';
-import type { ArtifactStore } from '../store/artifact-store.js';
 import { beating } from './beat.js';
 import { boundFailures } from './failures.js';
 import { Journal } from './journal.js';
+import { holdsAll } from './held.js';
 import type { Services } from './services.js';
 
 /** Goes into every key: a change of what activities compute from the same input must not find the old results. */
-const CODE_VERSION = 1;
+const CODE_VERSION = 2;
 
 /**
  * Gives an activity a memory in the store: the same input gives the result of the first time. So an attempt that died
@@ -52,16 +51,4 @@ export async function timed<T extends object>(work: () => Promise<T>): Promise<T
   const start = performance.now();
   const result = await work();
   return { ...result, seconds: Math.round(performance.now() - start) / 1000 };
-}
-
-/** A store that was cleaned may have kept the memory and lost what it speaks of. */
-async function holdsAll(store: ArtifactStore, result: object): Promise<boolean> {
-  const present = await Promise.all(refsIn(result).map((ref) => store.has(ref)));
-  return present.every(Boolean);
-}
-
-function refsIn(value: unknown): ArtifactRef[] {
-  if (typeof value !== 'object' || value === null) return [];
-  if ('sha256' in value) return [value as ArtifactRef];
-  return Object.values(value).flatMap(refsIn);
 }

@@ -12,11 +12,18 @@ type EngineSettings = RunConfig['engine'];
  * @param folder holds `store/` (artifacts) and `runs/` (readable records)
  */
 export async function openServices(folder: string): Promise<Services & { close(): Promise<void> }> {
-  const engines = new Shared<InferenceEngine>((settings) => openInferenceEngine(settings));
-  const learners = new Shared<Learner>(({ slots: _, chunk: __, ...settings }) => openLearner(settings));
   return {
     store: await LocalArtifactStore.open(join(folder, 'store')),
     runsFolder: join(folder, 'runs'),
+    ...engineServices(),
+  };
+}
+
+/** Engine and learner processes, opened when first asked for. */
+export function engineServices(): Pick<Services, 'engine' | 'learner'> & { close(): Promise<void> } {
+  const engines = new Shared<InferenceEngine>((settings) => openInferenceEngine(settings));
+  const learners = new Shared<Learner>(({ slots: _, chunk: __, ...settings }) => openLearner(settings));
+  return {
     engine: (settings) => engines.get(settings),
     learner: (settings) => learners.get(settings),
     close: async () => {

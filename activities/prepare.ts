@@ -15,6 +15,7 @@ import type { Task } from './task.js';
 import { batchSizeSettings } from './batch.js';
 import { beating } from './beat.js';
 import { checkCheckpoint, checkLengths, checkPrompts, checkTask, checkTokenizer, locateModel } from './checks.js';
+import { checkDataSet, readFork } from './fork.js';
 import { putJson } from './io.js';
 import type { Services } from './services.js';
 
@@ -24,22 +25,27 @@ export const prepare =
   async ({ form }): Promise<Prepared> => {
     const { config, problems } = readConfig(form);
     const directory = await locateModel(config.model);
-    const checkpoint = await checkCheckpoint(directory, problems);
-    const tokenizer = await checkTokenizer(directory, problems);
+    const fork = config.from && (await readFork(store, config, problems));
+    const checkpoint = config.from ? undefined : await checkCheckpoint(directory, problems);
+    const tokenizer = fork?.tokenizer ?? (config.from ? undefined : await checkTokenizer(directory, problems));
     const task = await checkTask(config, problems);
-    if (checkpoint) checkLengths(config, checkpoint, problems);
+    const model = checkpoint ?? fork?.model;
+    if (model) checkLengths(config, model, problems);
     if (task && tokenizer) checkPrompts(config, task.training, tokenizer, problems);
-    if (problems.length > 0 || !checkpoint || !task) throw new InvalidConfig(problems);
+    if (task && fork) checkDataSet(fork, task.training, problems);
+    if (problems.length > 0 || !(checkpoint ?? fork) || !task) throw new InvalidConfig(problems);
 
-    const policy = await beating('store the base model', importCheckpoint(store, directory, checkpoint));
     const manifest: RunManifest = {
       schema: 1,
       config,
       configHash: configHash(config),
-      policy,
+      policy: checkpoint
+        ? await beating('store the base model', importCheckpoint(store, directory, checkpoint))
+        : fork!.parent.policy, // one of the two is there
       dataSetSize: task.training.size,
       evaluationSets: config.evaluation.sets ?? task.evaluation.map(({ name }) => name),
-      controller: firstController(config, task),
+      controller: fork?.record.controller.after ?? firstController(config, task),
+      ...(config.from ? { parent: config.from.record } : {}),
     };
     return {
       manifest: await putJson(store, 'manifest', manifest),
@@ -55,8 +61,9 @@ export const prepare =
         responsesDrawn: config.adaptiveSampling.responsesDrawn,
         ...config.distribution,
       },
-      policy,
+      policy: fork?.record.policy.after ?? manifest.policy,
       controller: manifest.controller,
+      ...(fork ? { start: fork.start } : {}),
     };
   };
 

@@ -15,7 +15,7 @@ export const recordEvaluation =
     const accuracies = sets.map(({ accuracy }) => accuracy);
     const mean = accuracies.reduce((sum, accuracy) => sum + accuracy, 0) / accuracies.length;
     const byName = Object.fromEntries(sets.map(({ set, accuracy }) => [set, accuracy]));
-    const value = { mean, accuracy: byName, evaluation: evaluation.sha256 };
+    const value = { mean, accuracy: byName, evaluation };
     await writeLine(services, run, 'evaluations.jsonl', { number: policyVersion, value });
     return { policyVersion, accuracies, mean, evaluation };
   };

@@ -1,11 +1,11 @@
 import { meanInfluence } from '../algorithm/adaptive-sampling.js';
-import { splitSteps } from '../algorithm/steps.js';
 import type { RolloutActivities } from '../contracts/activities.js';
 import { durable, timed } from './durable.js';
 import { readManifest } from './io.js';
 import { loadedEngine } from './policies.js';
 import { readPrefixes } from './prefixes.js';
 import { meanEntropy, scoreWith, storeScores } from './scores.js';
+import { stepEnds, stepsOf } from './step-ranges.js';
 
 type ScoreInitial = RolloutActivities['scoreInitial'];
 
@@ -22,12 +22,7 @@ export const scoreInitial = durable<Parameters<ScoreInitial>[0], Awaited<ReturnT
 
       const requests = initial.map(({ problem, tokens }) => {
         const { prompt } = problems[problem];
-        const { stepRanges, thinkEndStep } = splitSteps({
-          promptLength: prompt.length,
-          ids: tokens,
-          texts: Array.from(tokens, (token) => tokenizer.stepText(token)),
-          thinkEndId: tokenizer.thinkEndId,
-        });
+        const { stepRanges, thinkEndStep } = stepsOf(prompt.length, tokens, tokenizer);
         return {
           tokens: Int32Array.from([...prompt, ...tokens]),
           promptLength: prompt.length,
@@ -43,7 +38,7 @@ export const scoreInitial = durable<Parameters<ScoreInitial>[0], Awaited<ReturnT
           logProbs,
           entropies,
           influence: fci.subarray(1),
-          stepEnds: Int32Array.from(stepRanges.slice(1), ([, end]) => end - promptLength),
+          stepEnds: stepEnds({ stepRanges }, promptLength),
         };
       });
       return {

@@ -1,7 +1,7 @@
 import type { VerifierActivities } from '../contracts/activities.js';
-import { rewardOf } from '../tasks/reward.js';
 import { beat, breathe } from './beat.js';
 import { durable, timed } from './durable.js';
+import { judge } from './judge.js';
 import type { Verdicts } from './formats/documents.js';
 import { decodeRollouts } from './formats/rollouts.js';
 import { getArrays, putJson, readManifest } from './io.js';
@@ -20,8 +20,7 @@ export const verify = durable<Parameters<Verify>[0], Awaited<ReturnType<Verify>>
 
     const verdicts: Verdicts['verdicts'][number][] = [];
     for (const rollout of rollouts) {
-      const text = tokenizer.decode([...prefixes.kept(rollout), ...rollout.tokens]);
-      verdicts.push(rewardOf(text, prefixes.problems[rollout.problem].groundTruth));
+      verdicts.push(judge(rollout, prefixes, tokenizer));
       if (verdicts.length % 32 === 0) {
         beat({ doing: 'verify', done: verdicts.length, total: rollouts.length });
         await breathe();

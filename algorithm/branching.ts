@@ -28,6 +28,18 @@ export interface AttentionBranching {
   readonly steps: readonly number[];
   /** Starts of the chosen steps relative to the first response token, ascending: the tokens before it are kept. */
   readonly points: readonly number[];
+  /** One per point. */
+  readonly reasons: readonly BranchReason[];
+}
+
+export interface BranchReason {
+  /** Index of the chosen step, the prompt left out. */
+  readonly step: number;
+  /**
+   * `influence`: a candidate, distant enough; `front`: candidates ran out, the earliest step not yet chosen;
+   * `repeat`: steps ran out.
+   */
+  readonly why: 'influence' | 'front' | 'repeat';
 }
 
 /**
@@ -46,9 +58,21 @@ export function branchByAttention(
   }
   const threshold = candidateThreshold(influence, settings.quantile);
   const candidates = stepRanges.map((_, step) => step).filter((step) => step >= 1 && influence[step] >= threshold);
-  const steps = fillFromFront(keepDistant(candidates, stepRanges, settings), stepRanges.length, settings.points);
-  const points = steps.map((step) => stepRanges[step][0] - promptLength).sort((a, b) => a - b);
-  return { threshold, candidates, steps, points };
+  const kept = keepDistant(candidates, stepRanges, settings);
+  const steps = fillFromFront(kept, stepRanges.length, settings.points);
+  const chosen = steps
+    .map((step, i) => {
+      const why = i < kept.length ? 'influence' : steps.indexOf(step) === i ? 'front' : 'repeat';
+      return { point: stepRanges[step][0] - promptLength, reason: { step, why } satisfies BranchReason };
+    })
+    .sort((a, b) => a.point - b.point);
+  return {
+    threshold,
+    candidates,
+    steps,
+    points: chosen.map(({ point }) => point),
+    reasons: chosen.map(({ reason }) => reason),
+  };
 }
 
 /**

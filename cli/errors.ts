@@ -14,7 +14,7 @@ export class Interrupted extends Error {
 /** Exit codes: 0 done, 1 failed, 2 the input was refused, 130 interrupted (as shells have it). */
 export function exitCode(error: unknown): number {
   if (error instanceof Interrupted) return 130;
-  return ['UsageError', 'InvalidConfig'].includes(failureOf(error).type) ? 2 : 1;
+  return ['UsageError', 'InvalidConfig', 'UnknownRun', 'UnknownIteration'].includes(failureOf(error).type) ? 2 : 1;
 }
 
 /** What to tell of an error: of a failed run, its own failure. */

@@ -1,8 +1,13 @@
 #!/usr/bin/env node
 import { program } from 'commander';
+import { auditCommand } from './audit.js';
 import { doctorCommand } from './doctor.js';
 import { exitCode, failureOf } from './errors.js';
 import { evaluateCommand } from './evaluate.js';
+import { exportCommand } from './export.js';
+import { forkCommand } from './fork.js';
+import { gcCommand } from './gc.js';
+import { inspectCommand } from './inspect.js';
 import { statusCommand } from './status.js';
 import { steeringCommands } from './steer.js';
 import { trainCommand } from './train.js';
@@ -15,6 +20,11 @@ program
   .addCommand(workerCommand())
   .addCommand(evaluateCommand())
   .addCommand(statusCommand())
+  .addCommand(auditCommand())
+  .addCommand(inspectCommand())
+  .addCommand(forkCommand())
+  .addCommand(exportCommand())
+  .addCommand(gcCommand())
   .addCommand(doctorCommand());
 steeringCommands().forEach((command) => program.addCommand(command));
 

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import type { RunForm } from '../contracts/config-form.js';
 import type { RunResult } from '../contracts/run.js';
 import { chooseRun } from './choose-run.js';
@@ -10,6 +10,7 @@ import { Interrupted } from './errors.js';
 import type { Display } from './events.js';
 import { openSession, runUrl, type Session } from './session.js';
 import { watchRun } from './watch-run.js';
+import { wholeNumber } from './whole-number.js';
 import { startWorker, type WorkerProcess } from './worker-process.js';
 
 interface TrainOptions {
@@ -139,9 +140,4 @@ function conclude({ evaluationSets, before, after, modelFolder, runFolder }: Run
   console.log(`trained model  ${modelFolder}`);
   console.log(`records        ${runFolder}`);
   if (url !== undefined) console.log(`Temporal UI    ${url}`);
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('it must be a whole number');
-  return Number(text);
 }

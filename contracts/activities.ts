@@ -34,6 +34,18 @@ export interface Prepared {
   readonly plan: RunPlan;
   readonly policy: ArtifactRef;
   readonly controller: ControllerState;
+  /** Of a run that goes on behind an iteration of another one. */
+  readonly start?: RunStart;
+}
+
+/** Where a fork begins. */
+export interface RunStart {
+  readonly iteration: number;
+  readonly cursor: DataCursor;
+  /** The record it follows. */
+  readonly record: ArtifactRef;
+  /** What its first batch is sampled by, where the parent had sampled it ahead; null: its first policy. */
+  readonly ahead: { readonly policy: ArtifactRef; readonly batchSize: number } | null;
 }
 
 export interface Drawn extends Timed {
@@ -106,6 +118,7 @@ export interface SetEvaluation extends Timed {
 
 export interface Committed {
   readonly record: ArtifactRef;
+  readonly journal: ArtifactRef;
   readonly summary: IterationSummary;
 }
 
@@ -143,7 +156,9 @@ export interface ControlActivities {
     input: InRun & {
       /** Workflow id of the run: names its folder. */
       readonly run: string;
+      /** Record and journal of the iteration before. */
       readonly previous: ArtifactRef | null;
+      readonly previousJournal: ArtifactRef | null;
       readonly batch: InitialBatch;
       readonly branches: BranchRefs | null;
       readonly tree: ArtifactRef;

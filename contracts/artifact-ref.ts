@@ -11,6 +11,13 @@ export interface ArtifactRef {
   readonly kind: ArtifactKind;
 }
 
+/** Every reference in a JSON value, in order, repeated ones too. */
+export function refsIn(value: unknown): ArtifactRef[] {
+  if (typeof value !== 'object' || value === null) return [];
+  if ('sha256' in value && 'kind' in value) return [value as ArtifactRef];
+  return Object.values(value).flatMap(refsIn);
+}
+
 /**
  * - `policy`: JSON, names weights, optimiser state and the model's configuration of one policy
  * - `weights`, `optimizer`: safetensors
@@ -33,4 +40,5 @@ export type ArtifactKind =
   | 'rows'
   | 'evaluation'
   | 'manifest'
-  | 'iteration-record';
+  | 'iteration-record'
+  | 'iteration-journal';

@@ -116,6 +116,24 @@ const distribution = z.strictObject({
     .describe('A worker that gives no sign of life for so long counts as lost, and another one goes on'),
 });
 
+const retention = z.strictObject({
+  keepLast: z
+    .int()
+    .min(2) // the next batch is sampled by the policy before the newest
+    .max(1_000_000)
+    .default(2)
+    .describe('Weights and optimiser state of so many of the newest policies are kept by `attnrl gc`'),
+  keepEvery: z.int().min(0).max(1_000_000).default(1).describe('And those of every so-manieth policy; 0: of none'),
+});
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+
+const from = z.strictObject({
+  record: z
+    .strictObject({ sha256: hash, bytes: z.int().min(1), kind: z.literal('iteration-record') })
+    .describe('The iteration record to go on behind, in the same store; `attnrl fork` fills it in'),
+});
+
 export const runForm = z.strictObject({
   $schema: z.string().optional(),
   model: z
@@ -141,6 +159,10 @@ export const runForm = z.strictObject({
   evaluation: evaluation.prefault({}),
   engine: engine.prefault({}),
   distribution: distribution.prefault({}),
+  retention: retention.prefault({}),
+  from: from
+    .optional()
+    .describe('Go on behind an iteration of another run: its policy, sampling state and data cursor'),
 });
 
 /** What a user may write. */

@@ -3,16 +3,21 @@ import type { SteeringEvent } from './steering.js';
 import type { ControllerState, InitialBatch, IterationMetrics } from './run.js';
 
 /**
- * The commit of one iteration: every input, decision and output by reference, chained to the record before.
- * It holds no clock and no name of a run, except in what users did to the run (`steering`): the same configuration, left
- * alone, gives the same chain.
+ * The commit of one iteration: every input, decision and output, chained to the record before. Per-problem facts are in the
+ * artifacts it names (`docs/iteration-record.schema.json` says which is where).
+ * It holds no clock and no name of a run, machine or worker, except in what users did to the run (`steering`): the same
+ * configuration, left alone, gives the same chain. Those are in the iteration's journal, which names the record by its hash.
  */
 export interface IterationRecord {
-  readonly schema: 1;
+  readonly schema: 2;
+  /** m: policy m becomes policy m+1. */
   readonly iteration: number;
-  /** SHA-256 of the record of the iteration before; null in the first. */
-  readonly previous: string | null;
+  /** Record of the iteration before; null in the first. */
+  readonly previous: ArtifactRef | null;
   readonly manifest: ArtifactRef;
+  readonly configHash: string;
+  /** With iteration, place of the problem, response and branch it keys every random number. */
+  readonly seed: number;
   readonly initial: {
     readonly sampledBy: ArtifactRef;
     readonly cursor: InitialBatch['cursor'];
@@ -21,7 +26,7 @@ export interface IterationRecord {
     readonly verdicts: ArtifactRef;
     readonly scores: ArtifactRef;
   };
-  /** Absent in GRPO. */
+  /** Null in GRPO. */
   readonly branches: BranchRefs | null;
   readonly tree: ArtifactRef;
   readonly rows: ArtifactRef;

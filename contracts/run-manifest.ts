@@ -13,4 +13,6 @@ export interface RunManifest {
   readonly dataSetSize: number;
   readonly evaluationSets: readonly string[];
   readonly controller: ControllerState;
+  /** Absent in a run that starts from a base model; else it goes on behind this record of another run. */
+  readonly parent?: ArtifactRef;
 }

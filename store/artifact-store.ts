@@ -23,6 +23,12 @@ export interface ArtifactStore {
   has(ref: ArtifactRef): Promise<boolean>;
 
   /**
+   * Like `has`, and keeps it from being collected for the time of a lease: for who found it and is about to refer to it.
+   * `put` does the same.
+   */
+  renew(ref: ArtifactRef): Promise<boolean>;
+
+  /**
    * Keeps a small JSON value under a key, instead of what was there.
    * @param key any text: what identifies the work that gave the value
    */

@@ -5,16 +5,18 @@
  *     results/01/0123….json          remembered values, named by the SHA-256 of their key
  *     journals/0123….journal         progress of unfinished work, named likewise
  *     incoming/                      unfinished writes
+ *     aside/                         artifacts that a collection is about to remove
  */
 import { createHash, type Hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { appendFile, readFile, rm, stat, type FileHandle } from 'node:fs/promises';
+import { createReadStream, type Stats } from 'node:fs';
+import { appendFile, readFile, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { ArtifactKind, ArtifactRef } from '../contracts/artifact-ref.js';
 import { canonicalJson } from '../contracts/canonical-json.js';
 import { ArtifactDamaged, ArtifactMissing, StoreFull, StoreUnwritable, type ArtifactStore } from './artifact-store.js';
 import { removeLeftovers, writeAtomically } from './atomic-write.js';
 import { frameRecord, readRecords } from './journal-file.js';
+import { restore } from './local-collector.js';
 
 const EXTENSIONS: Record<ArtifactKind, string> = {
   policy: 'json',
@@ -31,6 +33,7 @@ const EXTENSIONS: Record<ArtifactKind, string> = {
   evaluation: 'json',
   manifest: 'json',
   'iteration-record': 'json',
+  'iteration-journal': 'json',
 };
 
 export class LocalArtifactStore implements ArtifactStore {
@@ -56,7 +59,7 @@ export class LocalArtifactStore implements ArtifactStore {
 
   async put(kind: ArtifactKind, content: Uint8Array | string): Promise<ArtifactRef> {
     const ref = await describe(kind, content);
-    if (await this.#isIntact(ref)) return ref;
+    if ((await this.#isIntact(ref)) && (await this.renew(ref))) return ref;
     await this.#writing(() =>
       writeAtomically(this.#incoming, async (file) => {
         if (typeof content === 'string') await copyInto(file, content, ref);
@@ -69,15 +72,16 @@ export class LocalArtifactStore implements ArtifactStore {
 
   async get(ref: ArtifactRef): Promise<Buffer> {
     const path = this.#pathOf(ref);
-    const content = await readFile(path).catch(missing(ref, path));
+    const content = await this.#restoring(path, () => readFile(path)).catch(missing(ref, path));
     requireMatch(ref, path, createHash('sha256').update(content), content.length);
     return content;
   }
 
   async localPath(ref: ArtifactRef): Promise<string> {
     const path = this.#pathOf(ref);
-    const { mtimeMs, size, ino } = await stat(path).catch(missing(ref, path));
-    const state = `${mtimeMs} ${size} ${ino}`;
+    const entry = await this.#restoring(path, () => stat(path)).catch(missing(ref, path));
+    const { size } = entry;
+    const state = stateOf(entry);
     if (this.#verified.get(path) !== state) {
       requireMatch(ref, path, await hashFile(path), size);
       this.#verified.set(path, state);
@@ -86,7 +90,21 @@ export class LocalArtifactStore implements ArtifactStore {
   }
 
   async has(ref: ArtifactRef): Promise<boolean> {
-    return (await sizeOf(this.#pathOf(ref))) === ref.bytes;
+    const path = this.#pathOf(ref);
+    return (await this.#restoring(path, () => stat(path)).catch(undefinedIfMissing))?.size === ref.bytes;
+  }
+
+  async renew(ref: ArtifactRef): Promise<boolean> {
+    if (!(await this.has(ref))) return false;
+    const path = this.#pathOf(ref);
+    const now = new Date();
+    const renew = async (): Promise<boolean> => {
+      const verified = this.#verified.get(path) === stateOf(await stat(path));
+      await utimes(path, now, now);
+      if (verified) this.#verified.set(path, stateOf(await stat(path)));
+      return true;
+    };
+    return (await this.#restoring(path, renew).catch(undefinedIfMissing)) ?? false;
   }
 
   async remember(key: string, value: unknown): Promise<void> {
@@ -116,6 +134,16 @@ export class LocalArtifactStore implements ArtifactStore {
 
   forget(key: string): Promise<void> {
     return this.#writing(() => rm(this.#journalPath(key), { force: true }));
+  }
+
+  /** Tries again where a collection has set the artifact aside meanwhile. */
+  async #restoring<T>(path: string, use: () => Promise<T>): Promise<T> {
+    try {
+      return await use();
+    } catch (error) {
+      if (!isAbsent(error) || !(await restore(this.#folder, path))) throw error;
+      return use();
+    }
   }
 
   #pathOf({ sha256, kind }: ArtifactRef): string {
@@ -220,6 +248,7 @@ function missing(ref: ArtifactRef, path: string) {
   };
 }
 
-async function sizeOf(path: string): Promise<number | undefined> {
-  return (await stat(path).catch(undefinedIfMissing))?.size;
+/** Changes whenever the file is written. */
+function stateOf({ mtimeMs, size, ino }: Stats): string {
+  return `${mtimeMs} ${size} ${ino}`;
 }

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import { createActivities } from '../activities/index.js';
 import type { WorkerVersion } from '../contracts/environment.js';
+import { describeWorker } from '../activities/worker-description.js';
 import type { Services } from '../activities/services.js';
 import { queueName, type Role } from '../contracts/queues.js';
 
@@ -39,9 +40,9 @@ const GRACE_MS: Record<Role, number> = {
 const GIVE_UP = '8s'; // whatever still runs then has a server or a store that does not answer: the next attempt is told by the heartbeat
 
 /** One Temporal worker per role; they share the process's engines and store. */
-export function createWorkers(options: WorkersOptions): Promise<Worker[]> {
+export async function createWorkers(options: WorkersOptions): Promise<Worker[]> {
   const { connection, namespace, prefix, roles, services, workflowBundle, version } = options;
-  return Promise.all(
+  const workers = await Promise.all(
     roles.map((role) =>
       Worker.create({
         connection,
@@ -59,6 +60,9 @@ export function createWorkers(options: WorkersOptions): Promise<Worker[]> {
       }),
     ),
   );
+  const identities = new Set(workers.map(({ options: { identity } }) => identity));
+  await Promise.all([...identities].map((identity) => describeWorker(services.store, identity)));
+  return workers;
 }
 
 /** Children stay with the build that started them; runs say in workflows/index.ts that they move on. */

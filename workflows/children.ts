@@ -1,15 +1,8 @@
 import { ChildWorkflowCancellationType, executeChild, ParentClosePolicy, workflowInfo } from '@temporalio/workflow';
 import type { RunPlan } from '../contracts/run.js';
+import { childId, type ChildPhase } from '../contracts/child-ids.js';
 import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
 import { explained } from './waiting.js';
-
-/** Parts of a run that are workflows of their own. */
-export type ChildPhase = 'sample' | 'learn' | 'evaluate';
-
-/** Workflow id of a run's child: phase and iteration (or policy version) name it. */
-export function childId(run: string, phase: ChildPhase, number: number): string {
-  return `${run}/${phase}-${number}`;
-}
 
 /** Runs a child to its end. When the run is closed from outside, the child is told to stop and may save what it has. */
 export function child<Input extends { readonly plan: RunPlan }, Result>(

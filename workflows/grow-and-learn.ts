@@ -16,6 +16,7 @@ export interface GrowAndLearnInput {
   readonly policy: ArtifactRef;
   readonly controller: ControllerState;
   readonly previous: ArtifactRef | null;
+  readonly previousJournal: ArtifactRef | null;
   /** Set by an update; null: the configuration's. */
   readonly learningRate: number | null;
 }
@@ -36,7 +37,7 @@ interface Branched {
 
 /** Turns policy m into policy m+1: branches, trees, advantages, update. The run commits it. */
 export async function growAndLearn(input: GrowAndLearnInput): Promise<GrowAndLearnResult> {
-  const { run, manifest, plan, batch, policy, previous, learningRate } = input;
+  const { run, manifest, plan, batch, policy, previous, previousJournal, learningRate } = input;
   const { iteration } = batch;
   const label = `iteration ${iteration}`;
   const startedAt = Date.now();
@@ -84,6 +85,7 @@ export async function growAndLearn(input: GrowAndLearnInput): Promise<GrowAndLea
     manifest,
     run,
     previous,
+    previousJournal,
     batch,
     branches,
     tree: grown.tree,

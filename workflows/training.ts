@@ -11,6 +11,7 @@ import {
 import { FIRST_PROBLEM } from '../algorithm/data-order.js';
 import type { Committed } from '../contracts/activities.js';
 import type { ArtifactRef } from '../contracts/artifact-ref.js';
+import type { RunStart } from '../contracts/activities.js';
 import type { RunForm } from '../contracts/config-form.js';
 import { assertSmall, isSmall, MAX_STATE_BYTES } from '../contracts/result-size.js';
 import { PROGRESS_QUERY } from '../contracts/run.js';
@@ -74,6 +75,7 @@ export async function training(form?: RunForm, carried?: RunState): Promise<RunR
 
 interface Learnt extends Pick<GrowAndLearnResult, 'policy' | 'controller'> {
   readonly record: ArtifactRef;
+  readonly journal: ArtifactRef;
   readonly summary: IterationSummary;
 }
 
@@ -137,7 +139,7 @@ class Run implements Steerable {
       { key: SEARCH_ATTRIBUTES.run, value: this.#id },
       { key: SEARCH_ATTRIBUTES.phase, value: this.#phase },
     ]);
-    const { manifest, configHash, model, plan, policy, controller } = await activity(
+    const { manifest, configHash, model, plan, policy, controller, start } = await activity(
       'prepare',
       'check configuration, model, task',
       { form: this.form },
@@ -147,12 +149,13 @@ class Run implements Steerable {
       configHash,
       model,
       plan,
-      iteration: 0,
+      iteration: start?.iteration ?? 0,
       policy,
       controller,
-      cursor: FIRST_PROBLEM,
+      cursor: start?.cursor ?? FIRST_PROBLEM,
       pending: null,
-      ledger: null,
+      ledger: start?.record ?? null,
+      journal: null,
       recent: [],
       evaluations: [],
       steering: UNSTEERED,
@@ -164,6 +167,7 @@ class Run implements Steerable {
       { key: SEARCH_ATTRIBUTES.configHash, value: configHash },
     ]);
     this.#evaluate();
+    if (start?.ahead) this.#running().pending = await this.#sample(start.iteration, start.ahead);
   }
 
   async train(): Promise<RunResult> {
@@ -213,6 +217,7 @@ class Run implements Steerable {
     state.policy = learnt.policy;
     state.controller = learnt.controller;
     state.ledger = learnt.record;
+    state.journal = learnt.journal;
     state.pending = next;
     const seconds = (Date.now() - startedAt) / 1000;
     state.pace = state.pace === null ? seconds : state.pace + PACE_WEIGHT * (seconds - state.pace);
@@ -228,10 +233,12 @@ class Run implements Steerable {
   }
 
   /** Samples the initial responses of an iteration with the policy of now. Draws follow one another: the cursor moves at the end. */
-  async #sample(iteration: number): Promise<InitialBatch> {
+  async #sample(
+    iteration: number,
+    { policy, batchSize }: NonNullable<RunStart['ahead']> = this.#now(),
+  ): Promise<InitialBatch> {
     const state = this.#running();
-    const { manifest, plan, policy, cursor } = state;
-    const { batchSize } = state.controller;
+    const { manifest, plan, cursor } = state;
     const batch = await this.#child('sample', iteration, () =>
       child(
         sampleInitial,
@@ -247,8 +254,13 @@ class Run implements Steerable {
     return batch;
   }
 
+  #now(): NonNullable<RunStart['ahead']> {
+    const { policy, controller } = this.#running();
+    return { policy, batchSize: controller.batchSize };
+  }
+
   async #learn(batch: InitialBatch): Promise<Learnt> {
-    const { manifest, plan, policy, controller, ledger, steering } = this.#running();
+    const { manifest, plan, policy, controller, ledger: previous, journal: previousJournal, steering } = this.#running();
     const { learningRate } = steering;
     const { responses, correct } = batch.statistics;
     this.#stage = 'learning';
@@ -260,7 +272,7 @@ class Run implements Steerable {
           number: batch.iteration,
           summary: `iteration ${batch.iteration} · ${responses} responses · ${Math.round((100 * correct) / responses)} % correct`,
         },
-        { run: this.#id, manifest, plan, batch, policy, controller, previous: ledger, learningRate },
+        { run: this.#id, manifest, plan, batch, policy, controller, previous, previousJournal, learningRate },
       ),
     );
     return { policy: learnt.policy, controller: learnt.controller, ...(await this.#commit(learnt.commit)) };

@@ -1,4 +1,5 @@
 /** Contents of the JSON artifacts of an iteration. Problems are addressed by their place in the draw. */
+import type { BranchReason } from '../../algorithm/branching.js';
 import type { Tree } from '../../algorithm/tree.js';
 
 /** `problems`. */
@@ -21,6 +22,8 @@ export interface Verdicts {
 
 /** `branch-points`. */
 export interface BranchPlan {
+  /** Mean of phi over the always solved problems up to and with this batch, which `dropped` compares with; null: none yet. */
+  readonly meanInfluence: number | null;
   readonly problems: readonly PlannedProblem[];
 }
 
@@ -32,10 +35,25 @@ export interface PlannedProblem {
   readonly dropped: boolean;
   readonly responses: readonly {
     readonly response: number;
+    /**
+     * Why it is branched. `certain`: ADS branches it, its verdict is the rarer one or the only one; `drawn`: ADS drew it from
+     * those with the commoner verdict; `all`: without ADS every response is.
+     */
+    readonly why: SelectionReason;
     /** Tokens kept before each branch point, ascending; each gets `rolloutsPerPoint` rollouts. */
     readonly points: readonly number[];
+    /** One per point. */
+    readonly reasons: readonly PointReason[];
+    /** Least FCI of a candidate; null where points are not chosen by FCI. */
+    readonly threshold: number | null;
   }[];
 }
+
+export type SelectionReason = 'certain' | 'drawn' | 'all';
+
+/** By attention: the step that begins at the point, with its FCI. By entropy: that of the token at the point, in nats. */
+export type PointReason =
+  (BranchReason & { readonly influence: number }) | { readonly why: 'entropy'; readonly entropy: number };
 
 /** `tree`. */
 export interface Trees {

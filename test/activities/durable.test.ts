@@ -7,7 +7,8 @@ import { durable } from '../../activities/durable.js';
 import { writeLine } from '../../activities/run-folder.js';
 import type { Services } from '../../activities/services.js';
 import type { ArtifactRef } from '../../contracts/artifact-ref.js';
-import { putJson } from '../../store/json.js';
+import type { PolicyArtifact } from '../../contracts/policy-artifact.js';
+import { getJson, putJson } from '../../store/json.js';
 import { nullServices } from '../support/null-run.js';
 import { withFolder } from '../support/temporal.js';
 import { readFile } from 'node:fs/promises';
@@ -46,6 +47,25 @@ it('a result whose artifacts are gone is made again', async () => {
     await run(services)({ a: 1 });
     expect(count()).toBe(2);
     expect(await services.store.has(kept)).toBe(true);
+  });
+});
+
+it('a policy whose weights were let go is made again', async () => {
+  await withFolder(async (folder) => {
+    const services = await nullServices(folder);
+    let count = 0;
+    const activity = durable('made', async ({ store }, _: object) => {
+      count += 1;
+      const weights = [{ name: 'model.safetensors', ref: await store.put('weights', Buffer.from('weights')) }];
+      return { policy: await putJson(store, 'policy', { schema: 1, files: {}, weights, optimizer: null }) };
+    })(services);
+    const { policy } = await activity({});
+    expect(await activity({})).toEqual({ policy });
+    expect(count).toBe(1);
+    const { weights } = await getJson<PolicyArtifact>(services.store, policy);
+    await rm(await services.store.localPath(weights[0].ref));
+    await activity({});
+    expect(count).toBe(2);
   });
 });
 

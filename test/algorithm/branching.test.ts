@@ -57,6 +57,13 @@ describe('branching by attention', () => {
         const others = steps.map((_, step) => step).filter((step) => step >= 1 && !kept.includes(step));
         const missing = Math.max(Math.min(settings.points, Math.max(steps.length - 1, 0)) - kept.length, 0);
         expect(chosen.steps.slice(kept.length, kept.length + missing)).toEqual(others.slice(0, missing));
+
+        expect(chosen.points).toEqual(chosen.reasons.map(({ step }) => steps[step][0] - promptLength));
+        const because = (reason: string) => chosen.reasons.filter(({ why }) => why === reason).map(({ step }) => step);
+        const ascending = (of: readonly number[]) => of.toSorted((a, b) => a - b);
+        expect(because('influence')).toEqual(ascending(kept));
+        expect(because('front')).toEqual(ascending(others.slice(0, missing)));
+        expect(because('repeat')).toHaveLength(chosen.steps.length - kept.length - missing);
       }),
     );
   });

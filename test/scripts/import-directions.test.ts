@@ -38,6 +38,8 @@ describe('the linter', () => {
     ['workers/create-workers.ts', "import '../cli/temporal-server.js';"],
     ['cli/temporal-server.ts', "import '../policy/onnx/graph.js';"],
     ['cli/temporal-server.ts', "import '../activities/io.js';"],
+    ['audit/ledger.ts', "import '../policy/onnx/graph.js';"],
+    ['activities/io.ts', "import '../audit/ledger.js';"],
   ])('refuses in %s: %s', async (file, statement) => {
     expect(await broken(file, statement)).toEqual(['boundaries/dependencies']);
   });
@@ -49,6 +51,8 @@ describe('the linter', () => {
     ['policy/onnx/graph.ts', "import '../../store/safetensors-file.js';"],
     ['activities/io.ts', "import '../store/json.js';"],
     ['cli/temporal-server.ts', "import '../scripts/temporal-binary.mjs';"],
+    ['audit/ledger.ts', "import '../activities/io.js';"],
+    ['cli/audit.ts', "import '../audit/index.js';"],
     ['cli/golden/main.ts', "import '../../policy/onnx/graph.js';"],
     ['policy/onnx/runtime.ts', "import 'onnxruntime-node';"],
   ])('allows in %s: %s', async (file, statement) => {

@@ -89,6 +89,13 @@ export function artifactStoreContract(name: string, create: (folder: string) => 
       expect(await store.has({ ...ref, sha256: '0'.repeat(64) })).toBe(false);
     });
 
+    it('renews what is there, unchanged', async () => {
+      const ref = await store.put('tree', text('abc'));
+      expect(await store.renew(ref)).toBe(true);
+      expect((await store.get(ref)).toString()).toBe('abc');
+      expect(await store.renew({ ...ref, sha256: '0'.repeat(64) })).toBe(false);
+    });
+
     it('rejects with ArtifactMissing when there is none of that name', async () => {
       const ref: ArtifactRef = { kind: 'weights', bytes: 3, sha256: createHash('sha256').update('abc').digest('hex') };
       await expect(store.get(ref)).rejects.toThrow(ArtifactMissing);

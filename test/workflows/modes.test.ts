@@ -52,7 +52,7 @@ describe.each(Object.entries(MODES))('%s', (_, mode) => {
       const ledger = await linesOf(result.runFolder, 'ledger.jsonl');
       expect(ledger.map((line) => line.iteration)).toEqual([0, 1, 2]);
       const head = await getJson<IterationRecord>(services.store, result.ledger!);
-      expect(head.previous).toBe(ledger[1].sha256);
+      expect(head.previous?.sha256).toBe(ledger[1].sha256);
       expect(head.policy.after).toEqual(result.policy);
       expect(await services.store.has(head.rows)).toBe(true);
       expect((await linesOf(result.runFolder, 'metrics.jsonl')).map((line) => line.iteration)).toEqual([0, 1, 2]);

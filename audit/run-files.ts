@@ -1,0 +1,68 @@
+/** The folder of a run as `commitIteration` and `recordEvaluation` write it. */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ArtifactRef } from '../contracts/artifact-ref.js';
+import { LEDGER_FILE, type LedgerLine } from '../contracts/ledger-line.js';
+
+/** No run of that name has committed an iteration in this home. */
+export class UnknownRun extends Error {
+  override readonly name = 'UnknownRun';
+  constructor(
+    run: string,
+    folder: string,
+    known: readonly string[],
+    /** It may have been evaluated. */
+    readonly evaluations: RunFiles['evaluations'],
+  ) {
+    const others = known.length === 0 ? 'there are none' : `there are: ${known.join(', ')}`;
+    super(`${folder} has no run "${run}" with a committed iteration; ${others}. Is ATTNRL_HOME that of its workers?`);
+  }
+}
+
+export interface RunFiles {
+  /** Workflow id. */
+  readonly run: string;
+  /** At least one line. */
+  readonly ledger: readonly LedgerLine[];
+  readonly evaluations: readonly { readonly number: number; readonly evaluation: ArtifactRef }[];
+}
+
+/** The ends of a run's two chains. */
+export interface RunHead {
+  readonly record: ArtifactRef;
+  readonly journal: ArtifactRef;
+}
+
+/** Rejects with UnknownRun. */
+export async function readRunFiles(runsFolder: string, run: string): Promise<RunFiles> {
+  const folder = join(runsFolder, encodeURIComponent(run));
+  const ledger = await linesOf<LedgerLine>(join(folder, LEDGER_FILE));
+  const evaluations = await linesOf<RunFiles['evaluations'][number]>(join(folder, 'evaluations.jsonl'));
+  if (ledger.length === 0) throw new UnknownRun(run, runsFolder, await knownRuns(runsFolder), evaluations);
+  return { run, ledger, evaluations };
+}
+
+export function runHead({ ledger }: RunFiles): RunHead {
+  const { sha256, bytes, journal } = ledger[ledger.length - 1];
+  return { record: { sha256, bytes, kind: 'iteration-record' }, journal };
+}
+
+/** Workflow ids of the runs that have a folder. */
+export async function knownRuns(runsFolder: string): Promise<string[]> {
+  const names = await readdir(runsFolder).catch(emptyIfMissing);
+  return names.map(decodeURIComponent).sort();
+}
+
+/** Lines of a JSON-lines file; none where it is missing. */
+export async function linesOf<T>(path: string): Promise<T[]> {
+  const text = await readFile(path, 'utf8').catch(emptyIfMissing);
+  return String(text)
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as T);
+}
+
+function emptyIfMissing(error: unknown): [] {
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+  throw error;
+}

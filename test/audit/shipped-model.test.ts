@@ -1,0 +1,50 @@
+/** A run of each algorithm on the shipped model, audited, and replayed by other engine processes (compiled: dist/). */
+import { dirname } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { engineServices, openServices } from '../../activities/open-services.js';
+import { auditRun } from '../../audit/audit-run.js';
+import { readRunFiles } from '../../audit/run-files.js';
+import type { RunForm } from '../../contracts/config-form.js';
+import type { RunResult } from '../../contracts/run.js';
+import { Temporal, withFolder } from '../support/temporal.js';
+
+const TINY: RunForm = {
+  iterations: 2,
+  sampling: { problemsPerIteration: 4, responsesPerProblem: 4, maxPromptTokens: 96, maxResponseTokens: 96 },
+  branching: { pointsPerResponse: 2, minTokenDistance: 6 },
+  evaluation: { every: 0, problemsPerSet: 2, samplesPerProblem: 1, sets: ['short'], maxResponseTokens: 96 },
+  engine: { slots: 32, threads: 1 },
+};
+
+let temporal: Temporal;
+beforeAll(async () => {
+  temporal = await Temporal.start();
+});
+afterAll(() => temporal?.stop());
+
+it.each(['attnrl', 'treerl', 'grpo'] as const)('%s: proved, and the replay has the same bits', async (algorithm) => {
+  await withFolder(async (folder) => {
+    const services = await openServices(folder);
+    const again = engineServices();
+    try {
+      await temporal.withWorkers(services, async (taskQueue) => {
+        const { client } = temporal.environment;
+        const workflowId = `audited-${algorithm}`;
+        const { runFolder } = await client.workflow.execute<(form: RunForm) => Promise<RunResult>>('training', {
+          workflowId,
+          taskQueue,
+          args: [{ ...TINY, algorithm }],
+        });
+        const files = await readRunFiles(dirname(runFolder), workflowId);
+        // At least one update is replayed: where the draw was all right or all wrong, there is none.
+        expect(files.ledger.some(({ metrics }) => metrics.update !== null)).toBe(true);
+        const replay = { iterations: [0, 1], services: again };
+        const report = await auditRun(services.store, files, { client, replay });
+        expect(report.findings).toEqual([]);
+        expect(report.iterations.map(({ checks }) => checks.replay)).toEqual(['passed', 'passed']);
+      });
+    } finally {
+      await Promise.all([services.close(), again.close()]);
+    }
+  });
+});

@@ -1,0 +1,63 @@
+/** A finished run on the null engine whose files outlive it, and copies of them to be spoilt. */
+import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { auditRun, type AuditOptions } from '../../audit/audit-run.js';
+import type { AuditReport } from '../../audit/findings.js';
+import { readRunFiles } from '../../audit/run-files.js';
+import type { RunForm } from '../../contracts/config-form.js';
+import { LocalArtifactStore } from '../../store/local-artifact-store.js';
+import { nullRun } from './null-run.js';
+import { withFolder, type Temporal } from './temporal.js';
+
+export interface KeptRun {
+  readonly run: string;
+  /** Holds `store/` and `runs/`. */
+  readonly home: string;
+}
+
+export async function keptRun(temporal: Temporal, form: RunForm): Promise<KeptRun> {
+  const home = await mkdtemp(join(tmpdir(), 'attnrl-kept-'));
+  return nullRun(temporal, form, async ({ result, workflowId }) => {
+    await cp(dirname(dirname(result.runFolder)), home, { recursive: true });
+    return { run: workflowId, home };
+  });
+}
+
+/** As a fresh process would: nothing that was read before counts. */
+export async function audit({ run, home }: KeptRun, options: AuditOptions = {}): Promise<AuditReport> {
+  const store = await LocalArtifactStore.open(join(home, 'store'));
+  return auditRun(store, await readRunFiles(join(home, 'runs'), run), options);
+}
+
+/** Lets `spoil` change a copy. */
+export async function audited(
+  { run, home }: KeptRun,
+  spoil: (home: string) => Promise<void>,
+  options: AuditOptions = {},
+): Promise<AuditReport> {
+  return withFolder(async (folder) => {
+    const copy = join(folder, 'home');
+    await cp(home, copy, { recursive: true });
+    await spoil(copy);
+    return audit({ run, home: copy }, options);
+  });
+}
+
+export function discard({ home }: KeptRun): Promise<void> {
+  return rm(home, { recursive: true });
+}
+
+/** Paths of all artifacts. */
+export async function objectFiles(home: string): Promise<string[]> {
+  const objects = join(home, 'store', 'objects');
+  const names = await readdir(objects, { recursive: true });
+  return names
+    .filter((name) => basename(name).includes('.'))
+    .map((name) => join(objects, name))
+    .sort();
+}
+
+export function objectPath(home: string, sha256: string, extension = 'json'): string {
+  return join(home, 'store', 'objects', sha256.slice(0, 2), `${sha256}.${extension}`);
+}
