@@ -7,11 +7,44 @@ export interface Environment {
   readonly home: string;
   /** Deployments that share a server differ in it. ATTNRL_QUEUE_PREFIX, default `attnrl`. */
   readonly queuePrefix: string;
+  /** Where a worker answers `/healthz` and `/metrics`; it prints the port it took. ATTNRL_MONITOR, default `127.0.0.1:0`. */
+  readonly monitor: ListenAddress;
 }
 
-export function readEnvironment(env: Readonly<Record<string, string | undefined>>): Environment {
+export interface ListenAddress {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+}
+
+/** A variable of the environment has a value that can not be used. */
+export class InvalidEnvironment extends Error {
+  override readonly name = 'InvalidEnvironment';
+  constructor(
+    readonly variable: string,
+    readonly problem: string,
+  ) {
+    super(`${variable}: ${problem}`);
+  }
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** @throws InvalidEnvironment */
+export function readEnvironment(env: Variables): Environment {
   return {
     home: resolve(env.ATTNRL_HOME ?? '.attnrl'),
     queuePrefix: env.ATTNRL_QUEUE_PREFIX ?? DEFAULT_QUEUE_PREFIX,
+    monitor: listenAddress('ATTNRL_MONITOR', env, '127.0.0.1:0'),
   };
+}
+
+/** `host:port`, `[::1]:port` for IPv6. */
+function listenAddress(variable: string, env: Variables, otherwise: string): ListenAddress {
+  const value = env[variable] ?? otherwise;
+  const [, ipv6, host = ipv6, digits] = /^(?:\[([\da-f:]+)\]|([^:]+)):(\d+)$/i.exec(value) ?? [];
+  const port = Number(digits);
+  if (host === undefined || !(port < 65536))
+    throw new InvalidEnvironment(variable, `"${value}" is not host:port, as in ${otherwise}`);
+  return { host, port };
 }

@@ -13,6 +13,7 @@ export interface WorkersOptions {
   readonly services: Services;
   /** Used by the control role. */
   readonly workflowBundle: NonNullable<WorkerOptions['workflowBundle']>;
+  readonly interceptors?: WorkerOptions['interceptors'];
 }
 
 /** Activities at a time, by role. */
@@ -25,7 +26,7 @@ const SLOTS: Record<Role, number> = {
 
 /** One Temporal worker per role; they share the process's engines and store. */
 export function createWorkers(options: WorkersOptions): Promise<Worker[]> {
-  const { connection, namespace, prefix, roles, services, workflowBundle } = options;
+  const { connection, namespace, prefix, roles, services, workflowBundle, interceptors = {} } = options;
   return Promise.all(
     roles.map((role) =>
       Worker.create({
@@ -34,6 +35,7 @@ export function createWorkers(options: WorkersOptions): Promise<Worker[]> {
         taskQueue: queueName(role, prefix),
         activities: createActivities(services, role),
         ...(role === 'control' ? { workflowBundle, maxCachedWorkflows: 200 } : {}), // a cached run holds about 1 MB
+        interceptors,
         maxConcurrentActivityTaskExecutions: SLOTS[role],
         maxHeartbeatThrottleInterval: '2s', // a cancellation comes back with a heartbeat; and progress bars move
         defaultHeartbeatThrottleInterval: '2s',
