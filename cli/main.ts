@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 import { program } from 'commander';
+import { codecServerCommand } from './codec-server.js';
 import { doctorCommand } from './doctor.js';
 import { exitCode, failureOf } from './errors.js';
 import { evaluateCommand } from './evaluate.js';
+import { setupServerCommand } from './setup-server.js';
 import { statusCommand } from './status.js';
 import { trainCommand } from './train.js';
 import { workerCommand } from './worker.js';
@@ -14,7 +16,9 @@ program
   .addCommand(workerCommand())
   .addCommand(evaluateCommand())
   .addCommand(statusCommand())
-  .addCommand(doctorCommand());
+  .addCommand(doctorCommand())
+  .addCommand(codecServerCommand())
+  .addCommand(setupServerCommand());
 
 program.parseAsync().then(
   () => process.exit(),

@@ -1,6 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { readEnvironment, type Environment } from '../contracts/environment.js';
+import { dataConverter } from '../contracts/payload-encryption.js';
 import { queueName } from '../contracts/queues.js';
 import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
 import { ensureTemporalServer, findTemporalServer, type TemporalServer } from './temporal-server.js';
@@ -35,11 +36,16 @@ export async function findSession(): Promise<Session | undefined> {
 
 async function connect(environment: Environment, server: Server): Promise<Session> {
   const { connectionOptions } = loadClientConnectConfig();
+  const converter = dataConverter(process.env);
   const connection = await Connection.connect({ ...connectionOptions, address: server.address });
   return {
     environment,
     server,
-    client: new Client({ connection, namespace: server.namespace }),
+    client: new Client({
+      connection,
+      namespace: server.namespace,
+      ...(converter && { dataConverter: converter }),
+    }),
     controlQueue: queueName('control', environment.queuePrefix),
     close: () => connection.close(),
   };

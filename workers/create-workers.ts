@@ -14,6 +14,8 @@ export interface WorkersOptions {
   /** Used by the control role. */
   readonly workflowBundle: NonNullable<WorkerOptions['workflowBundle']>;
   readonly interceptors?: WorkerOptions['interceptors'];
+  /** The bundle must have been made with its failure converter. */
+  readonly dataConverter?: WorkerOptions['dataConverter'];
 }
 
 /** Activities at a time, by role. */
@@ -26,7 +28,16 @@ const SLOTS: Record<Role, number> = {
 
 /** One Temporal worker per role; they share the process's engines and store. */
 export function createWorkers(options: WorkersOptions): Promise<Worker[]> {
-  const { connection, namespace, prefix, roles, services, workflowBundle, interceptors = {} } = options;
+  const {
+    connection,
+    namespace,
+    prefix,
+    roles,
+    services,
+    workflowBundle,
+    interceptors = {},
+    dataConverter = {},
+  } = options;
   return Promise.all(
     roles.map((role) =>
       Worker.create({
@@ -36,6 +47,7 @@ export function createWorkers(options: WorkersOptions): Promise<Worker[]> {
         activities: createActivities(services, role),
         ...(role === 'control' ? { workflowBundle, maxCachedWorkflows: 200 } : {}), // a cached run holds about 1 MB
         interceptors,
+        dataConverter,
         maxConcurrentActivityTaskExecutions: SLOTS[role],
         maxHeartbeatThrottleInterval: '2s', // a cancellation comes back with a heartbeat; and progress bars move
         defaultHeartbeatThrottleInterval: '2s',

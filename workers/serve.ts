@@ -3,6 +3,7 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, type Worker } from '@temporalio/worker';
 import { openServices } from '../activities/open-services.js';
 import { readEnvironment } from '../contracts/environment.js';
+import { dataConverter } from '../contracts/payload-encryption.js';
 import type { Role } from '../contracts/queues.js';
 import type { WorkerMessage } from '../contracts/worker-messages.js';
 import { createWorkers } from './create-workers.js';
@@ -14,7 +15,9 @@ import { openMonitor, type Monitor } from './monitor.js';
 import { installTelemetry } from './telemetry.js';
 
 /** Made by the build, so that workers start fast and all run the same code. */
-const BUNDLE = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
+function bundle(encrypted: boolean): string {
+  return fileURLToPath(new URL(`../workflow-bundle${encrypted ? '-encrypted' : ''}.js`, import.meta.url));
+}
 
 /**
  * Serves the queues of the roles until SIGINT, SIGTERM, or the end of the process that started this one: then no new work
@@ -28,7 +31,8 @@ export async function serve(roles: readonly Role[]): Promise<void> {
   const connection = await NativeConnection.connect(connectionOptions);
   const opened = await openServices(home);
   const services = measuredServices(opened, metrics);
-  const workflowBundle = { codePath: BUNDLE };
+  const converter = dataConverter(process.env);
+  const workflowBundle = { codePath: bundle(converter !== undefined) };
   const interceptors = { activity: [measureActivities(metrics)] };
   const workers: Worker[] = [];
   const health = () => checkHealth({ workers, connection, engines: opened.silence });
@@ -37,7 +41,7 @@ export async function serve(roles: readonly Role[]): Promise<void> {
     monitor = await openMonitor(address, { health, metricsUrl });
     console.log(`${roles.join(', ')}: ${monitor.url}/healthz and /metrics`);
     const options = { connection, namespace, prefix, roles, services, workflowBundle, interceptors };
-    workers.push(...(await createWorkers(options)));
+    workers.push(...(await createWorkers({ ...options, ...(converter && { dataConverter: converter }) })));
     const delays = watchEventLoop();
     const stop = (): void =>
       workers.filter((worker) => worker.getState() === 'RUNNING').forEach((worker) => worker.shutdown());
