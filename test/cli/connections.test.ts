@@ -44,6 +44,8 @@ function config(address: string): string {
   ].join('\n');
 }
 
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
 it('a profile gives certificates, authority and server name', async () => {
   await withFolder(async (folder) => {
     const file = join(folder, 'temporal.toml');
@@ -55,8 +57,8 @@ it('a profile gives certificates, authority and server name', async () => {
       address: 'temporal.example:7233',
       tls: {
         serverNameOverride: 'temporal.example',
-        clientCertPair: { crt: Buffer.from('certificate'), key: Buffer.from('key') },
-        serverRootCACertificate: Buffer.from('authority'),
+        clientCertPair: { crt: bytes('certificate'), key: bytes('key') },
+        serverRootCACertificate: bytes('authority'),
       },
     });
   });
