@@ -53,6 +53,11 @@ export class EncryptionCodec implements PayloadCodec {
     this.#keys = new Map(keys.map(({ id, secret }) => [id, secret]));
   }
 
+  /** The first encrypts. */
+  get keyIds(): string[] {
+    return this.keys.map(({ id }) => id);
+  }
+
   encode(payloads: Payload[]): Promise<Payload[]> {
     return Promise.resolve(payloads.map((payload) => this.#encrypt(payload)));
   }

@@ -2,10 +2,11 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ListenAddress } from '../contracts/environment.js';
+import { monitorUrl } from '../contracts/monitor-url.js';
 import type { Health } from './health.js';
 
 export interface Monitor {
-  /** Without a path. */
+  /** Without a path, as this machine reaches it. */
   readonly url: string;
   close(): Promise<void>;
 }
@@ -41,7 +42,7 @@ export async function openMonitor(address: ListenAddress, { health, metricsUrl }
   });
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://${address.host.includes(':') ? `[${address.host}]` : address.host}:${port}`,
+    url: monitorUrl({ ...address, port }),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -1,11 +1,13 @@
 /** The commands of docker-compose.yml, run without Docker: in the image's folder, with the environment of the file. */
 import { Client } from '@temporalio/client';
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { createServer, type AddressInfo } from 'node:net';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { RunForm } from '../../contracts/config-form.js';
+import { dataConverter } from '../../contracts/payload-encryption.js';
 import { ROLES } from '../../contracts/queues.js';
 import type { RunResult } from '../../contracts/run.js';
 import { eventually, startChild, type Child } from '../support/process.js';
@@ -21,6 +23,7 @@ const TINY: RunForm = {
   engine: { slots: 32, threads: 1 },
 };
 const NAMESPACE = 'deployed';
+const ENCRYPTION = { ATTNRL_PAYLOAD_KEYS: `test:${randomBytes(32).toString('base64')}` };
 
 let temporal: Temporal;
 beforeAll(async () => {
@@ -37,6 +40,7 @@ function environmentOf({ environment = {} }: Service, home: string, port: number
   return {
     ...(Object.fromEntries(set) as Record<string, string>),
     TEMPORAL_ADDRESS: temporal.environment.address,
+    ...ENCRYPTION,
     TEMPORAL_NAMESPACE: NAMESPACE,
     ATTNRL_HOME: home,
     ATTNRL_MONITOR: `127.0.0.1:${port}`,
@@ -72,8 +76,23 @@ it(
           const check = services[role].healthcheck!.test!.slice(1); // behind CMD
           await eventually(async () => ((await run(check, image, environments[i])) === 0 ? true : undefined));
         }
+        const doctor = startChild(['node', 'dist/cli/main.js', 'doctor', '--json'], {
+          cwd: image,
+          env: environments[0],
+          until: /^\[.*\]$/m,
+        });
+        const findings = JSON.parse((await doctor).matched[0]) as { check: string; state: string; found: string }[];
+        expect(findings.filter(({ state }) => state === 'fail')).toEqual([]);
+        expect(findings.map(({ found }) => found)).toEqual(
+          expect.arrayContaining(['healthy', 'on, keys test; the first encrypts', '1 worker polls']),
+        );
+
         const { connection } = temporal.environment;
-        const { workflow } = new Client({ connection, namespace: NAMESPACE });
+        const { workflow } = new Client({
+          connection,
+          namespace: NAMESPACE,
+          dataConverter: dataConverter(ENCRYPTION)!,
+        });
         const result = await workflow.execute<(form: RunForm) => Promise<RunResult>>('training', {
           workflowId: 'contained',
           taskQueue: 'attnrl-control',
