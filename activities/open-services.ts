@@ -1,17 +1,26 @@
 import { join } from 'node:path';
 import type { RunConfig } from '../contracts/config.js';
-import type { InferenceEngine, Learner } from '../contracts/engine.js';
+import type { ChildLearner } from '../policy/engine/child-learner.js';
 import { openInferenceEngine, openLearner } from '../policy/engine/open.js';
+import type { ShardedInferenceEngine } from '../policy/engine/sharded-engine.js';
 import { LocalArtifactStore } from '../store/local-artifact-store.js';
 import type { Services } from './services.js';
 
 type EngineSettings = RunConfig['engine'];
 
+/** By engine: milliseconds for which it has not answered; undefined while its process does not run. */
+export type EngineSilence = Readonly<Record<string, number | undefined>>;
+
+export interface OpenedServices extends Services {
+  readonly silence: () => EngineSilence;
+  close(): Promise<void>;
+}
+
 /**
  * The services of a worker process.
  * @param folder holds `store/` (artifacts) and `runs/` (readable records)
  */
-export async function openServices(folder: string): Promise<Services & { close(): Promise<void> }> {
+export async function openServices(folder: string): Promise<OpenedServices> {
   return {
     store: await LocalArtifactStore.open(join(folder, 'store')),
     runsFolder: join(folder, 'runs'),
@@ -20,12 +29,13 @@ export async function openServices(folder: string): Promise<Services & { close()
 }
 
 /** Engine and learner processes, opened when first asked for. */
-export function engineServices(): Pick<Services, 'engine' | 'learner'> & { close(): Promise<void> } {
-  const engines = new Shared<InferenceEngine>((settings) => openInferenceEngine(settings));
-  const learners = new Shared<Learner>(({ slots: _, chunk: __, ...settings }) => openLearner(settings));
+export function engineServices(): Omit<OpenedServices, 'store' | 'runsFolder'> {
+  const engines = new Shared<ShardedInferenceEngine>((settings) => openInferenceEngine(settings));
+  const learners = new Shared<ChildLearner>(({ slots: _, chunk: __, ...settings }) => openLearner(settings));
   return {
     engine: (settings) => engines.get(settings),
     learner: (settings) => learners.get(settings),
+    silence: () => ({ ...engines.silence('engine'), ...learners.silence('learner') }),
     close: async () => {
       await Promise.all([engines.close(), learners.close()]);
     },
@@ -33,24 +43,28 @@ export function engineServices(): Pick<Services, 'engine' | 'learner'> & { close
 }
 
 /** One process per settings, opened when first asked for, shared by all activities: their requests share its slots. */
-class Shared<T extends { close(): Promise<void> }> {
-  readonly #opened = new Map<string, Promise<T>>();
+class Shared<T extends { close(): Promise<void>; silence(): number | undefined }> {
+  readonly #opened = new Map<string, T>();
 
-  constructor(private readonly open: (settings: Partial<EngineSettings>) => T | Promise<T>) {}
+  constructor(private readonly open: (settings: Partial<EngineSettings>) => T) {}
 
   get({ threads, ...settings }: EngineSettings): Promise<T> {
     const wanted = threads === 0 ? settings : { ...settings, threads };
     const key = JSON.stringify(wanted);
     let opened = this.#opened.get(key);
     if (!opened) {
-      opened = Promise.resolve(this.open(wanted));
+      opened = this.open(wanted);
       this.#opened.set(key, opened);
     }
-    return opened;
+    return Promise.resolve(opened);
+  }
+
+  silence(name: string): EngineSilence {
+    const all = [...this.#opened].map(([settings, one]) => [`${name} ${settings}`, one.silence()]);
+    return Object.fromEntries(all) as EngineSilence;
   }
 
   async close(): Promise<void> {
-    const all = await Promise.all(this.#opened.values());
-    await Promise.all(all.map((one) => one.close()));
+    await Promise.all([...this.#opened.values()].map((one) => one.close()));
   }
 }

@@ -5,11 +5,12 @@ import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { readEnvironment } from '../contracts/environment.js';
 import { queueName, ROLES } from '../contracts/queues.js';
+import { checkEncryption, checkMonitor } from './doctor-deployment.js';
 import { failureOf } from './errors.js';
 import { findSession, type Session } from './session.js';
 
 /** `warn`: fine for `npm start`, which brings what is missing. */
-interface Finding {
+export interface Finding {
   readonly check: string;
   readonly state: 'ok' | 'warn' | 'fail';
   readonly found: string;
@@ -37,6 +38,9 @@ async function doctor({ model, json }: { model: string; json?: boolean }): Promi
   };
   report(await checkStore());
   report(await checkEngine(model));
+  report(await checkEncryption());
+  const monitor = await checkMonitor();
+  if (monitor) report(monitor);
   const { session, finding } = await checkServer();
   report(finding);
   if (session) {

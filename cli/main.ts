@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { program } from 'commander';
 import { auditCommand } from './audit.js';
+import { codecServerCommand } from './codec-server.js';
 import { doctorCommand } from './doctor.js';
 import { exitCode, failureOf } from './errors.js';
 import { evaluateCommand } from './evaluate.js';
@@ -8,6 +9,7 @@ import { exportCommand } from './export.js';
 import { forkCommand } from './fork.js';
 import { gcCommand } from './gc.js';
 import { inspectCommand } from './inspect.js';
+import { setupServerCommand } from './setup-server.js';
 import { statusCommand } from './status.js';
 import { steeringCommands } from './steer.js';
 import { trainCommand } from './train.js';
@@ -25,7 +27,9 @@ program
   .addCommand(forkCommand())
   .addCommand(exportCommand())
   .addCommand(gcCommand())
-  .addCommand(doctorCommand());
+  .addCommand(doctorCommand())
+  .addCommand(codecServerCommand())
+  .addCommand(setupServerCommand());
 steeringCommands().forEach((command) => program.addCommand(command));
 
 program.parseAsync().then(

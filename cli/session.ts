@@ -2,6 +2,7 @@ import { hostname, userInfo } from 'node:os';
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { readEnvironment, type Environment } from '../contracts/environment.js';
+import { dataConverter } from '../contracts/payload-encryption.js';
 import { queueName } from '../contracts/queues.js';
 import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
 import { ensureTemporalServer, findTemporalServer, type TemporalServer } from './temporal-server.js';
@@ -36,12 +37,18 @@ export async function findSession(): Promise<Session | undefined> {
 
 async function connect(environment: Environment, server: Server): Promise<Session> {
   const { connectionOptions } = loadClientConnectConfig();
+  const converter = dataConverter(process.env);
   const connection = await Connection.connect({ ...connectionOptions, address: server.address });
   return {
     environment,
     server,
-    // Ledgers name who steered a run: the person rather than the process.
-    client: new Client({ connection, namespace: server.namespace, identity: `${userInfo().username}@${hostname()}` }),
+    client: new Client({
+      connection,
+      namespace: server.namespace,
+      // Ledgers name who steered a run: the person rather than the process.
+      identity: `${userInfo().username}@${hostname()}`,
+      ...(converter && { dataConverter: converter }),
+    }),
     controlQueue: queueName('control', environment.queuePrefix),
     close: () => connection.close(),
   };

@@ -11,6 +11,8 @@ export interface Environment {
   readonly trace: string | undefined;
   /** Worker versioning: ATTNRL_DEPLOYMENT and ATTNRL_BUILD_ID, both or none. Without them workers are not versioned. */
   readonly version: WorkerVersion | undefined;
+  /** Where a worker answers `/healthz` and `/metrics`; it prints the port it took. ATTNRL_MONITOR, default `127.0.0.1:0`. */
+  readonly monitor: ListenAddress;
 }
 
 /** Which build a worker runs, as Temporal's worker deployments name it. */
@@ -19,27 +21,54 @@ export interface WorkerVersion {
   readonly buildId: string;
 }
 
-/** The environment of this process contradicts itself. */
-export class InvalidEnvironment extends Error {
-  override readonly name = 'InvalidEnvironment';
+export interface ListenAddress {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
 }
 
-export function readEnvironment(env: Readonly<Record<string, string | undefined>>): Environment {
+/** A variable of the environment has a value that can not be used. */
+export class InvalidEnvironment extends Error {
+  override readonly name = 'InvalidEnvironment';
+  constructor(
+    readonly variable: string,
+    readonly problem: string,
+  ) {
+    super(`${variable}: ${problem}`);
+  }
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** @throws InvalidEnvironment */
+export function readEnvironment(env: Variables): Environment {
   return {
     home: resolve(env.ATTNRL_HOME ?? '.attnrl'),
     queuePrefix: env.ATTNRL_QUEUE_PREFIX ?? DEFAULT_QUEUE_PREFIX,
     trace: env.ATTNRL_TRACE,
     version: readVersion(env),
+    monitor: listenAddress('ATTNRL_MONITOR', env, '127.0.0.1:0'),
   };
+}
+
+/** `host:port`, `[::1]:port` for IPv6. */
+function listenAddress(variable: string, env: Variables, otherwise: string): ListenAddress {
+  const value = env[variable] ?? otherwise;
+  const [, ipv6, host = ipv6, digits] = /^(?:\[([\da-f:]+)\]|([^:]+)):(\d+)$/i.exec(value) ?? [];
+  const port = Number(digits);
+  if (host === undefined || !(port < 65536))
+    throw new InvalidEnvironment(variable, `"${value}" is not host:port, as in ${otherwise}`);
+  return { host, port };
 }
 
 function readVersion({
   ATTNRL_DEPLOYMENT: deploymentName,
   ATTNRL_BUILD_ID: buildId,
-}: Readonly<Record<string, string | undefined>>): WorkerVersion | undefined {
+}: Variables): WorkerVersion | undefined {
   if (!deploymentName && !buildId) return undefined;
   if (deploymentName && buildId) return { deploymentName, buildId };
-  throw new InvalidEnvironment(
-    'worker versioning needs both ATTNRL_DEPLOYMENT and ATTNRL_BUILD_ID; set the other one, or none',
-  );
+  const [unset, set] = deploymentName
+    ? ['ATTNRL_BUILD_ID', 'ATTNRL_DEPLOYMENT']
+    : ['ATTNRL_DEPLOYMENT', 'ATTNRL_BUILD_ID'];
+  throw new InvalidEnvironment(unset, `worker versioning needs it beside ${set}: set both, or none`);
 }

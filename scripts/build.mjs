@@ -40,7 +40,7 @@ function sourceStamp() {
     .flatMap((folder) =>
       readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)),
     )
-    .filter((file) => /\.m?[jt]s$/.test(file))
+    .filter((file) => /\.[cm]?[jt]s$/.test(file))
     .sort();
   const hash = createHash('sha256');
   for (const file of [...files, 'tsconfig.json', 'package-lock.json'])
@@ -69,8 +69,19 @@ async function bundleWorkflows() {
   const workflowsPath = join(dist, 'workflows', 'index.js');
   if (!existsSync(workflowsPath)) return;
   const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
-  writeFileSync(join(dist, 'workflow-bundle.js'), code);
+  // A failure converter is part of a bundle: one for payloads as they are, one for encrypted ones.
+  const bundles = {
+    'workflow-bundle.js': undefined,
+    'workflow-bundle-encrypted.js': join(dist, 'contracts', 'encoded-failures.cjs'),
+  };
+  for (const [name, failureConverterPath] of Object.entries(bundles)) {
+    const { code } = await bundleWorkflowCode({
+      workflowsPath,
+      logger: new DefaultLogger('WARN'),
+      ...(failureConverterPath === undefined ? {} : { failureConverterPath }),
+    });
+    writeFileSync(join(dist, name), code);
+  }
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

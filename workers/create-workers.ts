@@ -17,6 +17,9 @@ export interface WorkersOptions {
   readonly version?: WorkerVersion | undefined;
   /** Used by the control role. */
   readonly workflowBundle: NonNullable<WorkerOptions['workflowBundle']>;
+  readonly interceptors?: WorkerOptions['interceptors'];
+  /** The bundle must have been made with its failure converter. */
+  readonly dataConverter?: WorkerOptions['dataConverter'];
 }
 
 /** Activities at a time, by role. */
@@ -41,7 +44,17 @@ const GIVE_UP = '8s'; // whatever still runs then has a server or a store that d
 
 /** One Temporal worker per role; they share the process's engines and store. */
 export async function createWorkers(options: WorkersOptions): Promise<Worker[]> {
-  const { connection, namespace, prefix, roles, services, workflowBundle, version } = options;
+  const {
+    connection,
+    namespace,
+    prefix,
+    roles,
+    services,
+    workflowBundle,
+    version,
+    interceptors = {},
+    dataConverter = {},
+  } = options;
   const workers = await Promise.all(
     roles.map((role) =>
       Worker.create({
@@ -52,6 +65,8 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
         ...(role === 'control' ? { workflowBundle, maxCachedWorkflows: 200 } : {}), // a cached run holds about 1 MB
         stickyQueueScheduleToStartTimeout: '5s', // so long do workflows wait for the worker that has them in its cache, when it is lost
         ...(version ? { workerDeploymentOptions: deploymentOptions(version) } : {}),
+        interceptors,
+        dataConverter,
         maxConcurrentActivityTaskExecutions: SLOTS[role],
         maxHeartbeatThrottleInterval: '2s', // a cancellation comes back with a heartbeat; and progress bars move
         defaultHeartbeatThrottleInterval: '2s',

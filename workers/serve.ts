@@ -1,29 +1,47 @@
 import { fileURLToPath } from 'node:url';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
+import { NativeConnection, type Worker } from '@temporalio/worker';
 import { openServices } from '../activities/open-services.js';
 import { readEnvironment } from '../contracts/environment.js';
+import { dataConverter } from '../contracts/payload-encryption.js';
 import type { Role } from '../contracts/queues.js';
 import type { WorkerMessage } from '../contracts/worker-messages.js';
 import { createWorkers } from './create-workers.js';
 import { watchEventLoop } from './event-loop.js';
+import { checkHealth } from './health.js';
+import { measuredServices } from './measured-services.js';
+import { createMetrics, measureActivities } from './metrics.js';
+import { openMonitor, type Monitor } from './monitor.js';
+import { installTelemetry } from './telemetry.js';
 
 /** Made by the build, so that workers start fast and all run the same code. */
-const BUNDLE = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
+function bundle(encrypted: boolean): string {
+  return fileURLToPath(new URL(`../workflow-bundle${encrypted ? '-encrypted' : ''}.js`, import.meta.url));
+}
 
 /**
  * Serves the queues of the roles until SIGINT, SIGTERM, or the end of the process that started this one: then no new work
  * is taken, and what runs gets the grace time. Exit code 1 when it could not serve.
  */
 export async function serve(roles: readonly Role[]): Promise<void> {
-  Runtime.install({ logger: new DefaultLogger('WARN') });
-  const { home, queuePrefix: prefix, version } = readEnvironment(process.env);
+  const { home, queuePrefix: prefix, version, monitor: address } = readEnvironment(process.env);
+  const { runtime, metricsUrl } = await installTelemetry();
+  const metrics = createMetrics(runtime.metricMeter);
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   const connection = await NativeConnection.connect(connectionOptions);
-  const services = await openServices(home);
+  const opened = await openServices(home);
+  const services = measuredServices(opened, metrics);
+  const converter = dataConverter(process.env);
+  const workflowBundle = { codePath: bundle(converter !== undefined) };
+  const interceptors = { activity: [measureActivities(metrics)] };
+  const workers: Worker[] = [];
+  const health = () => checkHealth({ workers, connection, engines: opened.silence });
+  let monitor: Monitor | undefined;
   try {
-    const workflowBundle = { codePath: BUNDLE };
-    const workers = await createWorkers({ connection, namespace, prefix, roles, services, workflowBundle, version });
+    monitor = await openMonitor(address, { health, metricsUrl });
+    console.log(`${roles.join(', ')}: ${monitor.url}/healthz and /metrics`);
+    const options = { connection, namespace, prefix, roles, services, workflowBundle, version, interceptors };
+    workers.push(...(await createWorkers({ ...options, ...(converter && { dataConverter: converter }) })));
     const delays = watchEventLoop();
     const stop = (): void =>
       workers.filter((worker) => worker.getState() === 'RUNNING').forEach((worker) => worker.shutdown());
@@ -34,7 +52,8 @@ export async function serve(roles: readonly Role[]): Promise<void> {
     await running;
     tell({ kind: 'event-loop-delay', milliseconds: delays() });
   } finally {
-    await services.close();
+    await monitor?.close();
+    await opened.close();
     await connection.close();
   }
 }

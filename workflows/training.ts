@@ -260,7 +260,15 @@ class Run implements Steerable {
   }
 
   async #learn(batch: InitialBatch): Promise<Learnt> {
-    const { manifest, plan, policy, controller, ledger: previous, journal: previousJournal, steering } = this.#running();
+    const {
+      manifest,
+      plan,
+      policy,
+      controller,
+      ledger: previous,
+      journal: previousJournal,
+      steering,
+    } = this.#running();
     const { learningRate } = steering;
     const { responses, correct } = batch.statistics;
     this.#stage = 'learning';

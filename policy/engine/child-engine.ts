@@ -39,6 +39,11 @@ export class ChildInferenceEngine implements InferenceEngine {
     return this.#caller.call('score', { policyId, requests }, options);
   }
 
+  /** Milliseconds for which the child has not answered, undefined while none runs. */
+  silence(): number | undefined {
+    return this.#caller.silence();
+  }
+
   close(): Promise<void> {
     return this.#caller.close();
   }

@@ -56,6 +56,11 @@ export class ChildLearner implements Learner {
     return this.#caller.call('lastGradNorms', undefined);
   }
 
+  /** Milliseconds for which the child has not answered, undefined while none runs. */
+  silence(): number | undefined {
+    return this.#caller.silence();
+  }
+
   close(): Promise<void> {
     return this.#caller.close();
   }

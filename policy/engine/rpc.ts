@@ -43,11 +43,15 @@ interface Pending {
   readonly onProgress: ((progress: never) => void | Promise<void>) | undefined;
 }
 
+const PING = 'ping';
+
 /** The parent's side: starts the child on the first call and again after it has died. */
 export class ChildCaller {
   #child?: ChildProcess;
   readonly #pending = new Map<number, Pending>();
   #next = 0;
+  /** When the ping under way was sent. */
+  #pinged: number | undefined;
 
   constructor(
     private readonly entry: string,
@@ -59,6 +63,20 @@ export class ChildCaller {
   /** Process id of the running child. */
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /**
+   * Milliseconds for which the child has owed an answer to a ping, undefined without a child. Sends a ping where none is
+   * under way: so it is known from the second question on. A graph that runs blocks the child's answers.
+   */
+  silence(): number | undefined {
+    if (!this.#child) return undefined;
+    if (this.#pinged === undefined) {
+      this.#pinged = performance.now();
+      const answered = (): void => void (this.#pinged = undefined);
+      this.call(PING, undefined).then(answered, answered); // a child that died owes nothing
+    }
+    return performance.now() - this.#pinged;
   }
 
   /** Progress is reported in the caller's async context, not in that of whoever started the child. */
@@ -176,7 +194,8 @@ export function serve(methods: Methods): void {
       return new Promise((resolve) => untaken.set(number, resolve));
     };
     const served = { progress, signal: controller.signal };
-    methods[method](argument as never, served)
+    const run = method === PING ? () => Promise.resolve() : methods[method];
+    run(argument as never, served)
       .then(
         (result) => send({ call, result }),
         (error: unknown) => send({ call, error: toSent(error) }),

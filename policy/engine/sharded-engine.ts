@@ -99,6 +99,12 @@ export class ShardedInferenceEngine implements InferenceEngine {
     return this.#first.score(policyId, requests, options);
   }
 
+  /** Milliseconds for which a process has not answered, the longest; undefined while none runs. */
+  silence(): number | undefined {
+    const all = this.#shards.map(({ engine }) => engine.silence()).filter((silence) => silence !== undefined);
+    return all.length === 0 ? undefined : Math.max(...all);
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#shards.map(({ engine }) => engine.close()));
   }

@@ -50,7 +50,20 @@ it('helps with every command', async () => {
   await withFolder(async (folder) => {
     const { code, stdout } = await attnrl(folder, '--help');
     expect(code).toBe(0);
-    for (const command of ['train', 'worker', 'evaluate', 'status', 'doctor', 'audit', 'inspect', 'fork', 'export', 'gc', 'pause', 'stop-after'])
+    for (const command of [
+      'train',
+      'worker',
+      'evaluate',
+      'status',
+      'doctor',
+      'audit',
+      'inspect',
+      'fork',
+      'export',
+      'gc',
+      'pause',
+      'stop-after',
+    ])
       expect(stdout).toContain(command);
   });
 });

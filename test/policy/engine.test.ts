@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { PolicyFiles, RolloutRequest } from '../../contracts/engine.js';
 import { EngineCrashed, GenerationInterrupted, PolicyNotLoaded } from '../../contracts/engine-errors.js';
 import { initialWeights } from '../../policy/checkpoint/initialise.js';
@@ -52,6 +52,22 @@ describe('the engine as a process', () => {
   afterAll(async () => {
     await engine.close();
     await rm(folder, { recursive: true });
+  });
+
+  it('is known to be silent from the second question on, and to answer again', async () => {
+    await engine.load(policy);
+    process.kill(engine.pid!, 'SIGSTOP');
+    try {
+      engine.silence();
+      await vi.waitUntil(() => engine.silence()! > 500, { timeout: 10_000 });
+    } finally {
+      process.kill(engine.pid!, 'SIGCONT');
+    }
+    await vi.waitUntil(() => engine.silence()! < 100, { timeout: 10_000 });
+  });
+
+  it('owes no answer before its process runs', () => {
+    expect(openInferenceEngine({}).silence()).toBeUndefined();
   });
 
   it('reports progress in the context of the call, also when another call started the process', async () => {

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { TypedSearchAttributes } from '@temporalio/common';
+import { TypedSearchAttributes, type DataConverter } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import type { Services } from '../../activities/services.js';
@@ -20,9 +20,10 @@ export class Temporal {
   private constructor(
     readonly environment: TestWorkflowEnvironment,
     readonly bundle: WorkflowBundle,
+    private readonly dataConverter?: DataConverter,
   ) {}
 
-  static async start(extraArgs: readonly string[] = []): Promise<Temporal> {
+  static async start(extraArgs: readonly string[] = [], dataConverter?: DataConverter): Promise<Temporal> {
     const found = (await findTemporal()).at(-1)?.found;
     if (!found) throw new Error('these tests need a Temporal server: npm test fetches one');
     const attributes = Object.values(SEARCH_ATTRIBUTES).flatMap(({ name, type }) => [
@@ -30,6 +31,7 @@ export class Temporal {
       `${name}=${TypedSearchAttributes.toMetadataType(type)}`,
     ]);
     const environment = await TestWorkflowEnvironment.createLocal({
+      ...(dataConverter && { client: { dataConverter } }),
       server: {
         executable: { type: 'existing-path', path: found.path },
         extraArgs: [...attributes, ...extraArgs],
@@ -37,7 +39,13 @@ export class Temporal {
       },
     });
     const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
-    return new Temporal(environment, await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') }));
+    const { failureConverterPath } = dataConverter ?? {};
+    const bundle = await bundleWorkflowCode({
+      workflowsPath,
+      logger: new DefaultLogger('ERROR'),
+      ...(failureConverterPath === undefined ? {} : { failureConverterPath }),
+    });
+    return new Temporal(environment, bundle, dataConverter);
   }
 
   /** Runs `work` while all-in-one workers serve the queues of `prefix`, then replays every workflow of theirs. */
@@ -51,6 +59,7 @@ export class Temporal {
       roles: ROLES,
       services,
       workflowBundle: this.bundle,
+      ...(this.dataConverter && { dataConverter: this.dataConverter }),
     });
     const running = workers.map((worker) => worker.run());
     const controlQueue = queueName('control', prefix);
@@ -68,7 +77,11 @@ export class Temporal {
   /** Fails where today's workflow code would decide otherwise than a history of the listed workflows did. */
   async replay(query: string): Promise<void> {
     const histories = this.environment.client.workflow.list({ query }).intoHistories();
-    for await (const { workflowId, error } of Worker.runReplayHistories({ workflowBundle: this.bundle }, histories)) {
+    const options = {
+      workflowBundle: this.bundle,
+      ...(this.dataConverter && { dataConverter: this.dataConverter }),
+    };
+    for await (const { workflowId, error } of Worker.runReplayHistories(options, histories)) {
       if (error) throw new Error(`the history of ${workflowId} is not replayed by today's code`, { cause: error });
     }
   }

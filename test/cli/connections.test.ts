@@ -1,0 +1,91 @@
+/** TLS, API keys and profiles of Temporal's envconfig reach every connection. */
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { readdirSync, readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { createServer, type IncomingHttpHeaders } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { ROOT, startChild } from '../support/process.js';
+import { withFolder } from '../support/temporal.js';
+
+/** A development server of ours is on loopback and knows neither TLS nor keys. */
+const OWN_SERVER = 'cli/temporal/dev-server.ts';
+
+it('every source file that connects reads the configuration by envconfig', () => {
+  const files = ['cli', 'workers', 'scripts', 'activities', 'contracts', 'bench'].flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((name) => `${folder}/${name}`),
+  );
+  const texts = files
+    .filter((file) => /\.m?[jt]s$/.test(file) && file !== OWN_SERVER)
+    .map((file) => ({ file, text: readFileSync(join(ROOT, file), 'utf8') }));
+  const connecting = texts.filter(({ text }) => /\b(Native)?Connection\.(connect|create|lazy)\(/.test(text));
+  expect(connecting.length).toBeGreaterThanOrEqual(3);
+  for (const { file, text } of connecting) expect(text, file).toContain('loadClientConnectConfig(');
+});
+
+/** A profile with mutual TLS, and one with a key. */
+function config(address: string): string {
+  return [
+    '[profile.mutual]',
+    'address = "temporal.example:7233"',
+    'namespace = "training"',
+    '[profile.mutual.tls]',
+    'client_cert_data = "certificate"',
+    'client_key_data = "key"',
+    'server_ca_cert_data = "authority"',
+    'server_name = "temporal.example"',
+    '[profile.keyed]',
+    `address = "${address}"`,
+    'namespace = "training"',
+    'api_key = "secret-key"',
+    '[profile.keyed.tls]',
+    'disabled = true',
+  ].join('\n');
+}
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+it('a profile gives certificates, authority and server name', async () => {
+  await withFolder(async (folder) => {
+    const file = join(folder, 'temporal.toml');
+    await writeFile(file, config('unused:1'));
+    const overrideEnvVars = { TEMPORAL_CONFIG_FILE: file, TEMPORAL_PROFILE: 'mutual' };
+    const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars });
+    expect(namespace).toBe('training');
+    expect(connectionOptions).toMatchObject({
+      address: 'temporal.example:7233',
+      tls: {
+        serverNameOverride: 'temporal.example',
+        clientCertPair: { crt: bytes('certificate'), key: bytes('key') },
+        serverRootCACertificate: bytes('authority'),
+      },
+    });
+  });
+});
+
+it.each([
+  ['the command', 'dist/cli/main.js status'],
+  ['a worker', 'dist/workers/verifier.js'],
+])('%s sends the key of the profile', async (_, command) => {
+  const seen: IncomingHttpHeaders[] = [];
+  const server = createServer().on('stream', (stream, headers) => {
+    seen.push(headers);
+    // UNAUTHENTICATED: enough to end a command.
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '16' }, { endStream: true });
+  });
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  try {
+    await withFolder(async (folder) => {
+      const file = join(folder, 'temporal.toml');
+      await writeFile(file, config(`127.0.0.1:${(server.address() as AddressInfo).port}`));
+      const env = { TEMPORAL_CONFIG_FILE: file, TEMPORAL_PROFILE: 'keyed', ATTNRL_HOME: folder };
+      const ended = startChild([process.execPath, ...command.split(' ')], { env, until: /never/ });
+      await expect(ended).rejects.toThrow();
+    });
+  } finally {
+    server.close();
+  }
+  expect(seen.length).toBeGreaterThan(0);
+  for (const headers of seen) expect(headers.authorization).toBe('Bearer secret-key');
+});
