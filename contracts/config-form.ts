@@ -61,10 +61,12 @@ const update = z.strictObject({
     .max(10)
     .default(0.001)
     .describe('Weight of the divergence from the frozen reference; 0 leaves the reference out'),
-  miniBatchPaths: count(1_000_000).default(192).describe('Leaf paths per optimiser step'),
+  miniBatchPaths: count(1_000_000)
+    .default(64)
+    .describe('Leaf paths per optimiser step: about ten steps per iteration, as in the paper (192 of its 1920)'),
   tokenBudget: count(100_000_000)
     .default(8192)
-    .describe('Padded tokens per micro-batch: bounds memory, changes nothing else'),
+    .describe('Tokens per micro-batch: bounds memory, changes nothing else'),
 });
 
 const evaluation = z.strictObject({
@@ -72,7 +74,7 @@ const evaluation = z.strictObject({
     .int()
     .min(0)
     .max(1_000_000)
-    .default(20)
+    .default(10)
     .describe('Iterations between evaluations; 0: only before and after the run'),
   sets: z.array(z.string().min(1)).min(1).optional().describe("Names of the task's held-out sets; default: all"),
   problemsPerSet: count(100_000).default(64),
@@ -83,7 +85,7 @@ const evaluation = z.strictObject({
 });
 
 const engine = z.strictObject({
-  slots: count(4096).default(128).describe('Rollouts generated at the same time'),
+  slots: count(4096).default(384).describe('Rollouts generated at the same time'),
   chunk: z
     .literal([8, 16, 32, 64, 128, 256])
     .default(16)
@@ -122,7 +124,7 @@ export const runForm = z.strictObject({
     .optional()
     .describe('Default: one-step-off-policy for attnrl, on-policy for the baselines'),
   seed: z.int().min(0).max(0xffff_ffff).default(0),
-  iterations: count(1_000_000).default(60),
+  iterations: count(1_000_000).default(30),
   sampling: sampling.prefault({}),
   branching: branching.prefault({}),
   adaptiveSampling: adaptiveSampling.prefault({}),

@@ -109,7 +109,7 @@ export interface PolicyFiles {
   readonly weights: readonly string[];
 }
 
-/** Generates and scores. One implementation owns one child process. */
+/** Generates and scores, in child processes of its own. */
 export interface InferenceEngine {
   /** Makes a policy ready; loading a loaded one costs nothing. Older policies are let go by use. */
   load(policy: PolicyFiles): Promise<void>;
@@ -153,7 +153,7 @@ export interface LearnerState {
 export interface Learner {
   load(state: LearnerState): Promise<void>;
   /**
-   * One optimiser step on one mini-batch, in micro-batches of at most `tokenBudget` padded tokens.
+   * One optimiser step on one mini-batch, in micro-batches of at most `tokenBudget` tokens (a longer row is one by itself).
    * Rejects with `NonFiniteUpdate` and leaves the policy as it was when loss or gradient norm is not finite.
    */
   update(

@@ -35,20 +35,28 @@ export interface PretrainingSettings {
 /** What the shipped model was trained with. */
 export const DEFAULT_PRETRAINING: PretrainingSettings = {
   seed: 0,
+  // Lengths are mixed from the start: a stage that begins with unknown positions unlearns what the one before taught.
   stages: [
-    { steps: 300, lengths: [{ lines: [1, 2], share: 1 }] },
-    { steps: 700, lengths: [{ lines: [1, 4], share: 1 }] },
     {
-      steps: 2800,
+      steps: 1500,
       lengths: [
-        { lines: [4, 9], share: 7 },
-        { lines: [10, 16], share: 1 },
+        { lines: [1, 3], share: 1 },
+        { lines: [4, 9], share: 3 },
+      ],
+    },
+    {
+      steps: 2000,
+      lengths: [
+        { lines: [1, 3], share: 1 },
+        { lines: [4, 9], share: 6 },
+        { lines: [10, 16], share: 2 },
       ],
     },
   ],
-  tokensPerStep: 4096,
+  // Small steps: looking names up is learnt after so many steps rather than so many tokens.
+  tokensPerStep: 2048,
   peakLearningRate: 1e-3,
-  warmUpSteps: 100,
+  warmUpSteps: 200,
   finalLearningRateShare: 0.05,
   demonstrators: DEFAULT_DEMONSTRATORS,
 };
@@ -88,7 +96,7 @@ export class Curriculum {
     this.#demonstrators = demonstrators(settings.demonstrators);
   }
 
-  /** The step's mini-batch, shortest sequence first so that micro-batches have little padding. */
+  /** The step's mini-batch, shortest sequence first. */
   miniBatch(step: number): SupervisedSequence[] {
     const batch: SupervisedSequence[] = [];
     let tokens = 0;

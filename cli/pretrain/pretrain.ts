@@ -8,7 +8,7 @@ import type { PretrainingSettings } from '../../tasks/pretraining.js';
 import { Curriculum, optimizerSettings, totalSteps } from '../../tasks/pretraining.js';
 import { copyArchitecture, writeInitialModel } from './model-folder.js';
 
-/** Padded tokens of a micro-batch; a mini-batch is one or two. */
+/** Tokens of a micro-batch; a mini-batch is one or two. */
 const TOKEN_BUDGET = 4096;
 
 export interface Pretrained {

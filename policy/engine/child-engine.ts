@@ -1,4 +1,4 @@
-/** The inference engine as a child process. */
+/** One child process that generates and scores. */
 import type {
   GenerateOptions,
   InferenceEngine,
@@ -8,15 +8,16 @@ import type {
   Score,
   ScoreRequest,
 } from '../../contracts/engine.js';
+import { withLargePages } from './large-pages.js';
 import { ChildCaller } from './rpc.js';
 import { reviveError } from './revive-error.js';
-import type { EngineSettings } from './settings.js';
+import type { EngineSettings, GeneratorShare } from './settings.js';
 
 export class ChildInferenceEngine implements InferenceEngine {
   readonly #caller: ChildCaller;
 
   constructor(entry: string, settings: EngineSettings) {
-    this.#caller = new ChildCaller(entry, JSON.stringify(settings), reviveError);
+    this.#caller = new ChildCaller(entry, JSON.stringify(settings), reviveError, withLargePages(process.env));
   }
 
   /** Process id of the child while it runs, for measurements and kills. */
@@ -24,8 +25,9 @@ export class ChildInferenceEngine implements InferenceEngine {
     return this.#caller.pid;
   }
 
-  load(policy: PolicyFiles): Promise<void> {
-    return this.#caller.call('load', policy);
+  /** @param share of the settings for generation with this policy; left out: all of them */
+  load(files: PolicyFiles, share?: GeneratorShare): Promise<void> {
+    return this.#caller.call('load', { files, share });
   }
 
   generate(policyId: string, requests: readonly RolloutRequest[], options?: GenerateOptions): Promise<Rollout[]> {

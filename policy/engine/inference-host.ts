@@ -10,11 +10,11 @@ import type {
 } from '../../contracts/engine.js';
 import { GenerationInterrupted, PolicyNotLoaded } from '../../contracts/engine-errors.js';
 import { loadWeights } from '../checkpoint/load.js';
-import { Generator, type Submitted } from '../generate/generator.js';
+import { Generator, type GeneratorSettings, type Submitted } from '../generate/generator.js';
 import type { ModelConfig } from '../qwen2/config.js';
 import type { Weights } from '../qwen2/parameters.js';
 import { Scorer } from '../score/scorer.js';
-import type { EngineSettings } from './settings.js';
+import type { EngineSettings, GeneratorShare } from './settings.js';
 import type { ServedCall } from './rpc.js';
 import type { Trace } from './trace.js';
 
@@ -25,6 +25,7 @@ interface LoadedPolicy {
   readonly config: ModelConfig;
   readonly weights: Weights;
   readonly scorer: Scorer;
+  readonly generatorSettings: GeneratorSettings;
   generator?: Promise<Generator>;
   users: number;
 }
@@ -40,7 +41,7 @@ export class InferenceHost {
     private readonly trace?: Trace,
   ) {}
 
-  async load(files: PolicyFiles): Promise<void> {
+  async load(files: PolicyFiles, share: GeneratorShare = this.settings): Promise<void> {
     const known = this.#policies.get(files.id);
     if (known) {
       // Used again: last in the order in which policies are let go.
@@ -48,7 +49,7 @@ export class InferenceHost {
       this.#policies.set(files.id, known);
       return;
     }
-    const loading = this.#loading.get(files.id) ?? this.#open(files);
+    const loading = this.#loading.get(files.id) ?? this.#open(files, share);
     this.#loading.set(files.id, loading);
     await loading.finally(() => this.#loading.delete(files.id));
   }
@@ -60,7 +61,7 @@ export class InferenceHost {
     call: ServedCall,
   ): Promise<Rollout[]> {
     return this.#using(policyId, async (policy) => {
-      policy.generator ??= Generator.open(policy.config, policy.weights, this.settings);
+      policy.generator ??= Generator.open(policy.config, policy.weights, policy.generatorSettings);
       const generator = await policy.generator;
       this.#generators.add(generator);
       let done = 0;
@@ -129,9 +130,11 @@ export class InferenceHost {
     }
   }
 
-  async #open(files: PolicyFiles): Promise<void> {
+  async #open(files: PolicyFiles, share: GeneratorShare): Promise<void> {
     const { config, weights } = await loadWeights(files);
-    this.#policies.set(files.id, { config, weights, scorer: new Scorer(config, weights, this.settings), users: 0 });
+    const scorer = new Scorer(config, weights, this.settings);
+    const generatorSettings = { ...this.settings, ...share };
+    this.#policies.set(files.id, { config, weights, scorer, generatorSettings, users: 0 });
     for (const [id, policy] of this.#policies) {
       if (this.#policies.size <= KEPT_POLICIES) break;
       if (policy.users > 0 || id === files.id) continue;

@@ -3,8 +3,13 @@ import { readEnvironment } from '../../contracts/environment.js';
 import type { PolicyFiles, RolloutRequest, ScoreRequest } from '../../contracts/engine.js';
 import { InferenceHost } from './inference-host.js';
 import { serve } from './rpc.js';
+import type { EngineSettings, GeneratorShare } from './settings.js';
 import { traceTo } from './trace.js';
-import type { EngineSettings } from './settings.js';
+
+interface LoadArgument {
+  readonly files: PolicyFiles;
+  readonly share?: GeneratorShare;
+}
 
 interface GenerateArgument {
   readonly policyId: string;
@@ -19,7 +24,7 @@ const host = new InferenceHost(
 );
 
 serve({
-  load: (files: PolicyFiles) => host.load(files),
+  load: ({ files, share }: LoadArgument) => host.load(files, share),
   generate: ({ policyId, requests, background }: GenerateArgument, call) =>
     host.generate(policyId, requests, background, call),
   score: ({ policyId, requests }: { policyId: string; requests: ScoreRequest[] }, call) =>

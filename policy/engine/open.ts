@@ -1,11 +1,11 @@
-/** How the rest of the project gets an engine: as a process of its own. */
+/** How the rest of the project gets an engine: as processes of its own. */
 import { fileURLToPath } from 'node:url';
 import { availableParallelism } from 'node:os';
-import { ChildInferenceEngine } from './child-engine.js';
 import { ChildLearner, type LearnerSettings } from './child-learner.js';
 import type { EngineSettings } from './settings.js';
+import { ShardedInferenceEngine } from './sharded-engine.js';
 
-const DEFAULTS: EngineSettings = { slots: 128, chunk: 16, threads: availableParallelism() };
+const DEFAULTS: EngineSettings = { slots: 384, chunk: 16, threads: availableParallelism() };
 
 /** The child runs compiled code also where this file is run from its source (tests). */
 function entry(name: string): string {
@@ -13,8 +13,8 @@ function entry(name: string): string {
   return here.includes('/dist') ? here : here.replace('/policy/engine/', '/dist/policy/engine/');
 }
 
-export function openInferenceEngine(settings: Partial<EngineSettings> = {}): ChildInferenceEngine {
-  return new ChildInferenceEngine(entry('main'), { ...DEFAULTS, ...settings });
+export function openInferenceEngine(settings: Partial<EngineSettings> = {}): ShardedInferenceEngine {
+  return new ShardedInferenceEngine(entry('main'), { ...DEFAULTS, ...settings });
 }
 
 export function openLearner(settings: Partial<LearnerSettings> = {}): ChildLearner {

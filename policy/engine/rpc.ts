@@ -53,6 +53,7 @@ export class ChildCaller {
     private readonly entry: string,
     private readonly argument: string,
     private readonly revive: (error: SentError) => Error,
+    private readonly env: NodeJS.ProcessEnv = process.env,
   ) {}
 
   /** Process id of the running child. */
@@ -94,6 +95,7 @@ export class ChildCaller {
   #running(): ChildProcess {
     if (this.#child) return this.#child;
     const child = fork(this.entry, [this.argument], {
+      env: this.env,
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });

@@ -7,3 +7,6 @@ export interface EngineSettings {
   /** Threads of one operator; changes speed, never bits. */
   readonly threads: number;
 }
+
+/** What one process takes of the settings to generate with a policy that several processes share. */
+export type GeneratorShare = Pick<EngineSettings, 'slots' | 'threads'>;

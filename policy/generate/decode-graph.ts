@@ -41,7 +41,6 @@ import {
   softmax,
   squeeze,
   sub,
-  transpose,
   unsqueeze,
   where,
 } from '../onnx/operators.js';
@@ -157,7 +156,7 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
     { body },
   );
   for (let i = 0; i < layers; i++) {
-    g.output(`newKeys${i}`, transpose(g, outputs[2 + 2 * i], [0, 1, 3, 2]));
+    g.output(`newKeys${i}`, outputs[2 + 2 * i]);
     g.output(`newValues${i}`, outputs[3 + 2 * i]);
   }
   g.output('tokens', outputs.at(-2)!);

@@ -27,8 +27,7 @@ export function prefillGraph(config: ModelConfig, weights: Weights, chunk: numbe
   let x = embed(g, parameter, tokens); // [rows, K, hidden]
   for (let i = 0; i < layers; i++) {
     const [q, k, v] = queriesKeysValues(g, config, parameter, rope, i, x, positions);
-    const keys = byHead(g, k, kvHeads, headSize, chunk);
-    g.output(`newKeys${i}`, transpose(g, keys, [0, 1, 3, 2]));
+    const keys = g.output(`newKeys${i}`, byHead(g, k, kvHeads, headSize, chunk));
     const values = g.output(`newValues${i}`, byHead(g, v, kvHeads, headSize, chunk));
     if (i === layers - 1) break; // what follows would only serve logits
     const grouped = byHead(g, q, heads, headSize, chunk); // [rows, heads, K, headSize]

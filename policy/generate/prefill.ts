@@ -13,9 +13,17 @@ export interface WantedPrefix {
   readonly count: number;
 }
 
+/** A prefix and the blocks known of it so far. */
+interface Open extends WantedPrefix {
+  readonly before: Block[];
+}
+
+/** A block to be computed: the last of the tokens. */
 interface Missing {
   readonly tokens: Int32Array;
   readonly before: readonly Block[];
+  /** Prefixes that begin with these tokens. */
+  readonly of: Open[];
 }
 
 export async function prefill(
@@ -25,22 +33,39 @@ export async function prefill(
   cache: PrefixCache,
   wanted: readonly WantedPrefix[],
 ): Promise<void> {
+  const prefixes = distinct(wanted, chunk).map((one) => ({ ...one, before: cache.known(one.tokens, one.count) }));
   for (;;) {
-    const missing = new Map<string, Missing>();
-    for (const { tokens, count } of wanted) {
-      const before = cache.known(tokens, count);
-      if (before.length === count) continue;
-      const upTo = tokens.subarray(0, (before.length + 1) * chunk);
-      missing.set(upTo.join(), { tokens: upTo, before });
-    }
-    if (missing.size === 0) return;
-    const list = [...missing.values()];
-    for (let i = 0; i < list.length; i += ROWS) {
-      const rows = list.slice(i, i + ROWS);
+    const missing = nextBlocks(prefixes, chunk);
+    if (missing.length === 0) return;
+    for (let i = 0; i < missing.length; i += ROWS) {
+      const rows = missing.slice(i, i + ROWS);
       const blocks = await computeBlocks(session, config, chunk, rows);
-      rows.forEach(({ tokens, before }, row) => cache.put(tokens, before.length, blocks[row]));
+      rows.forEach(({ tokens, before, of }, row) => {
+        cache.put(tokens, before.length, blocks[row]);
+        for (const prefix of of) prefix.before.push(blocks[row]);
+      });
     }
   }
+}
+
+/** Siblings want the same prefix: once is enough. */
+function distinct(wanted: readonly WantedPrefix[], chunk: number): WantedPrefix[] {
+  return [...new Map(wanted.map((one) => [one.tokens.subarray(0, one.count * chunk).join(), one])).values()];
+}
+
+/** The first block that each prefix lacks; one that several lack is computed once. */
+function nextBlocks(prefixes: readonly Open[], chunk: number): Missing[] {
+  const missing = new Map<string, Missing>();
+  for (const prefix of prefixes) {
+    const { tokens, count, before } = prefix;
+    if (before.length === count) continue;
+    const upTo = tokens.subarray(0, (before.length + 1) * chunk);
+    const key = upTo.join();
+    const known = missing.get(key);
+    if (known) known.of.push(prefix);
+    else missing.set(key, { tokens: upTo, before, of: [prefix] });
+  }
+  return [...missing.values()];
 }
 
 async function computeBlocks(

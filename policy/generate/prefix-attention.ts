@@ -10,7 +10,7 @@ import type { ModelConfig } from '../qwen2/config.js';
 
 /** Inputs as `Slots.feeds` gives them; G = groups of siblings (or rows), P = prefix positions. */
 export interface PrefixLayer {
-  readonly keys: Value /* [G, 1, kvHeads, 1, headSize, P] */;
+  readonly keys: Value /* [G, 1, kvHeads, 1, P, headSize] */;
   readonly values: Value /* [G, 1, kvHeads, 1, P, headSize] */;
 }
 
@@ -26,7 +26,7 @@ export interface PrefixAttention {
 export function prefixAttention(g: Graph, config: ModelConfig, rows: Value, queryRows: number): PrefixAttention {
   const { kvHeads, headSize } = config;
   const layers = Array.from({ length: config.layers }, (_, i) => ({
-    keys: g.input(`keys${i}`, 'float32', ['groups', 1, kvHeads, 1, headSize, 'prefix']),
+    keys: g.input(`keys${i}`, 'float32', ['groups', 1, kvHeads, 1, 'prefix', headSize]),
     values: g.input(`values${i}`, 'float32', ['groups', 1, kvHeads, 1, 'prefix', headSize]),
   }));
   const [{ keys }] = layers as [PrefixLayer];
@@ -42,7 +42,7 @@ export function prefixAttention(g: Graph, config: ModelConfig, rows: Value, quer
   const bySiblingAxes = ['groups', 'siblings', kvHeads, queryRows, 1] as const;
   const groups = size(0);
   const siblings = div(g, rows, groups);
-  const positions = size(5);
+  const positions = size(4);
   const queryShape = shape(groups, siblings, kvHeads, queryRows, 1, headSize);
   const probabilityShape = shape(groups, siblings, kvHeads, queryRows, 1, positions);
   const scoreShape = shape(rows, kvHeads, queryRows, positions);
@@ -54,7 +54,7 @@ export function prefixAttention(g: Graph, config: ModelConfig, rows: Value, quer
     layers,
     scores(body, i, queries) {
       const bySibling = reshape(body, queries, queryShape, [...bySiblingAxes, headSize]);
-      const product = matMul(body, bySibling, layers[i].keys);
+      const product = matMul(body, bySibling, layers[i].keys, { transB: true });
       return reshape(body, product, scoreShape, ['rows', kvHeads, queryRows, 'prefix']);
     },
     mix(body, i, probabilities) {

@@ -1,22 +1,19 @@
 /**
- * Keys and values of the rows in flight, laid out as the graphs read them: per layer keys [rows, kvHeads, headSize,
- * capacity] and values [rows, kvHeads, capacity, headSize]. Rows are kept together at the front: the last row moves into
- * the place of one that leaves.
+ * Keys and values of the rows in flight, laid out as the graphs read them: per layer [rows, kvHeads, capacity, headSize].
+ * Rows are kept together at the front: the last row moves into the place of one that leaves.
  */
 import type { HostTensor } from '../onnx/runtime.js';
 import { floats } from '../onnx/runtime.js';
 import type { ModelConfig } from '../qwen2/config.js';
 
-/** Keys [kvHeads, headSize, chunk] and values [kvHeads, chunk, headSize] of one aligned block, per layer. */
+/** Keys and values [kvHeads, chunk, headSize] of one aligned block, per layer. */
 export interface Block {
   readonly keys: readonly Float32Array[];
   readonly values: readonly Float32Array[];
 }
 
-/** A buffer of lines in which positions follow one another, `unit` numbers each. */
+/** One layer's keys or values. */
 interface Store {
-  readonly linesPerRow: number;
-  readonly unit: number;
   data: Float32Array;
 }
 
@@ -31,11 +28,9 @@ export class Slots {
     private readonly chunk: number,
     readonly size: number,
   ) {
-    const { layers, kvHeads, headSize } = config;
-    const stores = (linesPerRow: number, unit: number): Store[] =>
-      Array.from({ length: layers }, () => ({ linesPerRow, unit, data: new Float32Array(0) }));
-    this.#keys = stores(kvHeads * headSize, 1);
-    this.#values = stores(kvHeads, headSize);
+    const stores = (): Store[] => Array.from({ length: config.layers }, () => ({ data: new Float32Array(0) }));
+    this.#keys = stores();
+    this.#values = stores();
   }
 
   /** Lays the rows out for `capacity` prefix positions, a multiple of the chunk; what lies beyond is lost. */
@@ -54,8 +49,8 @@ export class Slots {
   remove(row: number): void {
     const last = --this.#rows;
     if (row === last) return;
-    for (const { data, linesPerRow, unit } of [...this.#keys, ...this.#values]) {
-      const width = linesPerRow * unit * this.#capacity;
+    const width = this.config.kvHeads * this.config.headSize * this.#capacity;
+    for (const { data } of [...this.#keys, ...this.#values]) {
       data.copyWithin(row * width, last * width, (last + 1) * width);
     }
   }
@@ -67,44 +62,44 @@ export class Slots {
   }
 
   /**
-   * The first `rows` rows as inputs of a graph: `keys<i>` [rows, 1, kvHeads, 1, headSize, capacity] and `values<i>`
-   * [rows, 1, kvHeads, 1, capacity, headSize]; the axes of one stand for siblings and for query heads of a group.
+   * The first `rows` rows as inputs of a graph: `keys<i>` and `values<i>` [rows, 1, kvHeads, 1, capacity, headSize]; the
+   * axes of one stand for siblings and for query heads of a group.
    */
   feeds(rows: number): Record<string, HostTensor> {
     const { kvHeads, headSize } = this.config;
-    const feeds: Record<string, HostTensor> = {};
+    const dims = [rows, 1, kvHeads, 1, this.#capacity, headSize];
     const length = rows * kvHeads * headSize * this.#capacity;
-    this.#keys.forEach(({ data }, i) => {
-      feeds[`keys${i}`] = floats(data.subarray(0, length), [rows, 1, kvHeads, 1, headSize, this.#capacity]);
-    });
-    this.#values.forEach(({ data }, i) => {
-      feeds[`values${i}`] = floats(data.subarray(0, length), [rows, 1, kvHeads, 1, this.#capacity, headSize]);
-    });
-    return feeds;
+    const feed = ({ data }: Store): HostTensor => floats(data.subarray(0, length), dims);
+    return Object.fromEntries([
+      ...this.#keys.map((store, i) => [`keys${i}`, feed(store)] as const),
+      ...this.#values.map((store, i) => [`values${i}`, feed(store)] as const),
+    ]);
   }
 
-  /** Moves each line: towards the end when capacity grows (last first), else towards the front. */
+  /** Moves what each row has of each head: towards the end when capacity grows (last first), else towards the front. */
   #layOut(store: Store, capacity: number): void {
-    const { data: old, linesPerRow, unit } = store;
-    const needed = this.size * linesPerRow * unit * capacity;
+    const { kvHeads, headSize } = this.config;
+    const { data: old } = store;
+    const needed = this.size * kvHeads * headSize * capacity;
     // Twice what is needed once rows are there: they grow by a chunk at a time.
     if (old.length < needed) store.data = new Float32Array(this.#rows === 0 ? needed : 2 * needed);
-    const lines = this.#rows * linesPerRow;
-    const kept = Math.min(capacity, this.#capacity) * unit;
+    const lines = this.#rows * kvHeads;
+    const kept = Math.min(capacity, this.#capacity) * headSize;
     for (let n = 0; n < lines; n++) {
       const line = capacity > this.#capacity ? lines - 1 - n : n;
-      const from = line * this.#capacity * unit;
-      const to = line * capacity * unit;
+      const from = line * this.#capacity * headSize;
+      const to = line * capacity * headSize;
       if (store.data === old) old.copyWithin(to, from, from + kept);
       else store.data.set(old.subarray(from, from + kept), to);
     }
   }
 
-  #copy({ data, linesPerRow, unit }: Store, row: number, index: number, source: Float32Array, from: number): void {
-    const size = this.chunk * unit;
-    for (let line = 0; line < linesPerRow; line++) {
-      const read = (from * linesPerRow + line) * size;
-      const place = ((row * linesPerRow + line) * this.#capacity + index * this.chunk) * unit;
+  #copy({ data }: Store, row: number, index: number, source: Float32Array, from: number): void {
+    const { kvHeads, headSize } = this.config;
+    const size = this.chunk * headSize;
+    for (let head = 0; head < kvHeads; head++) {
+      const read = (from * kvHeads + head) * size;
+      const place = ((row * kvHeads + head) * this.#capacity + index * this.chunk) * headSize;
       data.set(source.subarray(read, read + size), place);
     }
   }

@@ -1,6 +1,7 @@
 /**
  * Qwen2 over packed trees, arranged for training. The same function as `qwen2/layers.ts`, with passes over activations
- * saved: weights, which are smaller, are split (q, k, v; gate, up) and take in the norms' scales.
+ * saved: weights, which are smaller, are split (gate, up) and take in the norms' scales. The trees of a micro-batch stand
+ * one behind another, without rows and padding; only attention knows where they begin.
  */
 import type { Composites } from '../onnx/gradients.js';
 import type { Graph, Value } from '../onnx/graph.js';
@@ -16,57 +17,44 @@ import {
   matMul,
   mul,
   neg,
-  reshape,
   rmsNorm,
-  rotaryEmbedding,
   scatterElements,
   silu,
   split,
   sub,
-  transpose,
   unsqueeze,
 } from '../onnx/operators.js';
-import { groupSize, type ModelConfig } from '../qwen2/config.js';
-import { embed, type ParameterValues, type Rope } from '../qwen2/layers.js';
-import { type QueryBlocks, queryBlocks, treeAttention } from './tree-attention.js';
+import type { ModelConfig } from '../qwen2/config.js';
+import { embed, type ParameterValues } from '../qwen2/layers.js';
+import { type Attention, treeAttention } from './tree-attention.js';
 
-/** int64 unless said; padding tokens have numbers of their own and attend themselves only. */
+/** int64. Axes: T tokens, N trained tokens, E of them that are not the first child of their predecessor. */
 export interface ForwardInputs {
-  readonly tokens: Value /* [B, T] */;
-  /** Depth on the path, [B, T]. */
-  readonly positions: Value;
-  /** As many positions as T: a packed row may be longer than any sequence the model was made for, its paths are not. */
-  readonly rope: Rope /* float32 [T, headSize / 2] each */;
-  /** Subtree of each token in depth-first numbers, int32 [B, T] each. */
-  readonly enter: Value;
-  readonly exit: Value;
-  /** How T is cut into blocks of queries. */
-  readonly blockLengths: Value;
-  /** Place in [B * T] of the token before each trained token, [N]; first children come first. */
+  readonly tokens: Value /* [T] */;
+  readonly attention: Attention;
+  /** The token before each trained token, [N]; first children come first. */
   readonly predecessors: Value;
-  /** The first trained token behind each token, N where there is none: [B, T]. */
+  /** The first trained token behind each token, N where there is none: [T]. */
   readonly successors: Value;
-  /** Place of the token before each trained token that is a later child, [E]. */
+  /** The token before each trained token that is a later child, [E]. */
   readonly laterSiblings: Value;
 }
 
-/** `logits` from which each trained token is drawn, / temperature: [N, V]; `embedded` tokens: [B, T, hidden]. */
+/** `logits` from which each trained token is drawn, / temperature: [N, V]; `embedded` tokens: [T, hidden]. */
 export function forwardLogits(
   g: Graph,
   config: ModelConfig,
   parameter: ParameterValues,
   composites: Composites,
   inputs: ForwardInputs,
-  blockCount: number,
   temperature: number,
 ): { logits: Value; embedded: Value } {
-  const blocks = queryBlocks(g, config, blockCount, inputs.blockLengths, inputs.enter, inputs.exit);
   // Without a gradient: its rows are added outside, since a scatter in the graph would race.
   const build = () => ({ outputs: [embed(g, parameter, inputs.tokens)], rule: () => [] });
   const embedded = composites.add([], build)[0];
   let x = embedded;
   for (let i = 0; i < config.layers; i++) {
-    x = add(g, x, attention(g, config, parameter, composites, inputs.rope, blocks, i, x, inputs.positions));
+    x = add(g, x, attention(g, config, parameter, composites, inputs.attention, i, x));
     x = add(g, x, feedForward(g, config, parameter, i, x));
   }
   const last = hiddenBefore(g, composites, x, inputs); // [N, hidden]
@@ -83,39 +71,14 @@ function attention(
   config: ModelConfig,
   parameter: ParameterValues,
   composites: Composites,
-  rope: Rope,
-  blocks: QueryBlocks,
+  tiles: Attention,
   layer: number,
   x: Value,
-  positions: Value,
 ): Value {
-  const { heads, kvHeads, headSize } = config;
-  const n = normalised(g, config, x);
-  const sizes = [heads, kvHeads, kvHeads].map((count) => count * headSize);
-  const weights = split(g, scaled(g, parameter, `layer${layer}.qkv`, `layer${layer}.inputNorm`), sizes, 1);
-  const biases = split(g, parameter(`layer${layer}.qkvBias`), sizes, 0);
-  const [q, k, v] = weights.map((weight, i) => add(g, matMul(g, n, weight), biases[i])) as [Value, Value, Value];
-  const turn = (y: Value, count: number): Value => rotaryEmbedding(g, y, positions, rope.cos, rope.sin, count);
-  /** [B, T, kvHeads * width] <-> [B, kvHeads, T, width] */
-  const byHead = (y: Value, width: number): Value =>
-    transpose(g, reshape(g, y, [0, 0, kvHeads, width], ['rows', 'length', kvHeads, width]), [0, 2, 1, 3]);
-  const width = groupSize(config) * headSize;
-  const attended = treeAttention(
-    g,
-    config,
-    composites,
-    blocks,
-    byHead(turn(q, heads), width),
-    byHead(turn(k, kvHeads), headSize),
-    byHead(v, headSize),
-  );
-  const joined = reshape(
-    g,
-    transpose(g, attended, [0, 2, 1, 3]),
-    [0, 0, heads * headSize],
-    ['rows', 'length', heads * headSize],
-  );
-  return matMul(g, joined, parameter(`layer${layer}.output`));
+  const weight = scaled(g, parameter, `layer${layer}.qkv`, `layer${layer}.inputNorm`);
+  const projections = add(g, matMul(g, normalised(g, config, x), weight), parameter(`layer${layer}.qkvBias`));
+  const attended = treeAttention(g, config, composites, tiles, projections);
+  return matMul(g, attended, parameter(`layer${layer}.output`));
 }
 
 function feedForward(g: Graph, config: ModelConfig, parameter: ParameterValues, layer: number, x: Value): Value {
@@ -147,7 +110,7 @@ function hiddenBefore(g: Graph, composites: Composites, x: Value, inputs: Forwar
   const { predecessors, successors, laterSiblings } = inputs;
   const hidden = x.shape.at(-1)! as number;
   const build = () => {
-    const last = gather(g, reshape(g, x, [-1, hidden], ['rows*length', hidden]), predecessors);
+    const last = gather(g, x, predecessors);
     const rule = ([gradient]: readonly (Value | undefined)[]): Value[] => {
       const none = g.floats(
         [1, hidden],
@@ -165,20 +128,8 @@ function hiddenBefore(g: Graph, composites: Composites, x: Value, inputs: Forwar
         [{ type: 'float32', shape: ['siblings', hidden] }],
       )[0];
       const size = g.node('Size', [successors], [{ type: 'int64', shape: [] }])[0];
-      const place = g.node(
-        'Reshape',
-        [
-          g.node('Range', [g.int64(0), size, g.int64(1)], [{ type: 'int64', shape: ['rows*length'] }])[0],
-          g.node(
-            'Concat',
-            [g.node('Shape', [successors], [{ type: 'int64', shape: [2] }])[0], g.int64s([1])],
-            [{ type: 'int64', shape: [3] }],
-            { axis: 0n },
-          )[0],
-        ],
-        [{ type: 'int64', shape: ['rows', 'length', 1] }],
-      )[0];
-      const belongs = cast(g, equal(g, place, laterSiblings), 'float32'); // [B, T, E]
+      const place = g.node('Range', [g.int64(0), size, g.int64(1)], [{ type: 'int64', shape: ['tokens'] }])[0];
+      const belongs = cast(g, equal(g, unsqueeze(g, place, 1), laterSiblings), 'float32'); // [T, E]
       return [add(g, first, matMul(g, belongs, later))];
     };
     return { outputs: [last], rule };

@@ -14,9 +14,6 @@ import {
   type TrainingGoal,
 } from './training-graph.js';
 
-/** Micro-batches beyond this many tokens only make activations fall out of the cache. */
-const MAX_TOKENS = 2048;
-
 /** Further values per token of the mini-batch that the goal's graph takes, by input name. */
 export type TokenColumns = Readonly<Record<string, ArrayLike<number>>>;
 
@@ -62,14 +59,14 @@ export class GradientRunner {
     const summed = derives ? differentiated(this.config).map(({ name }) => name) : [];
     const sums = this.#tensors(this.#sum, sumBefore, summed);
     if (derives) this.#sum.all.fill(0);
-    for (const members of cutIntoMicroBatches(batch, Math.min(tokenBudget, MAX_TOKENS))) {
-      const micro = microBatch(batch, members);
+    for (const members of cutIntoMicroBatches(batch, tokenBudget)) {
+      const micro = microBatch(this.config, batch, members);
       if (!micro.trained.some((place) => place >= 0)) continue;
-      const session = await this.#session(goal, temperature, micro.blocks);
+      const session = await this.#session(goal, temperature, micro);
       const feeds = {
         ...parameterFeeds,
         ...sums,
-        ...this.#rope(micro.length),
+        ...this.#rope(micro.positions),
         ...micro.feeds,
         ...columnFeeds(micro, columns),
       };
@@ -97,11 +94,11 @@ export class GradientRunner {
     for (const session of sessions) await (await session).close();
   }
 
-  #session(goal: TrainingGoal, temperature: number, blocks: number): Promise<Session> {
-    const key = JSON.stringify([goal, temperature, blocks]);
+  #session(goal: TrainingGoal, temperature: number, { classes, rounds }: MicroBatch): Promise<Session> {
+    const key = JSON.stringify([goal, temperature, classes, rounds]);
     const open = this.#sessions.get(key);
     if (open) return open;
-    const session = Session.open(trainingGraph(this.config, goal, temperature, blocks), {
+    const session = Session.open(trainingGraph(this.config, goal, temperature, { classes, rounds }), {
       ...this.settings,
       planMemory: false,
     });
@@ -109,12 +106,11 @@ export class GradientRunner {
     return session;
   }
 
-  #rope(length: number): Record<string, HostTensor> {
+  #rope(positions: number): Record<string, HostTensor> {
     const half = this.config.headSize / 2;
-    if (this.#ropeCaches.cos.length < length * half) this.#ropeCaches = ropeCaches(this.config, length);
+    if (this.#ropeCaches.cos.length < positions * half) this.#ropeCaches = ropeCaches(this.config, positions);
     const { cos, sin } = this.#ropeCaches;
-    const firsts = (cache: Float32Array): HostTensor => floats(cache.subarray(0, length * half), [length, half]);
-    return { ropeCos: firsts(cos), ropeSin: firsts(sin) };
+    return { ropeCos: floats(cos, [cos.length / half, half]), ropeSin: floats(sin, [sin.length / half, half]) };
   }
 
   #tensors(

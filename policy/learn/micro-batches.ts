@@ -1,127 +1,100 @@
-/** A mini-batch cut into micro-batches, and their rows as tensors of the training graph. */
-import { type HostTensor, int32s, int64s } from '../onnx/runtime.js';
-import type { MiniBatch } from './mini-batch.js';
+/** A mini-batch cut into micro-batches, and their trees one behind another as tensors of the training graph. */
+import { type HostTensor, int64s } from '../onnx/runtime.js';
+import type { ModelConfig } from '../qwen2/config.js';
+import { type AttentionFeeds, attentionFeeds } from './attention-feeds.js';
+import { attentionTiles } from './attention-tiles.js';
+import type { MiniBatch, TrainingRow } from './mini-batch.js';
 
-/** Rows are padded to a multiple of it. */
-const LENGTH_STEP = 16;
 /**
  * Micro-batches have at least this many tokens and trained tokens, if need be empty ones. onnxruntime divides a product
  * among threads along the longer side of its result; where a thread gets 64 columns or fewer, it cuts the sum over the
  * inner dimension elsewhere. With that many rows it divides rows, and the bits are the same for up to 8 threads.
  */
 const MIN_ROWS_OF_PRODUCT = 512;
-/** Numbers of query blocks, each a graph of its own, and about the number of queries in a block. */
-const BLOCK_COUNTS = [1, 2, 4, 8];
-const BLOCK_LENGTH = 64;
 
-export interface MicroBatch {
-  /** Number of query blocks: decides which graph runs it. */
-  readonly blocks: number;
-  /** Padded length T of the rows. */
-  readonly length: number;
+export interface MicroBatch extends AttentionFeeds {
   readonly feeds: Readonly<Record<string, HostTensor>> & { readonly tokens: HostTensor };
   /** Trained tokens by their place in the mini-batch, in the order of the graph's log-probs; -1: empty. */
   readonly trained: readonly number[];
 }
 
-/** Rows by length, longest first (ties: by index), as many to a micro-batch as keep it within `tokenBudget` when padded. */
-export function cutIntoMicroBatches({ rows }: MiniBatch, tokenBudget: number): number[][] {
-  const length = (row: number): number => paddedLength(rows[row].tokens.length);
-  const order = rows.map((_, row) => row).sort((a, b) => length(b) - length(a) || a - b);
-  const batches: number[][] = [];
-  for (const row of order) {
-    const batch = batches.at(-1);
-    if (batch && (batch.length + 1) * length(batch[0]) <= tokenBudget) batch.push(row);
-    else batches.push([row]);
-  }
-  return batches;
-}
+/** Micro-batches much beyond this many tokens only make activations fall out of the cache. */
+const PREFERRED_TOKENS = 2048;
 
-function paddedLength(tokens: number): number {
-  return Math.ceil(tokens / LENGTH_STEP) * LENGTH_STEP;
+/**
+ * Longest rows first (ties: by index), each into the first micro-batch that wants more. They are filled evenly, so that no
+ * small one is left over, and never beyond `tokenBudget`.
+ */
+export function cutIntoMicroBatches({ rows, starts }: MiniBatch, tokenBudget: number): number[][] {
+  const length = (row: number): number => rows[row].tokens.length;
+  const order = rows.map((_, row) => row).sort((a, b) => length(b) - length(a) || a - b);
+  const total = starts.at(-1)!;
+  const even = total / Math.ceil(total / Math.min(tokenBudget, PREFERRED_TOKENS));
+  const batches: { members: number[]; tokens: number }[] = [];
+  for (const row of order) {
+    const fits = batches.find(({ tokens }) => tokens < even && tokens + length(row) <= tokenBudget);
+    if (fits) {
+      fits.members.push(row);
+      fits.tokens += length(row);
+    } else batches.push({ members: [row], tokens: length(row) });
+  }
+  return batches.map(({ members }) => members);
 }
 
 /** @param members rows of the micro-batch */
-export function microBatch({ rows, starts }: MiniBatch, members: readonly number[]): MicroBatch {
-  const length = paddedLength(Math.max(...members.map((row) => rows[row].tokens.length)));
-  const slots = Math.max(members.length, Math.ceil(MIN_ROWS_OF_PRODUCT / length));
-  const size = slots * length;
-  const tokens = new BigInt64Array(size);
-  const positions = new BigInt64Array(size);
-  const enter = new Int32Array(size);
-  const exit = new Int32Array(size);
+export function microBatch(config: ModelConfig, { rows, starts }: MiniBatch, members: readonly number[]): MicroBatch {
+  const { tokens, predecessors } = joined(members.map((row) => rows[row]));
   const first = { trained: [] as number[], predecessors: [] as number[], labels: [] as number[] };
   const later: typeof first = { trained: [], predecessors: [], labels: [] };
-  const hasChild = new Uint8Array(size);
-  for (let t = 0; t < size; t++) enter[t] = exit[t] = t % length; // padding: trees of one token
-
-  members.forEach((row, slot) => {
-    const { tokens: ids, predecessors, weights } = rows[row];
-    const start = slot * length;
-    numberDepthFirst(predecessors, enter.subarray(start), exit.subarray(start));
-    for (let t = 0; t < ids.length; t++) {
-      const before = start + predecessors[t];
-      tokens[start + t] = BigInt(ids[t]);
-      if (before >= start) positions[start + t] = positions[before] + 1n;
-      if (weights[t] === 0) continue;
+  const hasChild = new Uint8Array(tokens.length);
+  let start = 0;
+  for (const row of members) {
+    rows[row].weights.forEach((weight, t) => {
+      if (weight === 0) return;
+      const before = predecessors[start + t];
       const list = hasChild[before] ? later : first;
       hasChild[before] = 1;
       list.trained.push(starts[row] + t);
       list.predecessors.push(before);
-      list.labels.push(ids[t]);
-    }
-  });
-
+      list.labels.push(tokens[start + t]);
+    });
+    start += rows[row].tokens.length;
+  }
   const trained = first.trained.length + later.trained.length;
   const count = Math.max(trained, MIN_ROWS_OF_PRODUCT);
   const empty = new Array<number>(count - trained).fill(0);
-  const successors = new BigInt64Array(size).fill(BigInt(count));
+  const successors = new BigInt64Array(tokens.length).fill(BigInt(count));
   first.predecessors.forEach((place, n) => (successors[place] = BigInt(n)));
-  const blockLengths = cutIntoBlocks(length);
-  const dims = [slots, length];
-  const integers = (values: readonly number[], shape = [values.length]): HostTensor =>
-    int64s(BigInt64Array.from(values, BigInt), shape);
+  const integers = (values: ArrayLike<number>, dims = [values.length]): HostTensor =>
+    int64s(BigInt64Array.from(Array.from(values, BigInt)), dims);
+
+  const { feeds, ...rest } = attentionFeeds(config, attentionTiles(predecessors), predecessors);
   return {
-    blocks: blockLengths.length,
-    length,
+    ...rest,
     trained: [...first.trained, ...empty.map(() => -1), ...later.trained],
     feeds: {
-      tokens: int64s(tokens, dims),
-      positions: int64s(positions, dims),
-      enter: int32s(enter, dims),
-      exit: int32s(exit, dims),
-      blockLengths: integers(blockLengths),
+      ...feeds,
+      tokens: integers(tokens),
       predecessors: integers([...first.predecessors, ...empty, ...later.predecessors]),
-      successors: int64s(successors, dims),
+      successors: int64s(successors, [successors.length]),
       laterSiblings: integers(later.predecessors),
       labels: integers([...first.labels, ...empty, ...later.labels], [count, 1]),
     },
   };
 }
 
-/** First and last number of each token's subtree. */
-function numberDepthFirst(predecessors: Int32Array, enter: Int32Array, exit: Int32Array): void {
-  const { length } = predecessors;
-  const subtree = new Int32Array(length).fill(1);
-  for (let t = predecessors.length - 1; t >= 0; t--) {
-    const before = predecessors[t];
-    if (before >= 0) subtree[before] += subtree[t];
+/** Rows one behind another, and a row that is not trained on where they are too few. */
+function joined(rows: readonly TrainingRow[]): { tokens: Int32Array; predecessors: Int32Array } {
+  const total = rows.reduce((sum, row) => sum + row.tokens.length, 0);
+  const size = Math.max(total, MIN_ROWS_OF_PRODUCT);
+  const tokens = new Int32Array(size);
+  const predecessors = new Int32Array(size);
+  let start = 0;
+  for (const row of rows) {
+    tokens.set(row.tokens, start);
+    row.predecessors.forEach((before, t) => (predecessors[start + t] = before < 0 ? -1 : start + before));
+    start += row.tokens.length;
   }
-  /** Next free number below each token; the last entry is for the roots. */
-  const next = new Int32Array(length + 1);
-  for (let t = 0; t < length; t++) {
-    const before = predecessors[t] >= 0 ? predecessors[t] : length;
-    const number = next[before];
-    next[before] = number + subtree[t];
-    next[t] = number + 1;
-    enter[t] = number;
-    exit[t] = number + subtree[t] - 1;
-  }
-}
-
-/** Blocks of nearly equal length, each a multiple of the padding. */
-function cutIntoBlocks(length: number): number[] {
-  const count = BLOCK_COUNTS.findLast((blocks) => blocks * BLOCK_LENGTH < 1.5 * length) ?? 1;
-  const end = (block: number): number => Math.floor(((length / LENGTH_STEP) * block) / count) * LENGTH_STEP;
-  return Array.from({ length: count }, (_, i) => end(i + 1) - end(i));
+  for (let t = total; t < size; t++) predecessors[t] = t === total ? -1 : t - 1;
+  return { tokens, predecessors };
 }

@@ -13,7 +13,6 @@ import type { ModelConfig } from '../qwen2/config.js';
 import { toHuggingFace, type Weights } from '../qwen2/parameters.js';
 import { adamWStep, clipScale, norm, type OptimizerState } from './adamw.js';
 import { GradientRunner } from './gradient-runner.js';
-import { splitRows } from './split-rows.js';
 import { column, type MiniBatch, miniBatchOf, requireUsable, type TrainingRow } from './mini-batch.js';
 import { NonFiniteUpdate } from './non-finite-update.js';
 import { freshOptimizer, readOptimizer, writeOptimizer, writeWeights } from './optimizer-file.js';
@@ -56,13 +55,13 @@ export class OnnxLearner {
   }
 
   async update(
-    miniBatch: readonly TrainingSequence[],
+    rows: readonly TrainingSequence[],
     settings: LossSettings,
     optimizer: OptimizerSettings,
     tokenBudget: number,
   ): Promise<UpdateMetrics> {
     const { config, weights, runner } = this.#started();
-    const rows = laidOut(config, miniBatch);
+    rows.forEach((row, i) => requireUsable(config, row, i));
     const batch = miniBatchOf(rows);
     const columns = {
       advantages: column(rows, (row) => row.advantages),
@@ -80,12 +79,13 @@ export class OnnxLearner {
   }
 
   async supervise(
-    miniBatch: readonly TrainingRow[],
+    rows: readonly TrainingRow[],
     optimizer: OptimizerSettings,
     tokenBudget: number,
   ): Promise<{ loss: number; gradNorm: number; tokens: number }> {
     const { config, weights, runner } = this.#started();
-    const batch = miniBatchOf(laidOut(config, miniBatch));
+    rows.forEach((row, i) => requireUsable(config, row, i));
+    const batch = miniBatchOf(rows);
     const fed = { shares: batch.shares };
     const { logProbs } = await runner.run(weights, batch, fed, { kind: 'cross-entropy' }, 1, tokenBudget);
     const loss = -mean(batch, logProbs);
@@ -157,10 +157,4 @@ export class OnnxLearner {
 /** Weighted mean over the mini-batch. */
 function mean({ shares }: MiniBatch, values: Float32Array): number {
   return values.reduce((sum, value, t) => sum + shares[t] * value, 0);
-}
-
-/** The rows in the layout that costs least. @throws RangeError for rows that can not be trained on */
-function laidOut<Row extends TrainingRow>(config: ModelConfig, miniBatch: readonly Row[]): Row[] {
-  miniBatch.forEach((row, i) => requireUsable(config, row, i));
-  return miniBatch.flatMap((row) => splitRows(config, row));
 }

@@ -12,6 +12,7 @@ import type { ModelConfig } from '../qwen2/config.js';
 import { type Parameter, parameters } from '../qwen2/parameters.js';
 import { type ForwardInputs, forwardLogits, labelLogProbs } from './forward.js';
 import { policyLossGraph } from './policy-loss-graph.js';
+import { attentionInputs } from './tree-attention.js';
 
 export type TrainingGoal =
   /** Log-probs only: of the frozen reference. */
@@ -19,7 +20,7 @@ export type TrainingGoal =
   | { readonly kind: 'cross-entropy' }
   | { readonly kind: 'policy'; readonly loss: PolicyLossSettings };
 
-/** Output: gradient of each token's embedding, [B, T, hidden]; to be added to the row of its id. */
+/** Output: gradient of each token's embedding, [T, hidden]; to be added to the row of its id. */
 export const EMBEDDED_GRADIENT = 'd embedded';
 /** Name of the input with the sum of a parameter's gradient over the micro-batches before. */
 export const sumBefore = (parameter: string): string => `sum ${parameter}`;
@@ -32,38 +33,32 @@ export function differentiated(config: ModelConfig): Parameter[] {
 }
 
 /**
- * Axes: B rows, T padded length, N trained tokens, E of them that are not the first child of their predecessor.
+ * Axes as in `forward.ts`.
  * Outputs: `logProbs` [N]; of a policy `entropies` [N]; unless the goal is log-probs one gradient per parameter.
- * @param blocks number of query blocks
+ * @param classes, rounds of attention: see `attention-tiles.ts`, `summation.ts`
  */
-export function trainingGraph(config: ModelConfig, goal: TrainingGoal, temperature: number, blocks: number): Graph {
+export function trainingGraph(
+  config: ModelConfig,
+  goal: TrainingGoal,
+  temperature: number,
+  { classes, rounds }: { readonly classes: number; readonly rounds: number },
+): Graph {
   const g = new Graph();
   const composites = new Composites(g);
   const weights = new Map(parameters(config).map(({ name, shape }) => [name, g.input(name, 'float32', shape)]));
+  const rope = {
+    cos: g.input('ropeCos', 'float32', ['positions', config.headSize / 2]),
+    sin: g.input('ropeSin', 'float32', ['positions', config.headSize / 2]),
+  };
   const inputs: ForwardInputs = {
-    tokens: g.input('tokens', 'int64', ['rows', 'length']),
-    positions: g.input('positions', 'int64', ['rows', 'length']),
-    rope: {
-      cos: g.input('ropeCos', 'float32', ['length', config.headSize / 2]),
-      sin: g.input('ropeSin', 'float32', ['length', config.headSize / 2]),
-    },
-    enter: g.input('enter', 'int32', ['rows', 'length']),
-    exit: g.input('exit', 'int32', ['rows', 'length']),
-    blockLengths: g.input('blockLengths', 'int64', [blocks]),
+    tokens: g.input('tokens', 'int64', ['tokens']),
+    attention: attentionInputs(g, config, rope, classes, rounds),
     predecessors: g.input('predecessors', 'int64', ['trained']),
-    successors: g.input('successors', 'int64', ['rows', 'length']),
+    successors: g.input('successors', 'int64', ['tokens']),
     laterSiblings: g.input('laterSiblings', 'int64', ['siblings']),
   };
   const labels = g.input('labels', 'int64', ['trained', 1]);
-  const { logits, embedded } = forwardLogits(
-    g,
-    config,
-    (name) => weights.get(name)!,
-    composites,
-    inputs,
-    blocks,
-    temperature,
-  );
+  const { logits, embedded } = forwardLogits(g, config, (name) => weights.get(name)!, composites, inputs, temperature);
   const { logProbs, logDistribution } = labelLogProbs(g, composites, logits, labels);
   const flat = squeeze(g, logProbs, 1);
 

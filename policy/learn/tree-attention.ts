@@ -1,10 +1,7 @@
 /**
- * Attention along the paths of packed trees, with its gradient.
- *
- * Parents stand before their children, so a block of queries needs the keys up to its own end only: about half the work
- * and memory. Within that, token i attends token j iff j is i or an ancestor: enter[j] <= enter[i] <= exit[j], where
- * [enter, exit] are the numbers of j's subtree in depth-first order. The query heads of a group follow each other within
- * a token, so that keys and values need no copy per query head.
+ * Attention along the paths of trees, with its gradient: tiles of queries against the blocks of keys on their paths
+ * (`attention-tiles.ts`). The query heads of a group are rows beside each other, so that keys and values need no copy per
+ * query head.
  */
 import type { Composites } from '../onnx/gradients.js';
 import type { Graph, Value } from '../onnx/graph.js';
@@ -12,136 +9,155 @@ import {
   add,
   and,
   concat,
+  gather,
   lessOrEqual,
   matMul,
   mul,
+  neg,
   reduceSum,
   reshape,
-  slice,
+  rotaryEmbedding,
   softmax,
-  splitInto,
   sub,
   where,
 } from '../onnx/operators.js';
-import { attentionScale, groupSize, type ModelConfig } from '../qwen2/config.js';
+import { attentionScale, type ModelConfig } from '../qwen2/config.js';
+import type { Rope } from '../qwen2/layers.js';
+import { inClass, inRound } from './attention-feeds.js';
+import { BLOCK } from './attention-tiles.js';
+import { RADIX, summation } from './summation.js';
 
-/** How the length T is cut into blocks of queries, shared by all layers. */
-export interface QueryBlocks {
-  readonly count: number;
-  /** Length of each block, [count]. */
-  readonly lengths: Value;
-  /** End of each block, [1] each. */
-  readonly ends: readonly Value[];
-  /** 0 or -infinity, [B, 1, block * group, end] each. */
-  readonly masks: readonly Value[];
+/** Axes: n tiles of a class, Q queries (tokens of a tile * heads of a group), L keys (blocks * BLOCK). Indices are int32. */
+interface ClassInputs {
+  /** Rows of the projections that are the queries, [n, kvHeads, Q]. */
+  readonly queries: Value;
+  /** Rows of the attended values, [n, kvHeads, Q]. */
+  readonly results: Value;
+  /** Of the queries, int64 [n, Q]. */
+  readonly positions: Value;
+  /** Blocks of keys, [n, kvHeads, L / BLOCK]. */
+  readonly keys: Value;
+  /** 0 where the query looks at the key, -infinity elsewhere, [n, 1, Q, L]. */
+  readonly mask: Value;
 }
 
-const blockDim = (i: number): string => `block${i}`;
-const endDim = (i: number, { count }: Pick<QueryBlocks, 'count'>): string => (i === count - 1 ? 'length' : `end${i}`);
+/** What is shared by all layers. Axes: A blocks. */
+export interface Attention {
+  readonly rope: Rope;
+  readonly classes: readonly ClassInputs[];
+  /** Rows of the projections that are the keys and the values of each block, [A, kvHeads, BLOCK] each. */
+  readonly keyRows: Value;
+  readonly valueRows: Value;
+  /** int64 [A, BLOCK] */
+  readonly blockPositions: Value;
+  /** Rows of the classes' results that are the attended values of each token, [N, heads]. */
+  readonly attendedRows: Value;
+  /** Rows of the classes', keys' and values' gradients that are those of each token's projections, [N, heads + 2 kvHeads]. */
+  readonly gradientRows: Value;
+  /** Which of the classes' gradients add up to each block's. */
+  readonly rounds: readonly (readonly Value[])[];
+}
 
-/** @param enter, exit subtree numbers, [B, T]; @param lengths of the blocks of queries, [count] */
-export function queryBlocks(
+/** Declares the inputs. */
+export function attentionInputs(
   g: Graph,
-  config: ModelConfig,
-  count: number,
-  lengths: Value,
-  enter: Value,
-  exit: Value,
-): QueryBlocks {
-  const group = groupSize(config);
-  const ends = g.node(
-    'Split',
-    [g.node('CumSum', [lengths, g.int64(0)], [{ type: 'int64', shape: [count] }])[0]],
-    Array.from({ length: count }, () => ({ type: 'int64' as const, shape: [1] })),
-    { axis: 0n, num_outputs: BigInt(count) },
-  );
-  const zero = g.int64s([0]);
-  const entered = splitInto(g, enter, lengths, count, 1, blockDim);
-  const masks = entered.map((queries, i) => {
-    const end = ends[i];
-    const asKeys = (x: Value): Value =>
-      reshape(g, slice(g, x, zero, end, 1, endDim(i, { count })), [0, 1, 1, -1], ['rows', 1, 1, endDim(i, { count })]);
-    const own = reshape(g, queries, [0, -1, 1, 1], ['rows', blockDim(i), 1, 1]);
-    const open = and(g, lessOrEqual(g, asKeys(enter), own), lessOrEqual(g, own, asKeys(exit)));
-    const mask = where(g, open, g.float(0), g.float(-Infinity)); // [B, block, 1, end]
-    const perHead = g.node(
-      'Expand',
-      [mask, g.int64s([1, 1, group, 1])],
-      [{ type: 'float32', shape: ['rows', blockDim(i), group, endDim(i, { count })] }],
-    )[0];
-    const shape = ['rows', 1, `${blockDim(i)}*group`, endDim(i, { count })];
-    return g.node('Reshape', [perHead, concat(g, [g.int64s([0, 1, -1]), end], 0, 4)], [{ type: 'float32', shape }])[0];
-  });
-  return { count, lengths, ends, masks };
+  { kvHeads, heads }: ModelConfig,
+  rope: Rope,
+  classes: number,
+  rounds: number,
+): Attention {
+  return {
+    rope,
+    classes: Array.from({ length: classes }, (_, c) => {
+      const [n, width, length] = [`tiles${c}`, `blocks${c}`, `keys${c}`];
+      const queryEnter = g.input(inClass(c, 'queryEnter'), 'int32', [n, 1, 'queries', 1]);
+      const keyEnter = g.input(inClass(c, 'keyEnter'), 'int32', [n, 1, 1, length]);
+      const keyExit = g.input(inClass(c, 'keyExit'), 'int32', [n, 1, 1, length]);
+      const sees = and(g, lessOrEqual(g, keyEnter, queryEnter), lessOrEqual(g, queryEnter, keyExit));
+      return {
+        queries: g.input(inClass(c, 'queries'), 'int32', [n, kvHeads, 'queries']),
+        results: g.input(inClass(c, 'results'), 'int32', [n, kvHeads, 'queries']),
+        positions: g.input(inClass(c, 'positions'), 'int64', [n, 'queries']),
+        keys: g.input(inClass(c, 'keys'), 'int32', [n, kvHeads, width]),
+        mask: where(g, sees, g.float(0), g.float(-Infinity)),
+      };
+    }),
+    keyRows: g.input('keyRows', 'int32', ['blocks', kvHeads, BLOCK]),
+    valueRows: g.input('valueRows', 'int32', ['blocks', kvHeads, BLOCK]),
+    blockPositions: g.input('blockPositions', 'int64', ['blocks', BLOCK]),
+    attendedRows: g.input('attendedRows', 'int32', ['tokens', heads]),
+    gradientRows: g.input('gradientRows', 'int32', ['tokens', heads + 2 * kvHeads]),
+    rounds: Array.from({ length: rounds }, (_, r) =>
+      Array.from({ length: RADIX }, (_, k) => g.input(inRound(r, k), 'int32', [`sums${r}`])),
+    ),
+  };
 }
 
-/** q [B, kvHeads, T, group * headSize], k and v [B, kvHeads, T, headSize] -> as q. */
+/** Projections [N, (heads + 2 kvHeads) * headSize] of queries, keys and values -> attended values [N, heads * headSize]. */
 export function treeAttention(
   g: Graph,
   config: ModelConfig,
   composites: Composites,
-  blocks: QueryBlocks,
-  q: Value,
-  k: Value,
-  v: Value,
+  attention: Attention,
+  projections: Value,
 ): Value {
-  const { kvHeads, headSize } = config;
-  const { count, lengths, ends, masks } = blocks;
-  const width = groupSize(config) * headSize;
+  const { heads, kvHeads, headSize } = config;
+  const { rope, classes, blockPositions, rounds } = attention;
   const scale = attentionScale(config);
-  const zero = g.int64s([0]);
-  const upTo = (x: Value, i: number): Value => (i === count - 1 ? x : slice(g, x, zero, ends[i], 2, endDim(i, blocks)));
-  /** [B, kvHeads, T, group * headSize] -> one [B, kvHeads, block * group, headSize] per block. */
-  const perBlock = (x: Value): Value[] =>
-    splitInto(g, x, lengths, count, 2, blockDim).map((part, i) =>
-      reshape(g, part, [0, 0, -1, headSize], ['rows', kvHeads, `${blockDim(i)}*group`, headSize]),
-    );
-  const joined = (parts: readonly Value[]): Value =>
-    concat(
-      g,
-      parts.map((part, i) => reshape(g, part, [0, 0, -1, width], ['rows', kvHeads, blockDim(i), width])),
-      2,
-      'length',
-    );
+  /** One row per head. */
+  const byHead = (x: Value): Value => reshape(g, x, [-1, headSize], ['heads', headSize]);
+  const byToken = (rows: Value, count: number): Value =>
+    reshape(g, rows, [0, count * headSize], ['tokens', count * headSize]);
+  /** [A, kvHeads, BLOCK, headSize] <-> one row per block and head */
+  const asBlocks = (x: Value): Value => reshape(g, x, [-1, BLOCK * headSize], ['heads*blocks', BLOCK * headSize]);
+  const fromBlocks = (x: Value): Value =>
+    reshape(g, x, [-1, kvHeads, BLOCK, headSize], ['blocks', kvHeads, BLOCK, headSize]);
+  const turn = (x: Value, positions: Value): Value => rotaryEmbedding(g, x, positions, rope.cos, rope.sin, kvHeads);
+  const turnBack = (x: Value, positions: Value): Value =>
+    rotaryEmbedding(g, x, positions, rope.cos, neg(g, rope.sin), kvHeads);
+  /** Blocks of each tile: [n, kvHeads, L, headSize] */
+  const chosen = (blocks: Value, { keys }: ClassInputs, c: number): Value =>
+    reshape(g, gather(g, blocks, keys), [0, 0, -1, headSize], [`tiles${c}`, kvHeads, `keys${c}`, headSize]);
 
   const build = () => {
-    const queries = perBlock(q);
-    const keys = queries.map((_, i) => upTo(k, i));
-    const values = queries.map((_, i) => upTo(v, i));
-    const probabilities = queries.map((query, i) =>
-      softmax(g, add(g, matMul(g, query, keys[i], { transB: true, alpha: scale }), masks[i])),
+    const rows = byHead(projections);
+    const keyBlocks = asBlocks(turn(gather(g, rows, attention.keyRows), blockPositions));
+    const valueBlocks = asBlocks(gather(g, rows, attention.valueRows));
+    const steps = classes.map((one, c) => {
+      const q = turn(gather(g, rows, one.queries), one.positions);
+      const k = chosen(keyBlocks, one, c);
+      const v = chosen(valueBlocks, one, c);
+      const p = softmax(g, add(g, matMul(g, q, k, { transB: true, alpha: scale }), one.mask));
+      return { ...one, q, k, v, p, mixed: matMul(g, p, v) };
+    });
+    const results = concat(
+      g,
+      steps.map(({ mixed }) => byHead(mixed)),
+      0,
+      'results',
     );
-    const mixed = probabilities.map((p, i) => matMul(g, p, values[i]));
 
     const rule = ([gradient]: readonly (Value | undefined)[]): Value[] => {
-      const dMixed = perBlock(gradient!);
-      const dQueries: Value[] = [];
-      const dKeys: Value[] = [];
-      const dValues: Value[] = [];
-      dMixed.forEach((dOut, i) => {
-        const p = probabilities[i];
-        const dP = matMul(g, dOut, values[i], { transB: true });
-        const mean = reduceSum(g, mul(g, dOut, mixed[i]), [3], true); // = sum of p dP over the keys
-        const dScores = mul(g, sub(g, dP, mean), p);
-        dQueries.push(matMul(g, dScores, keys[i], { alpha: scale }));
-        dKeys.push(matMul(g, dScores, queries[i], { transA: true, alpha: scale }));
-        dValues.push(matMul(g, p, dOut, { transA: true }));
+      const dRows = byHead(gradient!);
+      const parts = steps.map(({ q, k, v, p, mixed, ...one }) => {
+        const dMixed = gather(g, dRows, one.results);
+        const mean = reduceSum(g, mul(g, dMixed, mixed), [3], true); // = sum of p dP over the keys
+        const dScores = mul(g, sub(g, matMul(g, dMixed, v, { transB: true }), mean), p);
+        return {
+          q: turnBack(matMul(g, dScores, k, { alpha: scale }), one.positions),
+          k: matMul(g, dScores, q, { transA: true, alpha: scale }),
+          v: matMul(g, p, dMixed, { transA: true }),
+        };
       });
-      return [joined(dQueries), sumOfPrefixes(g, dKeys, blocks), sumOfPrefixes(g, dValues, blocks)];
+      const nothing = g.floats([1, BLOCK * headSize], new Array<number>(BLOCK * headSize).fill(0));
+      const summed = (gradients: readonly Value[]): Value =>
+        fromBlocks(summation(g, concat(g, [...gradients.map(asBlocks), nothing], 0, 'contributions'), rounds));
+      const dKeys = turnBack(summed(parts.map(({ k }) => k)), blockPositions);
+      const dValues = summed(parts.map(({ v }) => v));
+      const all = concat(g, [...parts.map(({ q }) => q), dKeys, dValues].map(byHead), 0, 'gradients');
+      return [byToken(gather(g, all, attention.gradientRows), heads + 2 * kvHeads)];
     };
-    return { outputs: [joined(mixed)], rule };
+    return { outputs: [byToken(gather(g, results, attention.attendedRows), heads)], rule };
   };
-  return composites.add([q, k, v], build)[0];
-}
-
-/** Sum of parts that reach up to the end of their block each, [B, kvHeads, end, headSize]. */
-function sumOfPrefixes(g: Graph, parts: readonly Value[], blocks: QueryBlocks): Value {
-  const tails: Value[] = [];
-  let sum = parts.at(-1)!;
-  for (let i = parts.length - 2; i >= 0; i--) {
-    const end = blocks.ends[i];
-    tails.unshift(slice(g, sum, end, blocks.ends[i + 1], 2, blockDim(i + 1)));
-    sum = add(g, slice(g, sum, g.int64s([0]), end, 2, endDim(i, blocks)), parts[i]);
-  }
-  return tails.length === 0 ? sum : concat(g, [sum, ...tails], 2, 'length');
+  return composites.add([projections], build)[0];
 }

@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import { attentionTiles, BLOCK } from '../../../policy/learn/attention-tiles.js';
+import { chainsOf, numberDepthFirst } from '../../../policy/learn/chains.js';
+import { summationRounds } from '../../../policy/learn/summation.js';
+import { randomTree } from './rows.js';
+
+/** Trees one behind another. */
+function forest(...rows: readonly Int32Array[]): Int32Array {
+  const joined: number[] = [];
+  for (const row of rows) {
+    const start = joined.length;
+    joined.push(...[...row].map((before) => (before < 0 ? -1 : start + before)));
+  }
+  return Int32Array.from(joined);
+}
+
+const predecessors = forest(...[1, 2, 3, 4].map((seed) => randomTree(seed, 50).packed.predecessors));
+
+function pathTo(token: number): number[] {
+  const path: number[] = [];
+  for (let t = token; t >= 0; t = predecessors[t]!) path.push(t);
+  return path;
+}
+
+describe('chains', () => {
+  it('are paths that go on with first children', () => {
+    expect(chainsOf(Int32Array.of(-1, 0, 1, 1, 3, 0, -1, 6))).toEqual([
+      { tokens: [0, 1, 2], before: -1 },
+      { tokens: [3, 4], before: 1 },
+      { tokens: [5], before: 0 },
+      { tokens: [6, 7], before: -1 },
+    ]);
+  });
+
+  it('number subtrees so that exactly a path encloses its token', () => {
+    const { enter, exit } = numberDepthFirst(predecessors);
+    predecessors.forEach((_, i) => {
+      const seen = [...predecessors.keys()].filter((j) => enter[j] <= enter[i] && enter[i] <= exit[j]);
+      expect(seen).toEqual(pathTo(i).reverse());
+    });
+  });
+});
+
+describe('tiles', () => {
+  const { size, places, placeOf, classes } = attentionTiles(predecessors);
+
+  it('hold every token once', () => {
+    expect([...places].filter((t) => t >= 0).sort((a, b) => a - b)).toEqual([...predecessors.keys()]);
+    placeOf.forEach((place, t) => expect(places[place]).toBe(t));
+    expect(classes.flatMap(({ tiles }) => tiles).sort((a, b) => a - b)).toEqual([
+      ...Array(places.length / size).keys(),
+    ]);
+  });
+
+  it('have the path of each token, and for empty places an empty one, in blocks that they hold once', () => {
+    for (const { tiles, blocks, width } of classes) {
+      tiles.forEach((tile, i) => {
+        const needed = new Set(blocks[i]);
+        expect(needed.size).toBe(blocks[i].length);
+        expect(needed.size).toBeLessThanOrEqual(width);
+        const keys = new Set([...needed].flatMap((b) => [...places.subarray(b * BLOCK, (b + 1) * BLOCK)]));
+        for (const t of places.subarray(tile * size, (tile + 1) * size)) {
+          for (const key of t < 0 ? [-1] : pathTo(t)) expect(keys).toContain(key);
+        }
+      });
+    }
+  });
+});
+
+describe('summation', () => {
+  it('adds each row to the sums it belongs to', () => {
+    const rows = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 0];
+    const sources = [[0], [1, 3], [], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 0, 0, 0, 0, 0, 0, 0], [4, 5, 6, 7, 8]];
+    const sums = summationRounds(sources, 10).reduce(
+      (values, lists) => [...lists[0]].map((_, n) => lists.reduce((sum, list) => sum + values[list[n]], 0)),
+      rows,
+    );
+    expect(sums).toEqual(sources.map((list) => list.reduce((sum, row) => sum + rows[row], 0)));
+  });
+});
