@@ -8,7 +8,7 @@ import type { Session } from './session.js';
 /** A worker that this command started. */
 export interface WorkerProcess {
   readonly log: string;
-  /** Resolves when the process ended, rejects with `WorkerEnded` when it did so by itself. */
+  /** Resolves when it was stopped, rejects with `WorkerEnded` when it ended by itself, soon after its start. */
   readonly ended: Promise<void>;
   /** Takes no new work, lets what runs come to a clean end, and waits for it. */
   stop(): Promise<void>;
@@ -21,13 +21,48 @@ export class WorkerEnded extends Error {
   }
 }
 
+/** One that dies sooner after its start would die again. */
+const SHORT_LIFE_MS = 10_000;
+
 /**
  * Starts an all-in-one worker in a process group of its own: Ctrl-C reaches only us, and we tell the worker to stop in
- * order. When we die, its message channel closes and it stops as well.
+ * order. When we die, its message channel closes and it stops as well. When it is killed, another one takes its place.
  */
-export async function startWorker({ server, environment }: Session): Promise<WorkerProcess> {
-  await mkdir(environment.home, { recursive: true });
-  const log = join(environment.home, 'worker.log');
+export async function startWorker(session: Session): Promise<WorkerProcess> {
+  await mkdir(session.environment.home, { recursive: true });
+  const log = join(session.environment.home, 'worker.log');
+  let stopping = false;
+  let child = await launch(session, log);
+  let exited = exitOf(child);
+  await Promise.race([ready(child), exited.then(refuse)]);
+
+  async function replace(): Promise<void> {
+    for (let start = performance.now(); ; start = performance.now()) {
+      const how = await exited;
+      if (stopping) return;
+      if (performance.now() - start < SHORT_LIFE_MS) refuse(how);
+      child = await launch(session, log);
+      exited = exitOf(child);
+    }
+  }
+  function refuse(how: string): never {
+    throw new WorkerEnded(how, log);
+  }
+
+  const ended = replace();
+  ended.catch(() => undefined); // whoever waits for the run hears of it
+  return {
+    log,
+    ended,
+    stop: async () => {
+      stopping = true;
+      if (child.connected) child.disconnect();
+      await exited;
+    },
+  };
+}
+
+async function launch({ server, environment }: Session, log: string): Promise<ChildProcess> {
   const output = await open(log, 'a');
   const child = fork(fileURLToPath(new URL('../workers/all-in-one.js', import.meta.url)), [], {
     detached: true,
@@ -41,26 +76,14 @@ export async function startWorker({ server, environment }: Session): Promise<Wor
     },
   });
   await output.close();
+  return child;
+}
 
-  let stopping = false;
-  const exited = new Promise<string>((resolve) => {
+function exitOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
     child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
     child.once('error', (error) => resolve(error.message));
   });
-  const ended = exited.then((how) => {
-    if (!stopping) throw new WorkerEnded(how, log);
-  });
-  ended.catch(() => undefined); // whoever waits for the run hears of it
-  await Promise.race([ready(child), ended]);
-  return {
-    log,
-    ended,
-    stop: async () => {
-      stopping = true;
-      if (child.connected) child.disconnect();
-      await exited;
-    },
-  };
 }
 
 function ready(child: ChildProcess): Promise<void> {

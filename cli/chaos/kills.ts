@@ -1,5 +1,5 @@
 import { integerAt, openStream, Purpose, uniformAt } from '../../algorithm/random.js';
-import { VICTIMS } from './park.js';
+import { VICTIMS, WORKERS } from './park.js';
 
 export interface Kill {
   /** Seconds after the start of the run. */
@@ -17,9 +17,9 @@ export function planKills(seed: number, count: number, seconds: number): Kill[] 
   const stream = (what: number) => openStream(seed, Purpose.chaos, [what]);
   const [moments, victims, signals] = [stream(0), stream(1), stream(2)];
   const at = Array.from({ length: count }, (_, i) => seconds * uniformAt(moments, i)).sort((a, b) => a - b);
-  return at.map((moment, i) => ({
-    at: moment,
-    victim: VICTIMS[integerAt(victims, i, VICTIMS.length)],
-    signal: integerAt(signals, i, ANNOUNCED) === 0 ? 'SIGTERM' : 'SIGKILL',
-  }));
+  return at.map((moment, i) => {
+    const victim = VICTIMS[integerAt(victims, i, VICTIMS.length)];
+    const announced = WORKERS.some(({ name }) => name === victim) && integerAt(signals, i, ANNOUNCED) === 0;
+    return { at: moment, victim, signal: announced ? 'SIGTERM' : 'SIGKILL' };
+  });
 }

@@ -10,7 +10,7 @@ import { devServerCommand, freePorts } from '../temporal/dev-server.js';
 import { Supervised } from './supervised.js';
 
 /** Two rollout workers share the work; the others have no need of a second. */
-const WORKERS: readonly { readonly name: string; readonly role: Role }[] = ROLES.flatMap((role) =>
+export const WORKERS: readonly { readonly name: string; readonly role: Role }[] = ROLES.flatMap((role) =>
   (role === 'rollout' ? ['rollout 1', 'rollout 2'] : [role]).map((name) => ({ name, role })),
 );
 

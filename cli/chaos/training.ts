@@ -1,5 +1,5 @@
 import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
-import { rm } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunForm } from '../../contracts/config-form.js';
 import { queueName } from '../../contracts/queues.js';
@@ -54,7 +54,7 @@ export async function trainUnder(
       await client.workflow.start('training', { workflowId: RUN, taskQueue: queueName('control'), args: [form] });
       const start = performance.now();
       const over = new AbortController();
-      const killing = strike(park, kills, start, over.signal, tell);
+      const killing = strike(park, traceFile(home), kills, { start, over: over.signal, tell });
       const result = await resultOf(client).finally(() => over.abort());
       const seconds = (performance.now() - start) / 1000;
       return {
@@ -103,24 +103,34 @@ async function resultOf(client: Client): Promise<RunResult> {
 
 /**
  * A victim that is not there at its moment (not started yet, or being started again) is killed as soon as it is, and the pauses after
- * it stay as planned.
+ * it stay as planned. Engines of rollout workers are killed while they generate, which is a small part of so short a run.
  */
 async function strike(
   park: Park,
+  trace: string,
   kills: readonly Kill[],
-  start: number,
-  over: AbortSignal,
-  tell: (killed: Killed) => void,
+  { start, over, tell }: { start: number; over: AbortSignal; tell: (killed: Killed) => void },
 ): Promise<Killed[]> {
   const since = (): number => (performance.now() - start) / 1000;
   const killed: Killed[] = [];
   for (const [i, kill] of kills.entries()) {
     const pause = kill.at - (kills[i - 1]?.at ?? 0);
     await sleep(pause * 1000, undefined, { signal: over }).catch(() => undefined);
+    if (kill.victim.startsWith('engine of rollout')) await growth(trace, over);
     while (!over.aborted && !(await park.kill(kill.victim, kill.signal))) await sleep(50);
     if (over.aborted) break;
     killed.push({ ...kill, happened: since() });
     tell(killed.at(-1)!);
   }
   return killed;
+}
+
+/** Resolves when somebody generates. */
+async function growth(trace: string, over: AbortSignal): Promise<void> {
+  const size = (): Promise<number> =>
+    stat(trace).then(
+      (file) => file.size,
+      () => 0,
+    );
+  for (const before = await size(); !over.aborted && (await size()) === before;) await sleep(5);
 }

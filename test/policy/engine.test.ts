@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { PolicyFiles, RolloutRequest } from '../../contracts/engine.js';
+import { encodeGrowth, joinGrowth } from '../../activities/formats/growth.js';
+import type { Growth, PolicyFiles, RolloutRequest } from '../../contracts/engine.js';
 import { EngineCrashed, GenerationInterrupted, PolicyNotLoaded } from '../../contracts/engine-errors.js';
 import { initialWeights } from '../../policy/checkpoint/initialise.js';
 import { openInferenceEngine } from '../../policy/engine/open.js';
@@ -128,6 +129,38 @@ describe('the engine as a process', () => {
       await several.close();
     }
   });
+
+  it.each([1, 2])(
+    'tells after every chunk what each rollout got, as fast as it is taken in (%d processes)',
+    async (threads) => {
+      const several = openInferenceEngine({ slots: 8, threads });
+      try {
+        await several.load(policy);
+        const requests = Array.from({ length: 9 }, (_, i) => request(i, 30 + 7 * i));
+        const whole = await several.generate('random', requests);
+        const half = requests.map((one, i) => ({ ...one, generated: whole[i].tokens.subarray(0, i) }));
+        const records: Buffer[] = [];
+        let taking = 0;
+        await several.generate('random', half, {
+          onProgress: async ({ grown = [] }) => {
+            expect(++taking).toBeLessThanOrEqual(threads);
+            records.push(Buffer.from(encodeGrowth(grown)));
+            await new Promise((resolve) => setImmediate(resolve));
+            taking -= 1;
+          },
+        });
+        // What was given is not told again.
+        const given = half.map(({ generated }, at): Growth => {
+          const logProbs = whole[at].logProbs.subarray(0, generated.length);
+          return { request: at, from: 0, tokens: generated, logProbs, finished: false, ended: false };
+        });
+        const joined = joinGrowth([Buffer.from(encodeGrowth(given)), ...records], requests.length);
+        expect(joined).toEqual(whole.map((rollout) => ({ ...rollout, ended: true })));
+      } finally {
+        await several.close();
+      }
+    },
+  );
 
   it('names a policy that it does not have', async () => {
     await expect(engine.generate('other', [request(0, 1)])).rejects.toBeInstanceOf(PolicyNotLoaded);
