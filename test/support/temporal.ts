@@ -1,5 +1,7 @@
 /** A real Temporal dev server and workers on it, for tests. */
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,21 +22,28 @@ export class Temporal {
   private constructor(
     readonly environment: TestWorkflowEnvironment,
     readonly bundle: WorkflowBundle,
-    private readonly dataConverter?: DataConverter,
+    private readonly dataConverter: DataConverter | undefined,
+    /** Of the web UI, where it was asked for. */
+    readonly uiUrl: string | undefined,
   ) {}
 
-  static async start(extraArgs: readonly string[] = [], dataConverter?: DataConverter): Promise<Temporal> {
+  static async start(
+    extraArgs: readonly string[] = [],
+    { ui = false, dataConverter }: { ui?: boolean; dataConverter?: DataConverter } = {},
+  ): Promise<Temporal> {
     const found = (await findTemporal()).at(-1)?.found;
     if (!found) throw new Error('these tests need a Temporal server: npm test fetches one');
     const attributes = Object.values(SEARCH_ATTRIBUTES).flatMap(({ name, type }) => [
       '--search-attribute',
       `${name}=${TypedSearchAttributes.toMetadataType(type)}`,
     ]);
+    const uiPort = ui ? await freePort() : undefined;
     const environment = await TestWorkflowEnvironment.createLocal({
       ...(dataConverter && { client: { dataConverter } }),
       server: {
         executable: { type: 'existing-path', path: found.path },
         extraArgs: [...attributes, ...extraArgs],
+        ...(uiPort === undefined ? {} : { ui, uiPort }),
         log: { level: 'error', format: 'pretty' },
       },
     });
@@ -45,7 +54,8 @@ export class Temporal {
       logger: new DefaultLogger('ERROR'),
       ...(failureConverterPath === undefined ? {} : { failureConverterPath }),
     });
-    return new Temporal(environment, bundle, dataConverter);
+    const uiUrl = uiPort === undefined ? undefined : `http://localhost:${uiPort}`;
+    return new Temporal(environment, bundle, dataConverter, uiUrl);
   }
 
   /** Runs `work` while all-in-one workers serve the queues of `prefix`, then replays every workflow of theirs. */
@@ -98,4 +108,12 @@ export async function withFolder<T>(work: (folder: string) => Promise<T>): Promi
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
 }

@@ -12,7 +12,7 @@ import { Temporal, withFolder } from '../support/temporal.js';
 async function databaseAfterRuns(converter?: DataConverter): Promise<{ bytes: Buffer; model: string }> {
   return withFolder(async (folder) => {
     const { model } = await smallForm({});
-    const temporal = await Temporal.start(['--db-filename', join(folder, 'temporal.db')], converter);
+    const temporal = await Temporal.start(['--db-filename', join(folder, 'temporal.db')], { dataConverter: converter });
     try {
       await nullRun(temporal, { iterations: 1 }, ({ workflowId }) => temporal.replay(workflowId));
       const refused = temporal.withWorkers(await nullServices(join(folder, 'refused')), (taskQueue) => {

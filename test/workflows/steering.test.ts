@@ -26,6 +26,14 @@ async function ledgerOf(runFolder: string): Promise<IterationRecord[]> {
     .map((line) => JSON.parse(line) as IterationRecord);
 }
 
+/** Resolves when the server's index, which is a little behind, answers a question of the readme with that run. */
+async function listed(query: string, run: string): Promise<void> {
+  for (;;) {
+    for await (const { workflowId } of temporal.environment.client.workflow.list({ query }))
+      if (workflowId === run) return;
+  }
+}
+
 it('pauses between iterations, learns at the rate that was set, ends earlier or later, and records who did so', async () => {
   const gates = new Gates();
   const [first, second] = [gates.close(0), gates.close(1)];
@@ -34,7 +42,8 @@ it('pauses between iterations, learns at the rate that was set, ends earlier or 
   await nullRun(
     temporal,
     { iterations: 3 },
-    async ({ result, services }) => {
+    async ({ workflowId, result, services }) => {
+      await listed("WorkflowType = 'training' AND AttnrlIteration >= 4 AND AttnrlAccuracy < 0.99", workflowId);
       expect(result.iterations).toBe(4);
       expect(gates.rates).toEqual([1e-4, 1e-4, 5e-5, 5e-5]);
       const ledger = await ledgerOf(result.runFolder);
@@ -82,6 +91,7 @@ it('pauses between iterations, learns at the rate that was set, ends earlier or 
       const { typedSearchAttributes: attributes } = await handle.describe();
       expect(attributes.get(SEARCH_ATTRIBUTES.phase)).toBe('paused');
       expect(attributes.get(SEARCH_ATTRIBUTES.iteration)).toBe(2);
+      await listed("AttnrlPhase = 'paused' AND ExecutionStatus = 'Running'", workflowId);
       await steer(handle, 'stopAfter', 4);
       await steer(handle, 'resume');
     },

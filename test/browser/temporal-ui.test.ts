@@ -1,0 +1,109 @@
+/** A run as a user has it before them: started, watched, held, let on and looked up in Temporal's own UI. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { RunForm } from '../../contracts/config-form.js';
+import type { RunResult } from '../../contracts/run.js';
+import { CHROMIUM_MISSING, findChromium } from '../../scripts/chromium.mjs';
+import { Gates } from '../support/gated-learner.js';
+import { nullServices } from '../support/null-run.js';
+import { Temporal, withFolder } from '../support/temporal.js';
+
+const MODEL = fileURLToPath(new URL('../../models/straight-line', import.meta.url));
+const FORM: RunForm = {
+  model: MODEL,
+  iterations: 6,
+  sampling: { problemsPerIteration: 12 },
+  evaluation: { every: 2, problemsPerSet: 8, samplesPerProblem: 2 },
+};
+
+let temporal: Temporal;
+let browser: Browser;
+beforeAll(async () => {
+  const executablePath = findChromium();
+  if (executablePath === undefined) throw new Error(CHROMIUM_MISSING);
+  temporal = await Temporal.start([], { ui: true });
+  // Chromium's sandbox does not work for root, which tests in containers are; only our own UI is opened.
+  browser = await chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
+});
+afterAll(() => Promise.all([browser?.close(), temporal?.stop()]));
+
+async function picture(page: Page, name: string): Promise<void> {
+  const folder = process.env.ATTNRL_SCREENSHOTS;
+  if (folder === undefined) return;
+  await mkdir(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `${name}.png`) });
+}
+
+async function startInForm(page: Page, run: string, taskQueue: string): Promise<void> {
+  const prefilled = new URLSearchParams({ workflowId: run, taskQueue, workflowType: 'training' });
+  await page.goto(`${temporal.uiUrl}/namespaces/default/workflows/start-workflow?${prefilled.toString()}`);
+  await page.locator('.cm-content:visible').first().click();
+  await page.keyboard.insertText(JSON.stringify(FORM));
+  await page.getByTestId('start-workflow').click(); // the editor formats the JSON when it is left, and the form moves
+  await page.getByText('"iterations"').waitFor();
+  await picture(page, 'start');
+  await page.getByTestId('start-workflow-button').click();
+  await page
+    .getByText('Workflow Started')
+    .or(page.getByText(/started/i))
+    .first()
+    .waitFor();
+}
+
+async function update(page: Page, name: string): Promise<void> {
+  await page.getByRole('button', { name: 'More Actions' }).first().click();
+  await page.locator('[data-testid=update-button]:visible').click();
+  const choice = page.locator('[data-testid=update-name]:visible');
+  await choice.click();
+  await page.locator('[role=option]:visible').getByText(name, { exact: true }).click();
+  await page.locator('[data-testid=confirm-modal-button]:visible').click();
+  await choice.waitFor({ state: 'hidden' });
+}
+
+/** The live details; they are asked for when the tab is opened. */
+async function seeDetails(page: Page, run: string, text: string | RegExp): Promise<void> {
+  await page.goto(`${temporal.uiUrl}/namespaces/default/workflows/${run}`);
+  await page.getByTestId('user-metadata-tab').click();
+  const seen = page.getByText(text).first();
+  while (
+    !(await seen.waitFor({ timeout: 5_000 }).then(
+      () => true,
+      () => false,
+    ))
+  )
+    await page.reload();
+}
+
+it('starts, shows, holds, goes on with and looks up a run', async () => {
+  const gates = new Gates();
+  const fourth = gates.close(3);
+  const run = 'attnrl-from-the-form';
+  await withFolder(async (folder) => {
+    await temporal.withWorkers(await nullServices(folder, gates.learner), async (taskQueue) => {
+      const page = await browser.newPage({ viewport: { width: 1280, height: 1000 } });
+      await startInForm(page, run, taskQueue);
+      await fourth.at;
+      await seeDetails(page, run, '3 of 6');
+      await page.getByText('learn-3').first().waitFor();
+      await picture(page, 'run');
+
+      await update(page, 'pause');
+      fourth.open();
+      await seeDetails(page, run, /paused/);
+      await picture(page, 'paused');
+      expect(gates.rates).toHaveLength(4);
+
+      await update(page, 'resume');
+      const handle = temporal.environment.client.workflow.getHandle<() => Promise<RunResult>>(run);
+      expect((await handle.result()).iterations).toBe(6);
+      await page.goto(`${temporal.uiUrl}/namespaces/default/workflows/${run}`);
+      await page.getByText('Completed').first().waitFor();
+      await page.getByText('commitIteration').first().waitFor();
+      await picture(page, 'history');
+      await page.close();
+    });
+  });
+});
