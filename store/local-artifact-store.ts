@@ -81,6 +81,7 @@ export class LocalArtifactStore implements ArtifactStore {
     const path = this.#pathOf(ref);
     const entry = await this.#restoring(path, () => stat(path)).catch(missing(ref, path));
     const { size } = entry;
+    requireSize(ref, path, size);
     const state = stateOf(entry);
     if (this.#verified.get(path) !== state) {
       requireMatch(ref, path, await hashFile(path), size);
@@ -218,9 +219,13 @@ async function hashFile(path: string): Promise<Hash> {
 }
 
 function requireMatch(ref: ArtifactRef, path: string, hash: Hash, bytes: number): void {
-  if (bytes !== ref.bytes) throw new ArtifactDamaged(path, `it has ${bytes} bytes instead of ${ref.bytes}`);
+  requireSize(ref, path, bytes);
   const sha256 = hash.digest('hex');
   if (sha256 !== ref.sha256) throw new ArtifactDamaged(path, `its SHA-256 is ${sha256} instead of ${ref.sha256}`);
+}
+
+function requireSize(ref: ArtifactRef, path: string, bytes: number): void {
+  if (bytes !== ref.bytes) throw new ArtifactDamaged(path, `it has ${bytes} bytes instead of ${ref.bytes}`);
 }
 
 function parseResult(path: string, text: string, key: string): unknown {

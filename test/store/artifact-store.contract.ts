@@ -89,6 +89,12 @@ export function artifactStoreContract(name: string, create: (folder: string) => 
       expect(await store.has({ ...ref, sha256: '0'.repeat(64) })).toBe(false);
     });
 
+    it('gives no local file for a name of another size, whether or not the file has been checked before', async () => {
+      const ref = await store.put('weights', text('weights'));
+      await store.localPath(ref);
+      await expect(store.localPath({ ...ref, bytes: 6 })).rejects.toThrow('instead of 6');
+    });
+
     it('renews what is there, unchanged', async () => {
       const ref = await store.put('tree', text('abc'));
       expect(await store.renew(ref)).toBe(true);
