@@ -54,7 +54,7 @@ class MeasuredEngine implements InferenceEngine {
           count(progress.tokens);
           call.left = progress.total - progress.done;
           this.#report();
-          options.onProgress?.(progress);
+          return options.onProgress?.(progress);
         },
       });
       count(rollouts.reduce((sum, { tokens }) => sum + tokens.length, 0));

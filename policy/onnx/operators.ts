@@ -116,22 +116,6 @@ export function split(g: Graph, x: Value, sizes: readonly number[], axis: number
   return g.node('Split', [x, g.int64s(sizes)], outputs, { axis: BigInt(axis) });
 }
 
-/** Parts of lengths known when the graph runs: `lengths` [count]. */
-export function splitInto(
-  g: Graph,
-  x: Value,
-  lengths: Value,
-  count: number,
-  axis: number,
-  size: (part: number) => Dim,
-): Value[] {
-  const outputs = Array.from({ length: count }, (_, part) => ({
-    type: x.type,
-    shape: x.shape.map((d, i) => (i === axis ? size(part) : d)),
-  }));
-  return g.node('Split', [x, lengths], outputs, { axis: BigInt(axis) });
-}
-
 /** x[start:end] along one axis; `start` and `end` are int64 tensors of shape [1]. */
 export function slice(g: Graph, x: Value, start: Value, end: Value, axis: number, size: Dim): Value {
   const shape = x.shape.map((d, i) => (i === axis ? size : d));
