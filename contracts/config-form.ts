@@ -64,9 +64,7 @@ const update = z.strictObject({
   miniBatchPaths: count(1_000_000)
     .default(64)
     .describe('Leaf paths per optimiser step: about ten steps per iteration, as in the paper (192 of its 1920)'),
-  tokenBudget: count(100_000_000)
-    .default(8192)
-    .describe('Tokens per micro-batch: bounds memory, changes nothing else'),
+  tokenBudget: count(100_000_000).default(8192).describe('Tokens per micro-batch: bounds memory, changes nothing else'),
 });
 
 const evaluation = z.strictObject({
