@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, Connection, type WorkflowExecutionInfo } from '@temporalio/client';
+import { Client, Connection, type WorkflowExecutionInfo, type WorkflowHandle } from '@temporalio/client';
 import { ensureTemporalServer, stopTemporalServer } from '../cli/temporal-server.js';
 import type { RunForm } from '../contracts/config-form.js';
 import { queueName } from '../contracts/queues.js';
@@ -18,12 +18,15 @@ import { startWorker } from './training-run.js';
 
 const ITERATIONS = 1000;
 const RUNS_AT_ONCE = 20;
+/** Intervals between commits are what is measured: two at least. */
+const FEWEST_ITERATIONS = 3;
 const PREFIX = 'orchestration';
 /** The first iterations fill caches. */
 const WARM_UP = 5;
 /** Parts of a run that are compared: a tenth at its beginning, a tenth at its end. */
 const PARTS = 10;
 const MEMORY_EVERY_MS = 500;
+const TELL_EVERY_MS = 10_000;
 
 const EVENTS_PER_ITERATION = 300;
 const KIBIBYTES_PER_ITERATION = 200;
@@ -48,7 +51,8 @@ export async function orchestration({ iterations = ITERATIONS }: { iterations?: 
   const bench: Bench = { client: new Client({ connection, namespace: server.namespace }), home, worker };
   try {
     await worker.ready;
-    return [...(await oneLongRun(bench, iterations)), ...(await manyRuns(bench, Math.ceil(iterations / RUNS_AT_ONCE)))];
+    const long = await oneLongRun(bench, iterations);
+    return [...long, ...(await manyRuns(bench, Math.max(FEWEST_ITERATIONS, Math.ceil(iterations / RUNS_AT_ONCE))))];
   } finally {
     await connection.close();
     worker.kill();
@@ -137,7 +141,10 @@ async function train({ client, worker }: Bench, name: string, iterations: number
     taskQueue: queueName('control', PREFIX),
     args: [{ ...FORM, iterations, seed }],
   });
-  await Promise.race([handle.result(), worker.died]);
+  const watching = new AbortController();
+  const watched = tell(handle, iterations, watching.signal);
+  await Promise.race([handle.result(), worker.died]).finally(() => watching.abort());
+  await watched;
   const commits: number[] = [];
   for (const { runId } of (await executionsOf(client, name)).filter(({ workflowId }) => workflowId === name)) {
     const scheduled = new Set<string>();
@@ -150,6 +157,16 @@ async function train({ client, worker }: Bench, name: string, iterations: number
     }
   }
   return commits.sort((a, b) => a - b);
+}
+
+/** Asks the server's index, not the worker that is measured. */
+async function tell(handle: WorkflowHandle, iterations: number, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const { typedSearchAttributes } = await handle.describe();
+    const done = typedSearchAttributes.get(SEARCH_ATTRIBUTES.iteration) ?? 0;
+    console.error(`orchestration · ${handle.workflowId} · ${done} of ${iterations} iterations`);
+    await sleep(TELL_EVERY_MS, undefined, { signal }).catch(() => undefined);
+  }
 }
 
 /** Every execution of a run and of its children, once the server's index knows that all are closed. */

@@ -1,8 +1,10 @@
 /** Today's workflow code decides as the code did that made the recorded histories; if it must not, `npm run histories`. */
 import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, DefaultLogger, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { beforeAll, expect, it } from 'vitest';
 import { readHistories, recordedCases } from '../support/histories.js';
+
+Runtime.install({ logger: new DefaultLogger('ERROR') });
 
 let workflowBundle: WorkflowBundle;
 beforeAll(async () => {

@@ -1,6 +1,9 @@
 /** Runs that are steered while they go on. */
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Client, WorkflowUpdateFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { IterationRecord } from '../../contracts/iteration-record.js';
@@ -24,6 +27,18 @@ async function ledgerOf(runFolder: string): Promise<IterationRecord[]> {
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as IterationRecord);
+}
+
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+/** The compiled command on the test's server. */
+function attnrl(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const env = { ...process.env, TEMPORAL_ADDRESS: temporal.environment.address };
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [MAIN, ...args], { env }, (_, stdout, stderr) => {
+      resolve({ code: child.exitCode ?? -1, stdout, stderr });
+    });
+  });
 }
 
 /** Resolves when the server's index, which is a little behind, answers a question of the readme with that run. */
@@ -122,7 +137,7 @@ it('a pause changes nothing but the steering that records hold', async () => {
   expect(expected.flatMap(({ steering }) => steering)).toEqual([]);
 });
 
-it('ends after the iteration that runs, which records it', async () => {
+it('ends after the iteration that runs, which records it: by the command', async () => {
   const gates = new Gates();
   const first = gates.close(0);
   const ledger = await nullRun(
@@ -132,12 +147,17 @@ it('ends after the iteration that runs, which records it', async () => {
     gates.learner,
     async (handle) => {
       await first.at;
-      await steer(handle, 'stopAfter', 1);
+      const refused = await attnrl('stop-after', handle.workflowId, '7');
+      expect(refused).toMatchObject({ code: 2, stdout: '' });
+      expect(refused.stderr).toContain('extendTo');
+      const taken = await attnrl('stop-after', handle.workflowId, '1', '--json');
+      expect(JSON.parse(taken.stdout)).toMatchObject({ update: 'stopAfter', value: 1 });
       first.open();
     },
   );
   expect(ledger).toHaveLength(1);
-  expect(ledger[0].steering).toMatchObject([{ update: 'stopAfter', value: 1 }]);
+  const identity = `${userInfo().username}@${hostname()}`;
+  expect(ledger[0].steering).toMatchObject([{ update: 'stopAfter', value: 1, identity }]);
 });
 
 it('shows where a run is, in Markdown', async () => {
