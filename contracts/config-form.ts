@@ -104,7 +104,7 @@ const engine = z.strictObject({
 
 const distribution = z.strictObject({
   rolloutsPerShard: count(65_536)
-    .default(128)
+    .default(512)
     .describe('Rollouts that are generated, verified and scored by one worker at a time. Changes no bit of the result'),
   heartbeatSeconds: z
     .int()

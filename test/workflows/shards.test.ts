@@ -18,7 +18,12 @@ function lastRecord(form: RunForm) {
     const handle = temporal.environment.client.workflow.getHandle(`${workflowId}/sample-1`);
     const { events = [] } = await handle.fetchHistory();
     const names = (events ?? []).map((event) => event.activityTaskScheduledEventAttributes?.activityType?.name);
-    const { manifest: _, configHash: __, previous: ___, ...rest } = await getJson<IterationRecord>(services.store, result.ledger!);
+    const {
+      manifest: _,
+      configHash: __,
+      previous: ___,
+      ...rest
+    } = await getJson<IterationRecord>(services.store, result.ledger!);
     return { record: rest, generations: names.filter((name) => name === 'generate').length };
   });
 }

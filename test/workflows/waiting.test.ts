@@ -40,7 +40,7 @@ it('names the role whose workers are away', async () => {
       stops.push(await serve(['learner']));
       await run.result();
       expect(await details()).not.toContain('no learner worker');
-      await temporal.replay('waits');
+      await temporal.replay("WorkflowId = 'waits'");
     } finally {
       for (const stop of stops) await stop();
     }
