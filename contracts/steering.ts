@@ -17,7 +17,7 @@ export interface SteeringEvent {
   readonly value: number | null;
   /** The first iteration that goes by it. */
   readonly fromIteration: number;
-  /** Who sent it, as the server's history names the client; '' where the client gave no name. */
+  /** Who sent it, as the server's history names the client; '' where the client gave no name, as the UI without log-in. */
   readonly identity: string;
   /** When the workflow took it: ISO 8601, UTC. */
   readonly time: string;

@@ -8,12 +8,9 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { FIRST_PROBLEM } from '../algorithm/data-order.js';
-import type { Committed } from '../contracts/activities.js';
+import type { Committed, RunStart } from '../contracts/activities.js';
 import type { ArtifactRef } from '../contracts/artifact-ref.js';
-import type { RunStart } from '../contracts/activities.js';
 import type { RunForm } from '../contracts/config-form.js';
-import { assertSmall, isSmall, MAX_STATE_BYTES } from '../contracts/result-size.js';
 import { PROGRESS_QUERY } from '../contracts/run.js';
 import type {
   EvaluationSummary,
@@ -34,6 +31,7 @@ import { evaluation } from './evaluation.js';
 import { Evaluations } from './evaluations.js';
 import { rootFailure } from './failures.js';
 import { growAndLearn, type GrowAndLearnResult } from './grow-and-learn.js';
+import { carriedState, firstState, ledgerHeadOf, paceAfter, settingsOf, withEvaluation } from './run-state.js';
 import { sampleInitial } from './sample-initial.js';
 import { identified, recorded, steered, type Moment } from './steering-rules.js';
 import { handleSteering, type Steerable } from './steering.js';
@@ -45,9 +43,6 @@ const ledgerHeadQuery = defineQuery<LedgerHead>(LEDGER_HEAD_QUERY);
 
 /** Rows kept in the run's state: what the page and the terminal show. All of them are in the run's metrics.jsonl. */
 const RECENT_ITERATIONS = 6;
-const RECENT_EVALUATIONS = 5;
-/** Weight of the newest iteration in the pace: a new pace is believed after a few. */
-const PACE_WEIGHT = 0.3;
 
 /**
  * One run: policy 0 to policy `iterations`. Iteration m is two children with policy m at the same time (spec 6):
@@ -96,18 +91,11 @@ class Run implements Steerable {
   }
 
   settings(): RunSettings {
-    const state = this.#state;
-    return {
-      form: this.form,
-      manifest: state?.manifest ?? null,
-      configHash: state?.configHash ?? null,
-      inForce: state && { iterations: state.plan.iterations, learningRate: state.steering.learningRate },
-    };
+    return settingsOf(this.form, this.#state);
   }
 
   ledgerHead(): LedgerHead {
-    const { iteration: iterations = 0, ledger: record = null, policy = null } = this.#state ?? {};
-    return { iterations, record, policy };
+    return ledgerHeadOf(this.#state);
   }
 
   moment(): Moment {
@@ -139,34 +127,15 @@ class Run implements Steerable {
       { key: SEARCH_ATTRIBUTES.run, value: this.#id },
       { key: SEARCH_ATTRIBUTES.phase, value: this.#phase },
     ]);
-    const { manifest, configHash, model, plan, policy, controller, start } = await activity(
-      'prepare',
-      'check configuration, model, task',
-      { form: this.form },
-    );
-    this.resume({
-      manifest,
-      configHash,
-      model,
-      plan,
-      iteration: start?.iteration ?? 0,
-      policy,
-      controller,
-      cursor: start?.cursor ?? FIRST_PROBLEM,
-      pending: null,
-      ledger: start?.record ?? null,
-      journal: null,
-      recent: [],
-      evaluations: [],
-      steering: UNSTEERED,
-      pace: null,
-    });
+    const prepared = await activity('prepare', 'check configuration, model, task', { form: this.form });
+    this.resume(firstState(prepared));
     upsertSearchAttributes([
-      { key: SEARCH_ATTRIBUTES.model, value: model },
-      { key: SEARCH_ATTRIBUTES.algorithm, value: plan.algorithm },
-      { key: SEARCH_ATTRIBUTES.configHash, value: configHash },
+      { key: SEARCH_ATTRIBUTES.model, value: prepared.model },
+      { key: SEARCH_ATTRIBUTES.algorithm, value: prepared.plan.algorithm },
+      { key: SEARCH_ATTRIBUTES.configHash, value: prepared.configHash },
     ]);
     this.#evaluate();
+    const { start } = prepared;
     if (start?.ahead) this.#running().pending = await this.#sample(start.iteration, start.ahead);
   }
 
@@ -219,8 +188,7 @@ class Run implements Steerable {
     state.ledger = learnt.record;
     state.journal = learnt.journal;
     state.pending = next;
-    const seconds = (Date.now() - startedAt) / 1000;
-    state.pace = state.pace === null ? seconds : state.pace + PACE_WEIGHT * (seconds - state.pace);
+    state.pace = paceAfter((Date.now() - startedAt) / 1000, state.pace);
     state.recent = [...state.recent, learnt.summary].slice(-RECENT_ITERATIONS);
     upsertSearchAttributes([
       { key: SEARCH_ATTRIBUTES.phase, value: this.#phase },
@@ -324,8 +292,7 @@ class Run implements Steerable {
 
   #noteEvaluation(summary: EvaluationSummary): void {
     const state = this.#running();
-    const [first, ...later] = [...state.evaluations, summary].sort((a, b) => a.policyVersion - b.policyVersion);
-    state.evaluations = first ? [first, ...later.slice(-RECENT_EVALUATIONS)] : [];
+    state.evaluations = withEvaluation(state.evaluations, summary);
     upsertSearchAttributes([{ key: SEARCH_ATTRIBUTES.accuracy, value: summary.mean }]);
     this.#show();
   }
@@ -333,11 +300,7 @@ class Run implements Steerable {
   async #continueAsNew(): Promise<never> {
     await this.#evaluations.all();
     await condition(allHandlersFinished);
-    const state = this.#running();
-    // What is only there to be looked at gives way; all of it is in the run's metrics.jsonl.
-    while (state.recent.length > 1 && !isSmall(state, MAX_STATE_BYTES)) state.recent.shift();
-    assertSmall(state, 'training state', MAX_STATE_BYTES);
-    return continueAsNew<typeof training>(this.form, state);
+    return continueAsNew<typeof training>(this.form, carriedState(this.#running()));
   }
 
   async #finish(): Promise<RunResult> {
