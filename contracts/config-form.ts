@@ -52,7 +52,7 @@ const update = z.strictObject({
     .number()
     .gt(0)
     .max(MAX_LEARNING_RATE)
-    .default(1e-4)
+    .default(6e-5)
     .describe('AdamW, constant (paper: 1e-6, for 1.5B parameters)'),
   betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.999]),
   eps: z.number().gt(0).max(1).default(1e-8),
@@ -146,7 +146,7 @@ export const runForm = z.strictObject({
     .optional()
     .describe('Default: one-step-off-policy for attnrl, on-policy for the baselines'),
   seed: z.int().min(0).max(0xffff_ffff).default(0),
-  iterations: count(MAX_ITERATIONS).default(30),
+  iterations: count(MAX_ITERATIONS).default(40),
   iterationsPerExecution: count(10_000)
     .default(100)
     .describe('Then the workflow continues as new, with a short history. Changes no bit of the result'),

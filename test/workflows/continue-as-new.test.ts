@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { resolveConfig } from '../../contracts/config.js';
 import type { RunForm } from '../../contracts/config-form.js';
 import { MAX_STATE_BYTES } from '../../contracts/result-size.js';
 import { PROGRESS_QUERY, type RunProgress } from '../../contracts/run.js';
@@ -8,6 +9,8 @@ import { steer, until } from '../support/steer.js';
 import { Temporal } from '../support/temporal.js';
 
 let patient: Temporal;
+const { learningRate } = resolveConfig({}).update;
+
 let hasty: Temporal;
 beforeAll(async () => {
   patient = await Temporal.start();
@@ -47,7 +50,7 @@ it('cuts after as many iterations as configured, and carries what updates have s
     async ({ workflowId, result }) => {
       expect(result.iterations).toBe(3);
       expect(await executionsOf(patient, workflowId)).toBe(3);
-      expect(gates.rates).toEqual([1e-4, 1e-4, 2e-5]);
+      expect(gates.rates).toEqual([learningRate, learningRate, 2e-5]);
     },
     gates.learner,
     async ({ workflowId }) => {

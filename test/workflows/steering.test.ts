@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, WorkflowUpdateFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { resolveConfig } from '../../contracts/config.js';
 import type { IterationRecord } from '../../contracts/iteration-record.js';
 import type { LedgerHead, RunSettings } from '../../contracts/run.js';
 import { CONFIGURATION_QUERY, LEDGER_HEAD_QUERY } from '../../contracts/steering.js';
@@ -14,6 +15,8 @@ import { Gates } from '../support/gated-learner.js';
 import { nullRun } from '../support/null-run.js';
 import { steer, until } from '../support/steer.js';
 import { Temporal } from '../support/temporal.js';
+
+const { learningRate } = resolveConfig({}).update;
 
 let temporal: Temporal;
 beforeAll(async () => {
@@ -60,7 +63,7 @@ it('pauses between iterations, learns at the rate that was set, ends earlier or 
     async ({ workflowId, result, services }) => {
       await listed("WorkflowType = 'training' AND AttnrlIteration >= 4 AND AttnrlAccuracy < 0.99", workflowId);
       expect(result.iterations).toBe(4);
-      expect(gates.rates).toEqual([1e-4, 1e-4, 5e-5, 5e-5]);
+      expect(gates.rates).toEqual([learningRate, learningRate, 5e-5, 5e-5]);
       const ledger = await ledgerOf(result.runFolder);
       expect(ledger.map(({ learningRate }) => learningRate)).toEqual([null, null, 5e-5, 5e-5]);
       const named = ledger.map(({ steering }) =>
