@@ -51,25 +51,22 @@ async function startInForm(page: Page, run: string, taskQueue: string): Promise<
 async function update(page: Page, name: string): Promise<void> {
   await page.getByRole('button', { name: 'More Actions' }).first().click();
   await page.locator('[data-testid=update-button]:visible').click();
-  const choice = page.locator('[data-testid=update-name]:visible');
+  const choice = page.locator('[data-testid=update-select-button]:visible');
   await choice.click();
   await page.locator('[role=option]:visible').getByText(name, { exact: true }).click();
   await page.locator('[data-testid=confirm-modal-button]:visible').click();
   await choice.waitFor({ state: 'hidden' });
 }
 
-/** The live details; they are asked for when the tab is opened. */
-async function seeDetails(page: Page, run: string, text: string | RegExp): Promise<void> {
-  await page.goto(`${temporal.uiUrl}/namespaces/default/workflows/${run}`);
-  await page.getByTestId('user-metadata-tab').first().click();
-  const seen = page.getByText(text).first();
-  while (
-    !(await seen.waitFor({ timeout: 5_000 }).then(
-      () => true,
-      () => false,
-    ))
-  )
-    await page.reload();
+/** The live details, which the UI renders in a frame; they are asked for when the page is loaded. */
+async function seeDetails(page: Page, run: string, ...texts: readonly string[]): Promise<void> {
+  const details = async (): Promise<string> => {
+    await page.goto(`${temporal.uiUrl}/namespaces/default/workflows/${run}`);
+    await page.getByTestId('user-metadata-tab').first().click();
+    const frame = page.locator('iframe:visible').first();
+    return frame.contentFrame().locator('table').first().innerText();
+  };
+  for (const text of texts) await expect.poll(details, { timeout: 60_000, interval: 1_000 }).toContain(text);
 }
 
 it('starts, shows, holds, goes on with and looks up a run', async () => {
@@ -90,8 +87,7 @@ async function useRun(taskQueue: string, fourth: ReturnType<Gates['close']>): Pr
   page.setDefaultTimeout(30_000);
   await startInForm(page, run, taskQueue);
   await fourth.at;
-  await seeDetails(page, run, '3 of 6');
-  await page.getByText('learn-3').first().waitFor();
+  await seeDetails(page, run, '3 of 6', 'learn-3');
   await picture(page, 'run');
 
   await update(page, 'pause');
