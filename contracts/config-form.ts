@@ -146,7 +146,7 @@ export const runForm = z.strictObject({
     .optional()
     .describe('Default: one-step-off-policy for attnrl, on-policy for the baselines'),
   seed: z.int().min(0).max(0xffff_ffff).default(0),
-  iterations: count(MAX_ITERATIONS).default(40),
+  iterations: count(MAX_ITERATIONS).default(30),
   iterationsPerExecution: count(10_000)
     .default(100)
     .describe('Then the workflow continues as new, with a short history. Changes no bit of the result'),
