@@ -9,13 +9,11 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Committed, RunStart } from '../contracts/activities.js';
-import type { ArtifactRef } from '../contracts/artifact-ref.js';
 import type { RunForm } from '../contracts/config-form.js';
 import { PROGRESS_QUERY } from '../contracts/run.js';
 import type {
   EvaluationSummary,
   InitialBatch,
-  IterationSummary,
   LedgerHead,
   RunPhase,
   RunProgress,
@@ -68,11 +66,7 @@ export async function training(form?: RunForm, carried?: RunState): Promise<RunR
   }
 }
 
-interface Learnt extends Pick<GrowAndLearnResult, 'policy' | 'controller'> {
-  readonly record: ArtifactRef;
-  readonly journal: ArtifactRef;
-  readonly summary: IterationSummary;
-}
+type Learnt = Pick<GrowAndLearnResult, 'policy' | 'controller'> & Committed;
 
 class Run implements Steerable {
   #phase: RunPhase = 'preparing';

@@ -7,13 +7,13 @@ import { readRunFiles } from '../../audit/run-files.js';
 import type { RunForm } from '../../contracts/config-form.js';
 import type { RunResult } from '../../contracts/run.js';
 import { Temporal, withFolder } from '../support/temporal.js';
+import { TINY } from '../support/tiny-form.js';
 
-const TINY: RunForm = {
+const FORM: RunForm = {
+  ...TINY,
   iterations: 2,
-  sampling: { problemsPerIteration: 4, responsesPerProblem: 4, maxPromptTokens: 96, maxResponseTokens: 96 },
+  sampling: { ...TINY.sampling, problemsPerIteration: 4, responsesPerProblem: 4 },
   branching: { pointsPerResponse: 2, minTokenDistance: 6 },
-  evaluation: { every: 0, problemsPerSet: 2, samplesPerProblem: 1, sets: ['short'], maxResponseTokens: 96 },
-  engine: { slots: 32, threads: 1 },
 };
 
 let temporal: Temporal;
@@ -33,7 +33,7 @@ it.each(['attnrl', 'treerl', 'grpo'] as const)('%s: proved, and the replay has t
         const { runFolder } = await client.workflow.execute<(form: RunForm) => Promise<RunResult>>('training', {
           workflowId,
           taskQueue,
-          args: [{ ...TINY, algorithm }],
+          args: [{ ...FORM, algorithm }],
         });
         const files = await readRunFiles(dirname(runFolder), workflowId);
         // At least one update is replayed: where the draw was all right or all wrong, there is none.

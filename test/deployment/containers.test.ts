@@ -12,16 +12,10 @@ import { ROLES } from '../../contracts/queues.js';
 import type { RunResult } from '../../contracts/run.js';
 import { eventually, startChild, type Child } from '../support/process.js';
 import { Temporal, withFolder } from '../support/temporal.js';
+import { TINY } from '../support/tiny-form.js';
 import { readCompose, type Service } from './compose.js';
 import { layOutImage } from './image.js';
 
-const TINY: RunForm = {
-  iterations: 1,
-  sampling: { problemsPerIteration: 3, responsesPerProblem: 3, maxPromptTokens: 96, maxResponseTokens: 96 },
-  branching: { pointsPerResponse: 1 },
-  evaluation: { every: 0, problemsPerSet: 2, samplesPerProblem: 1, sets: ['short'], maxResponseTokens: 96 },
-  engine: { slots: 32, threads: 1 },
-};
 const NAMESPACE = 'deployed';
 const ENCRYPTION = { ATTNRL_PAYLOAD_KEYS: `test:${randomBytes(32).toString('base64')}` };
 

@@ -4,14 +4,9 @@ import type { RunForm } from '../../contracts/config-form.js';
 import { openMonitor } from '../../workers/monitor.js';
 import { eventually, startChild } from '../support/process.js';
 import { Temporal, withFolder } from '../support/temporal.js';
+import { TINY } from '../support/tiny-form.js';
 
-const TINY: RunForm = {
-  iterations: 1,
-  algorithm: 'grpo',
-  sampling: { problemsPerIteration: 3, responsesPerProblem: 3, maxPromptTokens: 96, maxResponseTokens: 96 },
-  evaluation: { every: 0, problemsPerSet: 2, samplesPerProblem: 1, sets: ['short'], maxResponseTokens: 96 },
-  engine: { slots: 32, threads: 1 },
-};
+const FORM: RunForm = { ...TINY, algorithm: 'grpo' };
 
 let temporal: Temporal;
 beforeAll(async () => {
@@ -40,7 +35,7 @@ it('answers /healthz and /metrics with the numbers of the SDK and ours', async (
       expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
       await eventually(async () => ((await fetch(`${url}/healthz`)).status === 200 ? true : undefined));
 
-      const options = { workflowId: 'watched', taskQueue: 'attnrl-control', args: [TINY] };
+      const options = { workflowId: 'watched', taskQueue: 'attnrl-control', args: [FORM] };
       await temporal.environment.client.workflow.execute('training', options);
 
       const metrics = await (await fetch(`${url}/metrics`)).text();

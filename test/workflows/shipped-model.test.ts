@@ -6,14 +6,9 @@ import type { IterationRecord } from '../../contracts/iteration-record.js';
 import type { RunResult } from '../../contracts/run.js';
 import { getJson } from '../../store/json.js';
 import { Temporal, withFolder } from '../support/temporal.js';
+import { TINY } from '../support/tiny-form.js';
 
-const TINY: RunForm = {
-  iterations: 3,
-  sampling: { problemsPerIteration: 3, responsesPerProblem: 3, maxPromptTokens: 96, maxResponseTokens: 96 },
-  branching: { pointsPerResponse: 1 },
-  evaluation: { every: 0, problemsPerSet: 2, samplesPerProblem: 1, sets: ['short'], maxResponseTokens: 96 },
-  engine: { slots: 32, threads: 1 },
-};
+const FORM: RunForm = { ...TINY, iterations: 3 };
 
 let temporal: Temporal;
 beforeAll(async () => {
@@ -34,7 +29,7 @@ async function train(form: RunForm): Promise<{ head: string; record: IterationRe
         const { ledger } = await workflow.execute<(form: RunForm) => Promise<RunResult>>('training', {
           workflowId,
           taskQueue,
-          args: [{ ...TINY, ...form }],
+          args: [{ ...FORM, ...form }],
         });
         if (!ledger) throw new Error('a run without records');
         return { head: ledger.sha256, record: await getJson<IterationRecord>(services.store, ledger) };
