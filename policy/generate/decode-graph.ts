@@ -46,7 +46,7 @@ import {
 } from '../onnx/operators.js';
 
 /**
- * Axes: R rows (slots in use), P prefix positions (padded), K chunk length.
+ * Axes: R rows (slots in use), P prefix positions (padded), K chunk length, F places of the chunk given as keys and values.
  */
 export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number): Graph {
   const { layers, kvHeads, headSize, vocabSize } = config;
@@ -58,6 +58,8 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
   const rope = ropeConstants(g, config);
 
   const steps = g.input('steps', 'int64', []);
+  /** F: place in the chunk where the run begins; what lies before it was prefilled. */
+  const first = g.input('first', 'int64', []);
   /** Known token at each place of the chunk, -1 where it is to be sampled; one place more, for the next chunk's first. */
   const known = g.input('known', 'int64', [chunk + 1, 'rows']);
   const uniforms = g.input('uniforms', 'float32', [chunk, 'rows']);
@@ -73,10 +75,13 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
   // The softmax is over K + P places as in prefill, the chunk's first: its vectorised sum then adds every term in the same
   // lane and order, however far the prefix is padded. So scores ahead in the chunk are there, at -Infinity.
   const closed = fill(g, -Infinity, rows, [kvHeads, queryRows, chunk]);
-  const empty = fill(g, 0, rows, [kvHeads, 0, headSize]);
+  const before = Array.from({ length: layers }, (_, i) => ({
+    keys: g.input(`chunkKeys${i}`, 'float32', ['rows', kvHeads, 'first', headSize]),
+    values: g.input(`chunkValues${i}`, 'float32', ['rows', kvHeads, 'first', headSize]),
+  }));
 
   const body = new Graph(g);
-  const t = body.input('t', 'int64', []);
+  const t = add(body, body.input('step', 'int64', []), first);
   body.input('going', 'bool', []);
   const token = body.input('token', 'int64', ['rows']);
   const left = body.input('left', 'int64', ['rows']);
@@ -140,12 +145,11 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
   body.output('sampled', sampled);
   body.output('probability', probability);
 
-  const first = gather(g, known, g.int64(0));
-  const inputs = [steps, g.bool(true), first, budget];
-  const kvOut = ['rows', kvHeads, 'ran', headSize];
+  const inputs = [steps, g.bool(true), gather(g, known, first), budget];
+  const kvOut = ['rows', kvHeads, 'first+ran', headSize];
   const outputs = g.node(
     'Loop',
-    [...inputs, ...carried.flatMap(() => [empty, empty])],
+    [...inputs, ...before.flatMap(({ keys, values }) => [keys, values])],
     [
       { type: 'int64', shape: ['rows'] },
       { type: 'int64', shape: ['rows'] },

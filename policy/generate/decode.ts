@@ -5,6 +5,8 @@ import type { Row } from './row.js';
 import type { Block, Slots } from './slots.js';
 
 export interface DecodedChunk {
+  /** Place in the chunk of the first step. */
+  readonly first: number;
   /** How many steps ran. */
   readonly steps: number;
   /** [steps, rows]: token sampled after step t, also where it was known already. */
@@ -14,6 +16,13 @@ export interface DecodedChunk {
   readonly rows: number;
   /** Keys and values of the chunk for all rows. */
   readonly block: Block;
+}
+
+/** Where a run begins within the chunk. */
+export interface ChunkStart {
+  readonly first: number;
+  /** Per row keys and values of the chunk, of which the first `first` places count. */
+  readonly blocks: readonly Block[];
 }
 
 /**
@@ -26,6 +35,7 @@ export async function decodeChunk(
   slots: Slots,
   active: readonly Row[],
   siblings = 1,
+  { first, blocks }: ChunkStart = { first: 0, blocks: [] },
 ): Promise<DecodedChunk> {
   // A matrix product with one row takes a kernel of its own (GEMV), whose sums have other bits: never run one alone.
   const rows = Math.max(2, active.length);
@@ -43,21 +53,21 @@ export async function decodeChunk(
   const mask = new Float32Array(rows * capacity).fill(-Infinity);
   let steps = 1;
   active.forEach((row, r) => {
-    const places = row.length - row.start;
-    for (let t = 0; t < places; t++) known[t * rows + r] = BigInt(row.tokens[row.start + t]);
+    for (let t = 0; t <= row.place; t++) known[t * rows + r] = BigInt(row.tokens[row.start + t]);
     // Step t decides the token behind place t of the chunk.
-    for (let t = places - 1; t < chunk; t++) uniforms[t * rows + r] = row.uniform(row.start + t + 1);
+    for (let t = row.place; t < chunk; t++) uniforms[t * rows + r] = row.uniform(row.start + t + 1);
     temperature[r] = row.request.temperature;
     start[r] = BigInt(row.start);
     budget[r] = BigInt(row.budget);
     row.request.stopIds.forEach((id, i) => (stopIds[r * stops + i] = BigInt(id)));
     mask.fill(0, r * capacity, r * capacity + row.start);
-    steps = Math.max(steps, Math.min(chunk, places - 1 + row.budget));
+    steps = Math.max(steps, Math.min(chunk, row.place + row.budget) - first);
   });
-  if (active.length < rows) known.fill(0n, 1, 2);
+  if (active.length < rows) known.fill(0n, first * rows + 1, first * rows + 2);
 
   const feeds: Record<string, HostTensor> = {
     steps: int64s(BigInt64Array.of(BigInt(steps)), []),
+    first: int64s(BigInt64Array.of(BigInt(first)), []),
     known: int64s(known, [chunk + 1, rows]),
     uniforms: floats(uniforms, [chunk, rows]),
     temperature: floats(temperature, [rows, 1]),
@@ -66,16 +76,45 @@ export async function decodeChunk(
     stopIds: int64s(stopIds, [rows, stops]),
     prefixMask: floats(mask, [rows, 1, 1, capacity]),
     ...slots.feeds(prefixes),
+    ...beginnings(config, chunk, rows, first, blocks),
   };
   const kvNames = Array.from({ length: config.layers }, (_, i) => [`newKeys${i}`, `newValues${i}`]).flat();
   const result = await session.run(feeds, ['tokens', 'probabilities', ...kvNames]);
   const kv = (prefix: string): Float32Array[] =>
     Array.from({ length: config.layers }, (_, i) => result[`${prefix}${i}`].data as Float32Array);
   return {
+    first,
     steps: result['tokens'].dims[0],
     tokens: result['tokens'].data as BigInt64Array,
     probabilities: result['probabilities'].data as Float32Array,
     rows,
     block: { keys: kv('newKeys'), values: kv('newValues') },
   };
+}
+
+/** `chunkKeys<i>` and `chunkValues<i>` [rows, kvHeads, first, headSize] of the places before the run. */
+function beginnings(
+  { layers, kvHeads, headSize }: ModelConfig,
+  chunk: number,
+  rows: number,
+  first: number,
+  blocks: readonly Block[],
+): Record<string, HostTensor> {
+  const width = first * headSize;
+  const feed = (of: (block: Block) => Float32Array): HostTensor => {
+    const data = new Float32Array(rows * kvHeads * width);
+    blocks.forEach((block, r) => {
+      for (let head = 0; head < kvHeads; head++) {
+        const from = head * chunk * headSize;
+        data.set(of(block).subarray(from, from + width), (r * kvHeads + head) * width);
+      }
+    });
+    return floats(data, [rows, kvHeads, first, headSize]);
+  };
+  return Object.fromEntries(
+    Array.from({ length: layers }, (_, i) => [
+      [`chunkKeys${i}`, feed(({ keys }) => keys[i])] as const,
+      [`chunkValues${i}`, feed(({ values }) => values[i])] as const,
+    ]).flat(),
+  );
 }

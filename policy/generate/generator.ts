@@ -6,9 +6,10 @@ import type { Rollout, RolloutRequest } from '../../contracts/engine.js';
 import { Session } from '../onnx/runtime.js';
 import type { ModelConfig } from '../qwen2/config.js';
 import type { Weights } from '../qwen2/parameters.js';
-import { decodeChunk, type DecodedChunk } from './decode.js';
+import { type ChunkStart, decodeChunk, type DecodedChunk } from './decode.js';
 import { decodeGraph } from './decode-graph.js';
-import { type Family, findFamilies } from './families.js';
+import { findFamilies } from './families.js';
+import { firstRuns, type FirstRun } from './first-runs.js';
 import { prefill } from './prefill.js';
 import { prefillGraph } from './prefill-graph.js';
 import { PrefixCache } from './prefix-cache.js';
@@ -100,10 +101,13 @@ export class Generator {
   /** Admits waiting rows and generates one chunk for all rows. */
   async step(): Promise<void> {
     const { families, others } = findFamilies(await this.#admit());
-    for (const job of others) this.#enter(job);
+    const runs = [...families, { siblings: 1, jobs: others }].flatMap((family) => firstRuns(family, this.settings.chunk));
+    // Rows that begin their chunk at its start run with those in flight, unless siblings share what is before it.
+    const alone = runs.filter(({ siblings, first }) => siblings > 1 || first > 0);
+    for (const { jobs } of runs.filter((run) => !alone.includes(run))) for (const job of jobs) this.#enter(job);
     if (this.#active.length > 0) await this.#decodeActive();
     // Siblings take their first chunk by themselves; after it each has a past of its own.
-    for (const family of families) await this.#decodeFamily(family);
+    for (const run of alone) await this.#decodeFirst(run);
     this.#prefixes.trim();
   }
 
@@ -112,7 +116,7 @@ export class Generator {
     await this.prefillSession.close();
   }
 
-  /** Takes waiting jobs into free slots and computes what is missing of their prefixes. */
+  /** Takes waiting jobs into free slots and computes the whole blocks that are missing of their prefixes. */
   async #admit(): Promise<Job[]> {
     const entering: Job[] = [];
     while (this.#active.length + entering.length < this.settings.slots) {
@@ -121,9 +125,12 @@ export class Generator {
       if (job.cancelled) job.settle(job.row.rollout());
       else entering.push(job);
     }
-    const wanted = entering.map(({ row }) => ({ tokens: row.tokens, count: row.blocks }));
-    await prefill(this.prefillSession, this.config, this.settings.chunk, this.#prefixes, wanted);
+    await this.#prefill(entering.map(({ row }) => row.prefix()));
     return entering;
+  }
+
+  #prefill(prefixes: readonly Int32Array[]): Promise<void> {
+    return prefill(this.prefillSession, this.config, this.settings.chunk, this.#prefixes, prefixes);
   }
 
   async #decodeActive(): Promise<void> {
@@ -139,18 +146,28 @@ export class Generator {
     }
   }
 
-  async #decodeFamily({ jobs, siblings }: Family<Job>): Promise<void> {
+  async #decodeFirst({ jobs, siblings, first }: FirstRun<Job>): Promise<void> {
     const { chunk } = this.settings;
     const rows = jobs.map(({ row }) => row);
-    const prefixes = new Slots(this.config, chunk, jobs.length / siblings);
+    const prefixes = new Slots(this.config, chunk, Math.max(2, jobs.length / siblings)); // decodeChunk never has one row
     prefixes.reserve(Math.max(...rows.map(({ start }) => start)));
     for (let r = 0; r < rows.length; r += siblings) this.#writePrefix(prefixes, prefixes.add(), rows[r]);
-    const result = await decodeChunk(this.decodeSession, this.config, chunk, prefixes, rows, siblings);
+    const result = await decodeChunk(this.decodeSession, this.config, chunk, prefixes, rows, siblings, {
+      first,
+      blocks: await this.#beginnings(rows, first),
+    });
     advance(rows, result);
     jobs.forEach((job, r) => {
       if (job.row.done || job.cancelled) job.settle(job.row.rollout());
       else this.#slots.write(this.#enter(job), job.row.blocks - 1, result.block, r);
     });
+  }
+
+  /** The block of each row in which its first chunk begins at place `first`. */
+  async #beginnings(rows: readonly Row[], first: number): Promise<ChunkStart['blocks']> {
+    if (first === 0) return [];
+    await this.#prefill(rows.map((row) => row.prefix(first)));
+    return rows.map((row) => this.#prefixes.known(row.prefix(first)).at(-1)!);
   }
 
   /** Gives a job a slot with what is known of its prefix; returns the row. */
@@ -162,8 +179,8 @@ export class Generator {
     return r;
   }
 
-  #writePrefix(slots: Slots, r: number, { tokens, blocks }: Row): void {
-    this.#prefixes.known(tokens, blocks).forEach((block, index) => slots.write(r, index, block));
+  #writePrefix(slots: Slots, r: number, row: Row): void {
+    this.#prefixes.known(row.prefix()).forEach((block, index) => slots.write(r, index, block));
   }
 
   #leave(r: number): void {
@@ -178,8 +195,7 @@ export class Generator {
 /** Adds to each row what a run decided for it. */
 function advance(rows: readonly Row[], result: DecodedChunk): void {
   rows.forEach((row, r) => {
-    const { start } = row;
-    for (let t = row.length - start - 1; t < result.steps && !row.done; t++) {
+    for (let t = row.place - result.first; t < result.steps && !row.done; t++) {
       const i = t * result.rows + r;
       row.push(Number(result.tokens[i]), Math.log(result.probabilities[i]));
     }

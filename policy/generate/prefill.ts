@@ -7,14 +7,9 @@ import { type Block, Slots } from './slots.js';
 /** Rows of one prefill run; more would only add memory, a block of each is enough work for a matrix product. */
 const ROWS = 16;
 
-/** A prefix of which the first `count` blocks are wanted. */
-export interface WantedPrefix {
-  readonly tokens: Int32Array;
-  readonly count: number;
-}
-
 /** A prefix and the blocks known of it so far. */
-interface Open extends WantedPrefix {
+interface Open {
+  readonly tokens: Int32Array;
   readonly before: Block[];
 }
 
@@ -26,14 +21,15 @@ interface Missing {
   readonly of: Open[];
 }
 
+/** @param wanted prefixes whose keys and values are to be in the cache; the last block of one may be a part */
 export async function prefill(
   session: Session,
   config: ModelConfig,
   chunk: number,
   cache: PrefixCache,
-  wanted: readonly WantedPrefix[],
+  wanted: readonly Int32Array[],
 ): Promise<void> {
-  const prefixes = distinct(wanted, chunk).map((one) => ({ ...one, before: cache.known(one.tokens, one.count) }));
+  const prefixes = distinct(wanted).map((tokens) => ({ tokens, before: cache.known(tokens) }));
   for (;;) {
     const missing = nextBlocks(prefixes, chunk);
     if (missing.length === 0) return;
@@ -49,16 +45,16 @@ export async function prefill(
 }
 
 /** Siblings want the same prefix: once is enough. */
-function distinct(wanted: readonly WantedPrefix[], chunk: number): WantedPrefix[] {
-  return [...new Map(wanted.map((one) => [one.tokens.subarray(0, one.count * chunk).join(), one])).values()];
+function distinct(wanted: readonly Int32Array[]): Int32Array[] {
+  return [...new Map(wanted.map((tokens) => [tokens.join(), tokens])).values()];
 }
 
 /** The first block that each prefix lacks; one that several lack is computed once. */
 function nextBlocks(prefixes: readonly Open[], chunk: number): Missing[] {
   const missing = new Map<string, Missing>();
   for (const prefix of prefixes) {
-    const { tokens, count, before } = prefix;
-    if (before.length === count) continue;
+    const { tokens, before } = prefix;
+    if (before.length * chunk >= tokens.length) continue;
     const upTo = tokens.subarray(0, (before.length + 1) * chunk);
     const key = upTo.join();
     const known = missing.get(key);
@@ -88,7 +84,7 @@ async function computeBlocks(
     const start = row.before.length * chunk;
     mask.fill(0, r * capacity, r * capacity + start);
     for (let t = 0; t < chunk; t++) {
-      tokens[r * chunk + t] = BigInt(row.tokens[start + t]);
+      tokens[r * chunk + t] = BigInt(row.tokens[start + t] ?? 0);
       positions[r * chunk + t] = BigInt(start + t);
     }
   });

@@ -1,5 +1,6 @@
 /**
- * Blocks of prompts and kept prefixes, each computed once however many siblings share it.
+ * Blocks of prompts and kept prefixes, each computed once however many siblings share it. The last of a prefix may be a
+ * part of one: keys and values behind the prefix's end mean nothing.
  * A block is named by the tokens up to its end, through the id of the block before it.
  */
 import type { Block } from './slots.js';
@@ -19,11 +20,11 @@ export class PrefixCache {
     private readonly maxBytes: number,
   ) {}
 
-  /** Blocks known for the first `count` blocks of the tokens, as far as they are known without a gap. */
-  known(tokens: Int32Array, count: number): Block[] {
+  /** Blocks known of the prefix, as far as they are known without a gap. */
+  known(tokens: Int32Array): Block[] {
     const blocks: Block[] = [];
     let parent = 0;
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i * this.chunk < tokens.length; i++) {
       const key = this.#key(parent, tokens, i);
       const entry = this.#entries.get(key);
       if (!entry) break;
@@ -36,7 +37,7 @@ export class PrefixCache {
     return blocks;
   }
 
-  /** Keeps block `index` of the tokens; all before it must be known. */
+  /** Keeps block `index`, the last of the tokens; all before it must be known. */
   put(tokens: Int32Array, index: number, block: Block): void {
     let parent = 0;
     for (let i = 0; i < index; i++) parent = this.#entries.get(this.#key(parent, tokens, i))!.id;

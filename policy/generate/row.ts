@@ -35,9 +35,19 @@ export class Row {
     return Math.floor((this.length - 1) / this.chunk) * this.chunk;
   }
 
+  /** Place of the last known token in its chunk: where sampling goes on. */
+  get place(): number {
+    return this.length - 1 - this.start;
+  }
+
   /** Number of whole blocks before `start`. */
   get blocks(): number {
     return this.start / this.chunk;
+  }
+
+  /** Tokens before the row's chunk and in its first `places` places. */
+  prefix(places = 0): Int32Array {
+    return this.tokens.subarray(0, this.start + places);
   }
 
   /** How many more tokens may be sampled. */
