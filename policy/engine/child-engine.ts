@@ -11,7 +11,7 @@ import type {
 import { withLargePages } from './large-pages.js';
 import { ChildCaller } from './rpc.js';
 import { reviveError } from './revive-error.js';
-import type { EngineSettings, GeneratorShare } from './settings.js';
+import type { EngineSettings, EngineShare } from './settings.js';
 
 export class ChildInferenceEngine implements InferenceEngine {
   readonly #caller: ChildCaller;
@@ -25,8 +25,8 @@ export class ChildInferenceEngine implements InferenceEngine {
     return this.#caller.pid;
   }
 
-  /** @param share of the settings for generation with this policy; left out: all of them */
-  load(files: PolicyFiles, share?: GeneratorShare): Promise<void> {
+  /** @param share of the settings for work with this policy; left out: all of them */
+  load(files: PolicyFiles, share?: EngineShare): Promise<void> {
     return this.#caller.call('load', { files, share });
   }
 

@@ -1,24 +1,26 @@
 /** Cuts a list of requests into parts of about equal work. */
-import type { RolloutRequest } from '../../contracts/engine.js';
 
 /** Fewer rows to a process cost more per row than another process gains. */
 const MIN_ROWS = 4;
 
-/** At most `most` parts, none empty, in the order of the requests: siblings, which follow one another, stay together. */
-export function dealOut(requests: readonly RolloutRequest[], most: number): RolloutRequest[][] {
+/**
+ * At most `most` parts, none empty, in the order of the requests: siblings, which follow one another, stay together.
+ * @param workOf a request, in tokens
+ */
+export function dealOut<Request>(
+  requests: readonly Request[],
+  most: number,
+  workOf: (request: Request) => number,
+): Request[][] {
   const count = Math.max(1, Math.min(most, Math.floor(requests.length / MIN_ROWS)));
-  const total = requests.reduce((sum, request) => sum + work(request), 0);
-  const parts: RolloutRequest[][] = Array.from({ length: count }, () => []);
+  const work = requests.map((request) => Math.max(1, workOf(request))); // so that every request counts
+  const total = work.reduce((sum, tokens) => sum + tokens, 0);
+  const parts: Request[][] = Array.from({ length: count }, () => []);
   let before = 0;
-  for (const request of requests) {
-    const middle = before + work(request) / 2;
+  requests.forEach((request, i) => {
+    const middle = before + work[i] / 2;
     parts[Math.min(count - 1, Math.floor((middle / total) * count))].push(request);
-    before += work(request);
-  }
+    before += work[i];
+  });
   return parts.filter((part) => part.length > 0);
-}
-
-/** Tokens still to be sampled, at most; at least one, so that every request counts. */
-function work({ maxNewTokens, generated }: RolloutRequest): number {
-  return Math.max(1, maxNewTokens - (generated?.length ?? 0));
 }

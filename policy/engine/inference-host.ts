@@ -14,7 +14,7 @@ import { Generator, type GeneratorSettings, type Submitted } from '../generate/g
 import type { ModelConfig } from '../qwen2/config.js';
 import type { Weights } from '../qwen2/parameters.js';
 import { Scorer } from '../score/scorer.js';
-import type { EngineSettings, GeneratorShare } from './settings.js';
+import type { EngineSettings, EngineShare } from './settings.js';
 import type { ServedCall } from './rpc.js';
 import type { Trace } from './trace.js';
 
@@ -41,7 +41,7 @@ export class InferenceHost {
     private readonly trace?: Trace,
   ) {}
 
-  async load(files: PolicyFiles, share: GeneratorShare = this.settings): Promise<void> {
+  async load(files: PolicyFiles, share: EngineShare = this.settings): Promise<void> {
     const known = this.#policies.get(files.id);
     if (known) {
       // Used again: last in the order in which policies are let go.
@@ -130,10 +130,10 @@ export class InferenceHost {
     }
   }
 
-  async #open(files: PolicyFiles, share: GeneratorShare): Promise<void> {
+  async #open(files: PolicyFiles, share: EngineShare): Promise<void> {
     const { config, weights } = await loadWeights(files);
-    const scorer = new Scorer(config, weights, this.settings);
     const generatorSettings = { ...this.settings, ...share };
+    const scorer = new Scorer(config, weights, generatorSettings);
     this.#policies.set(files.id, { config, weights, scorer, generatorSettings, users: 0 });
     for (const [id, policy] of this.#policies) {
       if (this.#policies.size <= KEPT_POLICIES) break;

@@ -3,12 +3,12 @@ import { readEnvironment } from '../../contracts/environment.js';
 import type { PolicyFiles, RolloutRequest, ScoreRequest } from '../../contracts/engine.js';
 import { InferenceHost } from './inference-host.js';
 import { serve } from './rpc.js';
-import type { EngineSettings, GeneratorShare } from './settings.js';
+import type { EngineSettings, EngineShare } from './settings.js';
 import { traceTo } from './trace.js';
 
 interface LoadArgument {
   readonly files: PolicyFiles;
-  readonly share?: GeneratorShare;
+  readonly share?: EngineShare;
 }
 
 interface GenerateArgument {

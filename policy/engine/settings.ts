@@ -8,5 +8,5 @@ export interface EngineSettings {
   readonly threads: number;
 }
 
-/** What one process takes of the settings to generate with a policy that several processes share. */
-export type GeneratorShare = Pick<EngineSettings, 'slots' | 'threads'>;
+/** What one process takes of the settings to work with a policy that several processes share. */
+export type EngineShare = Pick<EngineSettings, 'slots' | 'threads'>;

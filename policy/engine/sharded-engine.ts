@@ -1,7 +1,7 @@
 /**
- * The inference engine as several processes. A small model's decode graph is made of operators too short to be shared by
- * threads, so its rollouts are dealt out to single-threaded processes, one per core; bits do not depend on who makes them.
- * Scoring, and generation with a model too large to be held several times, are left to the first process and all threads.
+ * The inference engine as several processes. A small model's graphs are made of operators too short to be shared by
+ * threads, so its requests are dealt out to single-threaded processes, one per core; bits do not depend on who serves them.
+ * A model too large to be held several times is left to the first process and all threads.
  */
 import { stat } from 'node:fs/promises';
 import type {
@@ -26,7 +26,7 @@ type Counts = Omit<GenerateProgress, 'grown'>;
 
 interface Shard {
   readonly engine: ChildInferenceEngine;
-  /** Rollouts under way. */
+  /** Requests under way. */
   load: number;
 }
 
@@ -63,20 +63,58 @@ export class ShardedInferenceEngine implements InferenceEngine {
     requests: readonly RolloutRequest[],
     { onProgress, signal, background = false }: GenerateOptions = {},
   ): Promise<Rollout[]> {
+    const work = ({ maxNewTokens, generated }: RolloutRequest): number => maxNewTokens - (generated?.length ?? 0);
+    const interrupted: GenerationInterrupted[] = [];
+    const parts = await this.#deal(policyId, requests, work, { onProgress, signal }, async (engine, part, options) => {
+      try {
+        return await engine.generate(policyId, part, { ...options, background });
+      } catch (error) {
+        if (!(error instanceof GenerationInterrupted)) throw error;
+        interrupted.push(error);
+        return error.rollouts;
+      }
+    });
+    if (interrupted.length > 0) throw new GenerationInterrupted(parts.flat());
+    return parts.flat();
+  }
+
+  async score(
+    policyId: string,
+    requests: readonly ScoreRequest[],
+    { onProgress, signal }: GenerateOptions = {},
+  ): Promise<Score[]> {
+    const work = ({ tokens }: ScoreRequest): number => tokens.length;
+    const parts = await this.#deal(policyId, requests, work, { onProgress, signal }, (engine, part, options) =>
+      engine.score(policyId, part, options),
+    );
+    return parts.flat();
+  }
+
+  /** Gives parts of the requests to the idlest processes. @throws the first failure; it ends the other parts too */
+  async #deal<Request, Result>(
+    policyId: string,
+    requests: readonly Request[],
+    work: (request: Request) => number,
+    { onProgress, signal }: Pick<GenerateOptions, 'onProgress' | 'signal'>,
+    serve: (
+      engine: ChildInferenceEngine,
+      part: readonly Request[],
+      options: GenerateOptions,
+    ) => Promise<readonly Result[]>,
+  ): Promise<(readonly Result[])[]> {
     const shards = this.#everywhere.has(policyId) ? this.#shards : this.#shards.slice(0, 1);
-    const parts = dealOut(requests, shards.length);
+    const parts = dealOut(requests, shards.length, work);
     const idlest = [...shards].sort((a, b) => a.load - b.load);
     const starts = parts.map((_, i) => parts.slice(0, i).reduce((sum, part) => sum + part.length, 0));
     const progress: Counts[] = parts.map((part) => ({ done: 0, total: part.length, tokens: 0 }));
-    // A part that fails ends the others too: nobody waits for them any more.
     const failure = new AbortController();
-    const ended = await Promise.allSettled(
+    const failures: unknown[] = [];
+    const ended = await Promise.all(
       parts.map(async (part, i) => {
         const shard = idlest[i];
         shard.load += part.length;
         try {
-          return await shard.engine.generate(policyId, part, {
-            background,
+          return await serve(shard.engine, part, {
             signal: signal ? AbortSignal.any([signal, failure.signal]) : failure.signal,
             onProgress: ({ grown = [], ...now }) => {
               progress[i] = now;
@@ -85,18 +123,16 @@ export class ShardedInferenceEngine implements InferenceEngine {
             },
           });
         } catch (error) {
-          if (!(error instanceof GenerationInterrupted)) failure.abort();
-          throw error;
+          failures.push(error);
+          failure.abort();
+          return [];
         } finally {
           shard.load -= part.length;
         }
       }),
     );
-    return merge(ended);
-  }
-
-  score(policyId: string, requests: readonly ScoreRequest[], options?: GenerateOptions): Promise<Score[]> {
-    return this.#first.score(policyId, requests, options);
+    if (failures.length > 0) throw failures[0];
+    return ended;
   }
 
   /** Milliseconds for which a process has not answered, the longest; undefined while none runs. */
@@ -113,15 +149,4 @@ export class ShardedInferenceEngine implements InferenceEngine {
 function sum(progress: readonly Counts[]): Counts {
   const total = (field: keyof Counts): number => progress.reduce((all, part) => all + part[field], 0);
   return { done: total('done'), total: total('total'), tokens: total('tokens') };
-}
-
-/** @throws what a part failed of, or GenerationInterrupted with the rollouts of all parts. */
-function merge(ended: readonly PromiseSettledResult<Rollout[]>[]): Rollout[] {
-  const interrupted = ended.filter((part) => part.status === 'rejected');
-  for (const { reason } of interrupted) if (!(reason instanceof GenerationInterrupted)) throw reason;
-  const rollouts = ended.flatMap((part) =>
-    part.status === 'fulfilled' ? part.value : (part.reason as GenerationInterrupted).rollouts,
-  );
-  if (interrupted.length > 0) throw new GenerationInterrupted(rollouts);
-  return rollouts;
 }

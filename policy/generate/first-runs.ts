@@ -16,7 +16,10 @@ export interface FirstRun<T> extends Family<T> {
 }
 
 /** @returns runs, in ascending order of their first place */
-export function firstRuns<T extends { readonly row: Row }>({ siblings, jobs }: Family<T>, chunk: number): FirstRun<T>[] {
+export function firstRuns<T extends { readonly row: Row }>(
+  { siblings, jobs }: Family<T>,
+  chunk: number,
+): FirstRun<T>[] {
   const groups = Array.from({ length: jobs.length / siblings }, (_, i) => jobs.slice(i * siblings, (i + 1) * siblings));
   const placeOf = (group: readonly T[]): number => Math.min(...group.map(({ row }) => row.place));
   const rowsAt = new Array<number>(chunk).fill(0);

@@ -101,7 +101,9 @@ export class Generator {
   /** Admits waiting rows and generates one chunk for all rows. */
   async step(): Promise<void> {
     const { families, others } = findFamilies(await this.#admit());
-    const runs = [...families, { siblings: 1, jobs: others }].flatMap((family) => firstRuns(family, this.settings.chunk));
+    const runs = [...families, { siblings: 1, jobs: others }].flatMap((family) =>
+      firstRuns(family, this.settings.chunk),
+    );
     // Rows that begin their chunk at its start run with those in flight, unless siblings share what is before it.
     const alone = runs.filter(({ siblings, first }) => siblings > 1 || first > 0);
     for (const { jobs } of runs.filter((run) => !alone.includes(run))) for (const job of jobs) this.#enter(job);

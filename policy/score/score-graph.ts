@@ -14,6 +14,7 @@ import {
   div,
   gather,
   gatherElements,
+  greater,
   less,
   logSoftmax,
   matMul,
@@ -29,7 +30,7 @@ import {
   unsqueeze,
   where,
 } from '../onnx/operators.js';
-import { attentionScale, groupSize, type ModelConfig } from '../qwen2/config.js';
+import { attentionScale, type ModelConfig } from '../qwen2/config.js';
 import {
   constantParameters,
   embed,
@@ -40,8 +41,13 @@ import {
 } from '../qwen2/layers.js';
 import type { Weights } from '../qwen2/parameters.js';
 
-/** Queries per block of attention; sequences are padded to a multiple of it. */
-export const QUERY_BLOCK = 64;
+/** How the queries are cut into blocks. */
+interface Cut {
+  readonly block: Value;
+  readonly blocks: Value;
+  /** Causal mask within a block. */
+  readonly triangle: Value;
+}
 
 interface InfluenceInputs {
   /** 1 / (length of the token's step), 0 for padding: [B, S]. */
@@ -50,7 +56,7 @@ interface InfluenceInputs {
   readonly reach: Value;
 }
 
-/** Axes: B rows, S padded length, N wanted tokens, K steps (padded). */
+/** Axes: B rows, S padded length, Q queries of a block, N wanted tokens, K steps (padded). */
 export function scoreGraph(config: ModelConfig, weights: Weights, withInfluence: boolean): Graph {
   const g = new Graph();
   const parameter = constantParameters(g, config, weights);
@@ -59,6 +65,8 @@ export function scoreGraph(config: ModelConfig, weights: Weights, withInfluence:
 
   const tokens = g.input('tokens', 'int64', ['rows', 'length']);
   const positions = g.input('positions', 'int64', ['rows', 'length']);
+  /** Q, and how many blocks make S. */
+  const block = g.input('block', 'int64', []);
   const blocks = g.input('blocks', 'int64', []);
   /** Places in [B * S] whose hidden state predicts a wanted token. */
   const places = g.input('places', 'int64', ['wanted']);
@@ -71,6 +79,7 @@ export function scoreGraph(config: ModelConfig, weights: Weights, withInfluence:
       }
     : undefined;
 
+  const cut = { block, blocks, triangle: triangle(g, block) };
   const received: Value[] = [];
   let x = embed(g, parameter, tokens);
   for (let i = 0; i < config.layers; i++) {
@@ -78,7 +87,7 @@ export function scoreGraph(config: ModelConfig, weights: Weights, withInfluence:
     const queries = byHead(g, q, heads, headSize);
     const keys = byHead(g, k, kvHeads, headSize);
     const values = byHead(g, v, kvHeads, headSize);
-    const [perHead, c] = blockAttention(g, config, queries, keys, values, blocks, influence);
+    const [perHead, c] = blockAttention(g, config, queries, keys, values, cut, influence);
     if (c) received.push(c);
     const attended = reshape(
       g,
@@ -113,42 +122,44 @@ function blockAttention(
   queries: Value /* [B, heads, S, headSize] */,
   keys: Value /* [B, kvHeads, S, headSize] */,
   values: Value,
-  blocks: Value,
+  { block, blocks, triangle }: Cut,
   influence: InfluenceInputs | undefined,
 ): [Value, Value | undefined] {
   const { heads, kvHeads, headSize } = config;
-  const rowsOfGroup = groupSize(config) * QUERY_BLOCK;
   const length = g.node('Shape', [keys], [{ type: 'int64', shape: [1] }], { start: 2n, end: 3n })[0];
   const zeros = influence
     ? cast(g, mul(g, reshape(g, influence.reach, [0, 1, -1], ['rows', 1, 'length']), g.int64(0)), 'float32')
     : undefined;
 
   const body = new Graph(g);
-  const i = body.input('block', 'int64', []);
+  const i = body.input('index', 'int64', []);
   body.input('going', 'bool', []);
   const soFar = zeros && body.input('received', 'float32', ['rows', heads, 'length']);
-  const start = unsqueeze(body, mul(body, i, body.int64(QUERY_BLOCK)), 0);
-  const end = add(body, start, body.int64s([QUERY_BLOCK]));
+  const start = unsqueeze(body, mul(body, i, block), 0);
+  const end = add(body, start, unsqueeze(body, block, 0));
+  // A group's query heads are rows of one product with the keys they share.
+  const ofGroup = ['rows', kvHeads, 'group*block'];
+  const byHeadShape = ['rows', heads, 'block'];
   const q = reshape(
     body,
-    slice(body, queries, start, end, 2, QUERY_BLOCK),
-    [0, kvHeads, rowsOfGroup, headSize],
-    ['rows', kvHeads, rowsOfGroup, headSize],
+    slice(body, queries, start, end, 2, 'block'),
+    [0, kvHeads, -1, headSize],
+    [...ofGroup, headSize],
   );
   const first = body.int64s([0]);
-  const scores = matMul(body, q, slice(body, keys, first, end, 2, 'end'), {
-    transB: true,
-    alpha: attentionScale(config),
-  });
-  const mask = causalMask(body, rowsOfGroup, start);
-  const p = softmax(body, add(body, scores, mask)); // [B, kvHeads, group * block, end]
-  const mixed = matMul(body, p, slice(body, values, first, end, 2, 'end'));
-  const perHead = reshape(body, mixed, [0, heads, QUERY_BLOCK, headSize], ['rows', heads, QUERY_BLOCK, headSize]);
+  const upToEnd = (x: Value): Value => slice(body, x, first, end, 2, 'end');
+  const scores = matMul(body, q, upToEnd(keys), { transB: true, alpha: attentionScale(config) });
+  // -1 would not do for both: the first reshape's is the block.
+  const endShape = (leading: readonly number[]): Value =>
+    concat(body, [body.int64s(leading), end], 0, leading.length + 1);
+  const perQueryHead = reshapeTo(body, scores, endShape([0, heads, -1]), [...byHeadShape, 'end']);
+  const p = softmax(body, add(body, perQueryHead, causalMask(body, triangle, start))); // [B, heads, Q, end]
+  const mixed = matMul(body, reshapeTo(body, p, endShape([0, kvHeads, -1]), [...ofGroup, 'end']), upToEnd(values));
+  const perHead = reshape(body, mixed, [0, heads, -1, headSize], [...byHeadShape, headSize]);
   body.output('goingNext', less(body, i, body.int64(Number.MAX_SAFE_INTEGER)));
   if (influence && soFar) {
-    const byQueryHead = reshape(body, p, [0, heads, QUERY_BLOCK, -1], ['rows', heads, QUERY_BLOCK, 'end']);
     const onBlock = (x: Value): Value =>
-      reshape(body, slice(body, x, start, end, 1, QUERY_BLOCK), [0, 1, QUERY_BLOCK, 1], ['rows', 1, QUERY_BLOCK, 1]);
+      reshape(body, slice(body, x, start, end, 1, 'block'), [0, 1, -1, 1], ['rows', 1, 'block', 1]);
     const key = body.node(
       'Range',
       [body.int64(0), squeeze(body, end, 0), body.int64(1)],
@@ -160,7 +171,7 @@ function blockAttention(
       onBlock(influence.stepWeight),
       body.float(0),
     );
-    const sum = reduceSum(body, mul(body, byQueryHead, counted), [2]); // [B, heads, end]
+    const sum = reduceSum(body, mul(body, p, counted), [2]); // [B, heads, end]
     const ahead = body.node('Sub', [length, end], [{ type: 'int64', shape: [1] }])[0];
     const pads = concat(body, [body.int64s([0, 0, 0, 0, 0]), ahead], 0, 6);
     const padded = body.node('Pad', [sum, pads], [{ type: 'float32', shape: ['rows', heads, 'length'] }])[0];
@@ -168,7 +179,7 @@ function blockAttention(
   }
   body.output('attended', perHead);
 
-  const blockShape = ['blocks', 'rows', heads, QUERY_BLOCK, headSize];
+  const blockShape = ['blocks', 'rows', heads, 'block', headSize];
   const outputs = g.node(
     'Loop',
     [blocks, g.bool(true), ...(zeros ? [expandHeads(g, zeros, heads)] : [])],
@@ -183,17 +194,21 @@ function blockAttention(
   return [attended, zeros ? outputs[0] : undefined];
 }
 
-/** Only the last block of keys can be ahead of a query: zeros before it, a fixed triangle in it. */
-function causalMask(g: Graph, rowsOfGroup: number, start: Value): Value {
-  const triangle = Array.from({ length: rowsOfGroup * QUERY_BLOCK }, (_, i) =>
-    i % QUERY_BLOCK <= Math.floor(i / QUERY_BLOCK) % QUERY_BLOCK ? 0 : -Infinity,
-  );
+/** Attention within a block: 0 where a query may look, -Infinity ahead of it: [Q, Q]. */
+function triangle(g: Graph, block: Value): Value {
+  const places = g.node('Range', [g.int64(0), block, g.int64(1)], [{ type: 'int64', shape: ['block'] }])[0];
+  const ahead = greater(g, unsqueeze(g, places, 0), unsqueeze(g, places, 1));
+  return where(g, ahead, g.float(-Infinity), g.float(0));
+}
+
+/** Only the last block of keys can be ahead of a query: zeros before it. [Q, end] */
+function causalMask(g: Graph, triangle: Value, start: Value): Value {
   const before = concat(g, [g.int64s([0]), start, g.int64s([0, 0])], 0, 4);
-  return g.node(
-    'Pad',
-    [g.floats([rowsOfGroup, QUERY_BLOCK], triangle), before],
-    [{ type: 'float32', shape: [rowsOfGroup, 'end'] }],
-  )[0];
+  return g.node('Pad', [triangle, before], [{ type: 'float32', shape: ['block', 'end'] }])[0];
+}
+
+function reshapeTo(g: Graph, x: Value, to: Value, shape: Value['shape']): Value {
+  return g.node('Reshape', [x, to], [{ type: x.type, shape }])[0];
 }
 
 function expandHeads(g: Graph, x: Value, heads: number): Value {

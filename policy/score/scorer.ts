@@ -4,11 +4,16 @@ import type { Score, ScoreRequest } from '../../contracts/engine.js';
 import { floats, int64s, type HostTensor, Session } from '../onnx/runtime.js';
 import type { ModelConfig } from '../qwen2/config.js';
 import type { Weights } from '../qwen2/parameters.js';
-import { QUERY_BLOCK, scoreGraph } from './score-graph.js';
+import { scoreGraph } from './score-graph.js';
 
 /** Padded tokens of one run: enough for full-speed products, small enough to heartbeat between runs. */
 const RUN_TOKENS = 4096;
 const DEFAULT_DELTA = 4;
+/** Sequences up to this length are one block of attention, longer ones are cut into blocks. Decides bits of the FCI. */
+const ONE_BLOCK = 128;
+const QUERY_BLOCK = 64;
+/** Sequences are padded to a multiple of it, which no vectorised sum over them notices. */
+const LANES = 16;
 
 export interface ScorerSettings {
   readonly threads: number;
@@ -55,6 +60,7 @@ export class Scorer {
     const withInfluence = requests[0].stepRanges !== undefined;
     const session = await this.#session(withInfluence);
     const length = padded(Math.max(...requests.map(({ tokens }) => tokens.length)));
+    const block = Math.min(length, blockOf(length));
     const wanted = requests.map(({ tokens, promptLength }) => tokens.length - promptLength);
     const total = wanted.reduce((a, b) => a + b, 0);
     // A product of a single row takes another kernel with other bits: a second place is read and thrown away.
@@ -76,7 +82,8 @@ export class Scorer {
     const feeds: Record<string, HostTensor> = {
       tokens: int64s(tokens, [requests.length, length]),
       positions: int64s(positions, [requests.length, length]),
-      blocks: int64s(BigInt64Array.of(BigInt(length / QUERY_BLOCK)), []),
+      block: int64s(BigInt64Array.of(BigInt(block)), []),
+      blocks: int64s(BigInt64Array.of(BigInt(length / block)), []),
       places: int64s(places, [places.length]),
       labels: int64s(labels, [places.length, 1]),
       temperature: floats(temperature, [places.length, 1]),
@@ -127,31 +134,30 @@ function influenceFeeds(requests: readonly ScoreRequest[], length: number): Reco
   };
 }
 
-const padded = (length: number): number => Math.ceil(length / QUERY_BLOCK) * QUERY_BLOCK;
+const blockOf = (length: number): number => (length <= ONE_BLOCK ? ONE_BLOCK : QUERY_BLOCK);
 
-/** Indices of requests that run together: with and without FCI apart, sorted by padded length, within the token budget. */
+function padded(length: number): number {
+  const unit = length <= ONE_BLOCK ? LANES : QUERY_BLOCK;
+  return Math.ceil(length / unit) * unit;
+}
+
+/**
+ * Indices of requests that run together: with and without FCI apart, and those of one block, each sorted by padded length,
+ * within the token budget.
+ */
 function runs(requests: readonly ScoreRequest[]): number[][] {
-  const order = requests
-    .map((_, i) => i)
-    .sort(
-      (a, b) =>
-        Number(requests[a].stepRanges !== undefined) - Number(requests[b].stepRanges !== undefined) ||
-        padded(requests[a].tokens.length) - padded(requests[b].tokens.length) ||
-        a - b,
-    );
-  const result: number[][] = [];
-  let open: number[] = [];
-  for (const i of order) {
-    const first = open[0];
-    const length = padded(requests[i].tokens.length);
-    const differs =
-      first !== undefined && (requests[first].stepRanges === undefined) !== (requests[i].stepRanges === undefined);
-    if (open.length > 0 && (differs || (open.length + 1) * length > RUN_TOKENS)) {
-      result.push(open);
-      open = [];
+  const kind = ({ stepRanges, tokens }: ScoreRequest): string =>
+    `${stepRanges !== undefined} ${blockOf(tokens.length)}`;
+  const kinds = new Map<string, number[]>();
+  requests.forEach((request, i) => kinds.set(kind(request), [...(kinds.get(kind(request)) ?? []), i]));
+  const length = (i: number): number => padded(requests[i].tokens.length);
+  return [...kinds.values()].flatMap((members) => {
+    const result: number[][] = [];
+    for (const i of members.sort((a, b) => length(a) - length(b) || a - b)) {
+      const open = result.at(-1);
+      if (open && (open.length + 1) * length(i) <= RUN_TOKENS) open.push(i);
+      else result.push([i]);
     }
-    open.push(i);
-  }
-  if (open.length > 0) result.push(open);
-  return result;
+    return result;
+  });
 }

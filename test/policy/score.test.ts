@@ -34,6 +34,7 @@ const requests = [
     Array.from({ length: 20 }, () => 7),
   ),
   request(3, 10, [1]),
+  ...[5, 11, 20, 35, 50, 90].map((size, i) => request(4 + i, 8 + i, [size, 3, 4, 2, 6, 5, 1])),
 ];
 
 const bits = ({ logProbs, entropies, fci }: Score): string[] =>
