@@ -174,7 +174,8 @@ export function serve(methods: Methods): void {
   const calls = new Map<number, AbortController>();
   const untaken = new Map<number, () => void>();
   let sent = 0;
-  const send = (message: ToParent): void => void process.send?.(message);
+  // With a callback, a parent that has gone is no uncaught error; `disconnect` below ends this process.
+  const send = (message: ToParent): void => void process.send?.(message, undefined, {}, () => undefined);
   process.on('message', (message: ToChild) => {
     if ('cancel' in message) {
       calls.get(message.cancel)?.abort();

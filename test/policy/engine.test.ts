@@ -36,6 +36,8 @@ function request(problem: number, maxNewTokens: number): RolloutRequest {
   };
 }
 
+const STEPS = Array.from({ length: 10 }, (_, i) => [30 * i, 30 * (i + 1)] as const);
+
 describe('the engine as a process', () => {
   const engine = openInferenceEngine({ slots: 8, threads: 1 });
   let folder: string;
@@ -111,6 +113,8 @@ describe('the engine as a process', () => {
       const requests = Array.from({ length: 12 }, (_, i) => request(i, 300));
       const whole = await engine.generate('random', requests);
       expect(await several.generate('random', requests)).toEqual(whole);
+      const sequences = whole.map(({ tokens }) => ({ tokens, promptLength: 2, temperature: 1, stepRanges: STEPS }));
+      expect(await several.score('random', sequences)).toEqual(await engine.score('random', sequences));
       const controller = new AbortController();
       const stopped = several.generate('random', requests, {
         signal: controller.signal,
