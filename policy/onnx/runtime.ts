@@ -19,6 +19,8 @@ export interface SessionSettings {
   readonly threads: number;
   /** Plan one block of memory for each set of input shapes. Off where shapes change often: such blocks pile up. */
   readonly planMemory?: boolean;
+  /** Keep memory between runs for the next one. Off where many sessions would each keep that of their largest run. */
+  readonly keepMemory?: boolean;
 }
 
 export class Session {
@@ -34,6 +36,7 @@ export class Session {
       interOpNumThreads: 1,
       executionMode: 'sequential',
       enableMemPattern: settings.planMemory ?? true,
+      enableCpuMemArena: settings.keepMemory ?? true,
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
       // Spinning threads take the core of the other engine process; see docs/decisions.
