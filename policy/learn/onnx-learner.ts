@@ -12,6 +12,7 @@ import type {
 import { loadWeights } from '../checkpoint/load.js';
 import type { SessionSettings } from '../onnx/runtime.js';
 import type { ModelConfig } from '../qwen2/config.js';
+import { hasLargeVocabulary, hasLargeWeights } from '../qwen2/large.js';
 import { toHuggingFace, type Weights } from '../qwen2/parameters.js';
 import { adamWStep, clipScale, norm, type OptimizerState } from './adamw.js';
 import { GradientRunner } from './gradient-runner.js';
@@ -20,7 +21,6 @@ import { column, type MiniBatch, miniBatchOf, requireUsable, type TrainingRow } 
 import { type Moments, MomentsInFile, MomentsInMemory } from './moments.js';
 import { NonFiniteUpdate } from './non-finite-update.js';
 import { readOptimizer, writeOptimizer, writeWeights } from './optimizer-file.js';
-import { isLarge } from './segments/large.js';
 import { type SegmentLimits, SegmentedRunner } from './segments/segmented-runner.js';
 
 export interface OnnxLearnerSettings extends SessionSettings {
@@ -143,7 +143,7 @@ export class OnnxLearner {
   }
 
   #segmented(config: ModelConfig): boolean {
-    return Boolean(this.settings.segmented ?? isLarge(config));
+    return Boolean(this.settings.segmented ?? (hasLargeWeights(config) || hasLargeVocabulary(config)));
   }
 
   #runner(config: ModelConfig): GradientSource {
