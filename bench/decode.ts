@@ -101,7 +101,8 @@ async function measure(engine: InferenceEngine, peer: Peer, model: RandomModel, 
   );
 }
 
-async function generate(
+/** @throws RangeError when not every token was generated */
+export async function generate(
   engine: InferenceEngine,
   { policy }: RandomModel,
   prompts: readonly number[][],

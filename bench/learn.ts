@@ -24,7 +24,7 @@ const ATTENTIONS = ['eager', 'sdpa'];
 const VARIANTS = ATTENTIONS.flatMap((attention) =>
   [false, true].map((fused) => ({ attention, fused, name: `${attention}, ${fused ? 'fused' : 'plain'} AdamW` })),
 );
-const OPTIMIZER: OptimizerSettings = {
+export const OPTIMIZER: OptimizerSettings = {
   learningRate: 1e-4,
   betas: [0.9, 0.999],
   eps: 1e-8,
@@ -149,7 +149,7 @@ function stepPeer(peer: Peer, name: string, tokens: readonly number[][]): Promis
 }
 
 /** Cross-entropy over all tokens but the first of each row. */
-function supervise(learner: Learner, batch: readonly number[][]): ReturnType<Learner['supervise']> {
+export function supervise(learner: Learner, batch: readonly number[][]): ReturnType<Learner['supervise']> {
   const sequences = batch.map((tokens) => ({
     tokens: Int32Array.from(tokens),
     predecessors: Int32Array.from(tokens, (_, t) => t - 1),

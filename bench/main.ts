@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { Argument, InvalidArgumentError, program } from 'commander';
 import { decode } from './decode.js';
 import { iteration } from './iteration.js';
+import { large } from './large.js';
 import { learn } from './learn.js';
 import { describeMachine } from './machine.js';
 import { orchestration } from './orchestration.js';
@@ -13,6 +14,7 @@ import { score } from './score.js';
 const benches: Readonly<Record<string, (options: { iterations?: number }) => Promise<Row[]>>> = {
   decode,
   learn,
+  large,
   score,
   iteration,
   orchestration,

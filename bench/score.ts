@@ -135,7 +135,7 @@ function runPeer(peer: Peer, { shape }: RandomModel, one: Case, round: number): 
 }
 
 /** The prompt, then steps of equal length. */
-function stepRanges({ length, promptTokens, stepTokens }: Case): (readonly [number, number])[] {
+export function stepRanges({ length, promptTokens, stepTokens }: Case): (readonly [number, number])[] {
   const steps = Math.ceil((length - promptTokens) / stepTokens);
   const step = (i: number): number => Math.min(length, promptTokens + i * stepTokens);
   return [[0, promptTokens], ...Array.from({ length: steps }, (_, i) => [step(i), step(i + 1)] as const)];

@@ -59,11 +59,17 @@ export async function writeSafetensors(
 ): Promise<void> {
   const file = await open(path, 'w');
   try {
-    for (const part of safetensorsParts(tensors, metadata)) await file.writeFile(part);
+    for (const part of safetensorsParts(tensors, metadata)) await writeAll(file, part());
     await file.sync();
   } finally {
     await file.close();
   }
+}
+
+/** One write takes at most 2 GiB. */
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length; done += LARGEST_READ)
+    await file.writeFile(bytes.subarray(done, done + LARGEST_READ));
 }
 
 /** One read gives at most 2 GiB, and may give less than asked for. */

@@ -11,9 +11,13 @@ import {
   type TensorInfo,
 } from './safetensors-header.js';
 
-/** An array alone is a tensor of one axis. Half precision is given by its bits. */
+/**
+ * An array alone is a tensor of one axis. Half precision is given by its bits. Data as a function is asked for when its
+ * bytes are written, so that not all of it need exist at once.
+ */
 export type TensorInput =
   | NumericArray
+  | { readonly shape: readonly number[]; readonly dtype: DType; readonly data: () => NumericArray | Uint16Array }
   | { readonly shape: readonly number[]; readonly data: NumericArray }
   | { readonly shape: readonly number[]; readonly data: Uint16Array; readonly dtype: 'F16' | 'BF16' };
 
@@ -21,7 +25,7 @@ export type Metadata = Readonly<Record<string, string>>;
 
 /** @throws TypeError when a shape does not fit its data */
 export function encodeSafetensors(tensors: Readonly<Record<string, TensorInput>>, metadata: Metadata = {}): Uint8Array {
-  const parts = safetensorsParts(tensors, metadata);
+  const parts = safetensorsParts(tensors, metadata).map((part) => part());
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
   let position = 0;
   for (const part of parts) {
@@ -52,14 +56,17 @@ export function toArray(bytes: Uint8Array, { dtype }: TensorInfo): NumericArray 
 }
 
 /** What stands in the file, one after another: the header, then each tensor. */
-export function safetensorsParts(tensors: Readonly<Record<string, TensorInput>>, metadata: Metadata): Uint8Array[] {
+export function safetensorsParts(
+  tensors: Readonly<Record<string, TensorInput>>,
+  metadata: Metadata,
+): (() => Uint8Array)[] {
   const entries = Object.entries(tensors)
     .map(([name, input]) => describe(name, input))
     .sort((a, b) => formats[b.dtype].size - formats[a.dtype].size || (a.name < b.name ? -1 : 1));
   let offset = 0;
-  const fields = entries.map(({ name, dtype, shape, bytes }) => {
+  const fields = entries.map(({ name, dtype, shape, size }) => {
     const begin = offset;
-    offset += bytes.byteLength;
+    offset += size;
     return `${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [begin, offset] })}`;
   });
   const texts = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
@@ -67,7 +74,7 @@ export function safetensorsParts(tensors: Readonly<Record<string, TensorInput>>,
     fields.unshift(
       `"__metadata__":{${texts.map((pair) => pair.map((text) => JSON.stringify(text)).join(':')).join(',')}}`,
     );
-  return [encodeHeader(`{${fields.join(',')}}`), ...entries.map(({ bytes }) => bytes)];
+  return [() => encodeHeader(`{${fields.join(',')}}`), ...entries.map(({ bytes }) => bytes)];
 }
 
 /** Filled up with spaces, so that the data begins at a multiple of 8. */
@@ -80,14 +87,27 @@ function encodeHeader(json: string): Uint8Array {
   return header;
 }
 
-function describe(
-  name: string,
-  input: TensorInput,
-): { name: string; dtype: DType; shape: readonly number[]; bytes: Uint8Array } {
+interface Described {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  /** In bytes. */
+  readonly size: number;
+  /** @throws TypeError when the data is not of that size */
+  readonly bytes: () => Uint8Array;
+}
+
+function describe(name: string, input: TensorInput): Described {
   const { shape, data } = 'shape' in input ? input : { shape: [input.length], data: input };
   const dtype = 'dtype' in input ? input.dtype : dtypeOf(data as NumericArray);
   if (name === '__metadata__') throw new TypeError('a tensor can not be named __metadata__');
-  if (shape.reduce((product, size) => product * size, 1) !== data.length)
-    throw new TypeError(`tensor ${name}: shape [${shape.join(', ')}] does not fit ${data.length} numbers`);
-  return { name, dtype, shape, bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
+  const size = shape.reduce((product, length) => product * length, formats[dtype].size);
+  const bytesOf = (values: NumericArray | Uint16Array): Uint8Array => {
+    if (values.byteLength !== size)
+      throw new TypeError(`tensor ${name}: shape [${shape.join(', ')}] does not fit ${values.length} numbers`);
+    return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  };
+  if (typeof data === 'function') return { name, dtype, shape, size, bytes: () => bytesOf(data()) };
+  const bytes = bytesOf(data);
+  return { name, dtype, shape, size, bytes: () => bytes };
 }

@@ -4,15 +4,16 @@ import time
 
 import torch
 
-from model import load_model
+from model import limit_memory, load_model, peak_bytes
 from serve import serve
 
 models = {}
 
 
 def load(name, directory, attention, threads):
+    started = time.perf_counter()
     models[name] = load_model(directory, attention, threads)
-    return {}
+    return {"seconds": time.perf_counter() - started}
 
 
 @torch.inference_mode()
@@ -37,4 +38,8 @@ def generate(name, prompts, siblings, newTokens, cache):
     return {"seconds": seconds, "tokens": made}
 
 
-serve({"load": load, "generate": generate})
+def peakMemory():
+    return {"bytes": peak_bytes()}
+
+
+serve({"limitMemory": limit_memory, "load": load, "generate": generate, "peakMemory": peakMemory})

@@ -4,7 +4,7 @@ import time
 
 import torch
 
-from model import load_model, peak_bytes, reset_peak, resident_bytes
+from model import limit_memory, load_model, peak_bytes, reset_peak, resident_bytes
 from serve import serve
 
 trainings = {}
@@ -42,4 +42,12 @@ def peakMemory():
     return {"bytes": peak_bytes()}
 
 
-serve({"load": load, "step": step, "markMemory": markMemory, "peakMemory": peakMemory})
+serve(
+    {
+        "limitMemory": limit_memory,
+        "load": load,
+        "step": step,
+        "markMemory": markMemory,
+        "peakMemory": peakMemory,
+    }
+)

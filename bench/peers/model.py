@@ -1,5 +1,7 @@
 """What the peers share: a checkpoint opened as a Hugging Face model, and this process's memory."""
 
+import resource
+
 import torch
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging
@@ -11,6 +13,12 @@ def load_model(directory, attention, threads):
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     return AutoModelForCausalLM.from_pretrained(directory, attn_implementation=attention, dtype=torch.float32).eval()
+
+
+def limit_memory(bytes):
+    """Allocations beyond it fail; file mappings do not count."""
+    resource.setrlimit(resource.RLIMIT_DATA, (bytes, bytes))
+    return {}
 
 
 def resident_bytes():

@@ -4,7 +4,7 @@ import time
 
 import torch
 
-from model import load_model, peak_bytes, reset_peak, resident_bytes
+from model import limit_memory, load_model, peak_bytes, reset_peak, resident_bytes
 from serve import serve
 
 models = {}
@@ -60,4 +60,12 @@ def peakMemory():
     return {"bytes": peak_bytes()}
 
 
-serve({"load": load, "score": score, "markMemory": markMemory, "peakMemory": peakMemory})
+serve(
+    {
+        "limitMemory": limit_memory,
+        "load": load,
+        "score": score,
+        "markMemory": markMemory,
+        "peakMemory": peakMemory,
+    }
+)

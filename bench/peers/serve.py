@@ -26,4 +26,9 @@ def serve(operations):
     channel = Channel()
     while True:
         request = channel.receive()
-        channel.reply(operations[request.pop("operation")](**request))
+        try:
+            channel.reply(operations[request.pop("operation")](**request))
+        except (MemoryError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and "can't allocate memory" not in str(error):
+                raise
+            channel.reply({"outOfMemory": True})

@@ -17,7 +17,8 @@ export function initialWeights(config: ModelConfig, seed: number): NamedTensors 
   return Object.fromEntries(shapes.map(([name, shape]) => [name, { shape, data: initialTensor(name, shape, seed) }]));
 }
 
-function initialTensor(name: string, shape: readonly number[], seed: number): Float32Array {
+/** @param name decides what it holds: a norm's scale, a bias, or else a matrix */
+export function initialTensor(name: string, shape: readonly number[], seed: number): Float32Array {
   const size = shape.reduce((product, length) => product * length, 1);
   if (name.endsWith('norm.weight')) return new Float32Array(size).fill(1);
   if (name.endsWith('.bias')) return new Float32Array(size);

@@ -2,7 +2,7 @@
 import type { PolicyFiles } from '../../contracts/engine.js';
 import { SafetensorsFile } from '../../store/safetensors-file.js';
 import type { ModelConfig } from '../qwen2/config.js';
-import { fromHuggingFace, toHuggingFaceShapes } from '../qwen2/parameters.js';
+import { assembled, parameters, toHuggingFaceShapes } from '../qwen2/parameters.js';
 import { InvalidCheckpoint } from './invalid-checkpoint.js';
 import { parseModelConfig } from './model-config.js';
 
@@ -11,29 +11,35 @@ export interface LoadedWeights {
   readonly weights: Map<string, Float32Array>;
 }
 
-/** @throws InvalidCheckpoint, CheckpointDamaged */
+/** Tensor by tensor, so that the model is never there twice. @throws InvalidCheckpoint, CheckpointDamaged */
 export async function loadWeights(files: PolicyFiles): Promise<LoadedWeights> {
   const parsed = parseModelConfig(files.config);
   if ('problems' in parsed) throw new InvalidCheckpoint(files.id, parsed.problems);
   const { config } = parsed;
-  const tensors = new Map<string, Float32Array>();
-  const wanted = new Set(toHuggingFaceShapes(config).keys());
-  for (const path of files.weights) {
-    const file = await SafetensorsFile.open(path);
-    try {
-      for (const name of file.header.tensors.keys()) {
-        if (wanted.has(name)) tensors.set(name, Float32Array.from((await file.read(name)) as Float32Array));
-      }
-    } finally {
-      await file.close();
+  const opened: SafetensorsFile[] = [];
+  try {
+    for (const path of files.weights) opened.push(await SafetensorsFile.open(path));
+    const fileOf = new Map(opened.flatMap((file) => [...file.header.tensors.keys()].map((name) => [name, file])));
+    const missing = [...toHuggingFaceShapes(config).keys()].filter((name) => !fileOf.has(name));
+    if (missing.length > 0) {
+      throw new InvalidCheckpoint(
+        files.id,
+        missing.map((path) => ({ path, problem: 'tensor is missing' })),
+      );
     }
+    const weights = new Map<string, Float32Array>();
+    for (const parameter of parameters(config)) {
+      const sources: Float32Array[] = [];
+      for (const { name } of parameter.from) sources.push(await asFloats(fileOf.get(name)!, name));
+      weights.set(parameter.name, assembled(parameter, sources));
+    }
+    return { config, weights };
+  } finally {
+    for (const file of opened) await file.close();
   }
-  const missing = [...wanted].filter((name) => !tensors.has(name));
-  if (missing.length > 0) {
-    throw new InvalidCheckpoint(
-      files.id,
-      missing.map((path) => ({ path, problem: 'tensor is missing' })),
-    );
-  }
-  return { config, weights: fromHuggingFace(config, (name) => tensors.get(name)!) };
+}
+
+async function asFloats(file: SafetensorsFile, name: string): Promise<Float32Array> {
+  const values = await file.read(name);
+  return values instanceof Float32Array ? values : Float32Array.from(values as Float64Array);
 }

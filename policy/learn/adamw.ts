@@ -3,19 +3,19 @@
  * moments are stored as floats.
  */
 import type { AdamWSettings } from '../../algorithm/adamw.js';
-import type { ParameterBuffer } from './parameter-buffer.js';
+import type { Weights } from '../qwen2/parameters.js';
+import type { Moments } from './moments.js';
 
 export interface OptimizerState {
   /** Steps taken. */
   steps: number;
-  readonly firstMoments: ParameterBuffer;
-  readonly secondMoments: ParameterBuffer;
+  readonly moments: Moments;
 }
 
-/** 2-norm; the sum is in doubles and in one order. */
-export function norm(values: Float32Array): number {
+/** 2-norm over all tensors together; the sum is in doubles and in one order. */
+export function norm(tensors: Iterable<Float32Array>): number {
   let squares = 0;
-  for (let i = 0; i < values.length; i++) squares += values[i] * values[i];
+  for (const values of tensors) for (let i = 0; i < values.length; i++) squares += values[i] * values[i];
   return Math.sqrt(squares);
 }
 
@@ -26,17 +26,31 @@ export function clipScale(gradNorm: number, { maxGradNorm }: AdamWSettings): num
 
 /** @param scale factor on the gradient */
 export function adamWStep(
+  weights: Weights,
+  gradient: Weights,
+  state: OptimizerState,
+  scale: number,
+  settings: AdamWSettings,
+): void {
+  state.steps += 1;
+  for (const [name, values] of weights) {
+    state.moments.change(name, (first, second) =>
+      stepOf(values, gradient.get(name)!, first, second, state.steps, scale, settings),
+    );
+  }
+}
+
+function stepOf(
   weights: Float32Array,
   gradient: Float32Array,
-  state: OptimizerState,
+  first: Float32Array,
+  second: Float32Array,
+  steps: number,
   scale: number,
   { learningRate, betas: [beta1, beta2], eps, weightDecay }: AdamWSettings,
 ): void {
-  state.steps += 1;
-  const first = state.firstMoments.all;
-  const second = state.secondMoments.all;
-  const stepSize = learningRate / (1 - beta1 ** state.steps);
-  const deviationScale = 1 / Math.sqrt(1 - beta2 ** state.steps);
+  const stepSize = learningRate / (1 - beta1 ** steps);
+  const deviationScale = 1 / Math.sqrt(1 - beta2 ** steps);
   const keep = 1 - learningRate * weightDecay;
   for (let i = 0; i < weights.length; i++) {
     const d = gradient[i] * scale;

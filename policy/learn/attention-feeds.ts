@@ -13,6 +13,9 @@ export const inClass = (c: number, name: string): string => `class${c}.${name}`;
 export const inRound = (r: number, k: number): string => `round${r}.${k}`;
 
 export interface AttentionFeeds {
+  readonly tiles: AttentionTiles;
+  /** Tokens before each on its path. */
+  readonly depths: Int32Array;
   readonly feeds: Readonly<Record<string, HostTensor>>;
   /** Numbers of classes and rounds decide which graph takes the feeds. */
   readonly classes: number;
@@ -30,6 +33,8 @@ export function attentionFeeds(config: ModelConfig, tiles: AttentionTiles, prede
   const { blocks, count } = contributions(config, tiles);
   const rounds = summationRounds(blocks, count);
   return {
+    tiles,
+    depths,
     classes: tiles.classes.length,
     rounds: rounds.length,
     // onnxruntime wants as many as a tile has queries, too

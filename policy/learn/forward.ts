@@ -58,12 +58,20 @@ export function forwardLogits(
     x = add(g, x, feedForward(g, config, parameter, i, x));
   }
   const last = hiddenBefore(g, composites, x, inputs); // [N, hidden]
+  return { logits: headLogits(g, config, parameter, last, temperature), embedded };
+}
+
+/** Final norm and head: last hidden states [N, hidden] -> logits / temperature [N, V]. */
+export function headLogits(
+  g: Graph,
+  config: ModelConfig,
+  parameter: ParameterValues,
+  last: Value,
+  temperature: number,
+): Value {
   const scale = mul(g, parameter('finalNorm'), g.float(1 / temperature));
   const [h] = rmsNorm(g, last, scale, config.rmsNormEps);
-  const logits = config.tiedHead
-    ? matMul(g, h, parameter('embedding'), { transB: true })
-    : matMul(g, h, parameter('head'));
-  return { logits, embedded };
+  return config.tiedHead ? matMul(g, h, parameter('embedding'), { transB: true }) : matMul(g, h, parameter('head'));
 }
 
 function attention(
@@ -75,13 +83,18 @@ function attention(
   layer: number,
   x: Value,
 ): Value {
-  const weight = scaled(g, parameter, `layer${layer}.qkv`, `layer${layer}.inputNorm`);
-  const projections = add(g, matMul(g, normalised(g, config, x), weight), parameter(`layer${layer}.qkvBias`));
-  const attended = treeAttention(g, config, composites, tiles, projections);
+  const projected = projections(g, config, parameter, layer, x);
+  const attended = treeAttention(g, config, composites, tiles, projected);
   return matMul(g, attended, parameter(`layer${layer}.output`));
 }
 
-function feedForward(g: Graph, config: ModelConfig, parameter: ParameterValues, layer: number, x: Value): Value {
+/** Queries, keys and values of each token, before their positions are worked in: [T, (heads + 2 kvHeads) * headSize]. */
+export function projections(g: Graph, config: ModelConfig, parameter: ParameterValues, layer: number, x: Value): Value {
+  const weight = scaled(g, parameter, `layer${layer}.qkv`, `layer${layer}.inputNorm`);
+  return add(g, matMul(g, normalised(g, config, x), weight), parameter(`layer${layer}.qkvBias`));
+}
+
+export function feedForward(g: Graph, config: ModelConfig, parameter: ParameterValues, layer: number, x: Value): Value {
   const n = normalised(g, config, x);
   const sizes = [config.intermediateSize, config.intermediateSize];
   const weights = split(g, scaled(g, parameter, `layer${layer}.gateUp`, `layer${layer}.postNorm`), sizes, 1);

@@ -1,10 +1,10 @@
 /** Runs training graphs over the micro-batches of a mini-batch and sums their gradients, in a fixed order. */
 import { floats, type HostTensor, Session, type SessionSettings } from '../onnx/runtime.js';
 import { type ModelConfig, ropeCaches } from '../qwen2/config.js';
-import { parameters } from '../qwen2/parameters.js';
+import { emptyParameters, parameters, type Weights } from '../qwen2/parameters.js';
 import { cutIntoMicroBatches, type MicroBatch, microBatch } from './micro-batches.js';
 import type { MiniBatch } from './mini-batch.js';
-import { type ParameterBuffer, parameterBuffer } from './parameter-buffer.js';
+import { addRows, columnFeeds, type GradientSource, type Passed, type TokenColumns } from './gradient-source.js';
 import {
   differentiated,
   EMBEDDED_GRADIENT,
@@ -14,19 +14,9 @@ import {
   type TrainingGoal,
 } from './training-graph.js';
 
-/** Further values per token of the mini-batch that the goal's graph takes, by input name. */
-export type TokenColumns = Readonly<Record<string, ArrayLike<number>>>;
-
-export interface Passed {
-  /** Per token of the mini-batch; 0 where it is not trained. */
-  readonly logProbs: Float32Array;
-  /** Nats; only with a policy as goal. */
-  readonly entropies: Float32Array;
-}
-
-export class GradientRunner {
+export class GradientRunner implements GradientSource {
   readonly #sessions = new Map<string, Promise<Session>>();
-  readonly #sum: ParameterBuffer;
+  readonly #sum: Weights;
   #ropeCaches: ReturnType<typeof ropeCaches> = { cos: new Float32Array(0), sin: new Float32Array(0) };
   #embedded = new Float32Array(0);
   readonly #shapes: ReadonlyMap<string, readonly number[]>;
@@ -35,17 +25,16 @@ export class GradientRunner {
     private readonly config: ModelConfig,
     private readonly settings: SessionSettings,
   ) {
-    this.#sum = parameterBuffer(config);
+    this.#sum = emptyParameters(config);
     this.#shapes = new Map(parameters(config).map(({ name, shape }) => [name, shape]));
   }
 
-  /** Gradient of the last `run`; overwritten by the next. */
-  get gradient(): ParameterBuffer {
+  get gradient(): Weights {
     return this.#sum;
   }
 
   async run(
-    weights: ParameterBuffer,
+    weights: Weights,
     batch: MiniBatch,
     columns: TokenColumns,
     goal: TrainingGoal,
@@ -54,11 +43,11 @@ export class GradientRunner {
   ): Promise<Passed> {
     const size = batch.starts.at(-1)!;
     const passed = { logProbs: new Float32Array(size), entropies: new Float32Array(size) };
-    const parameterFeeds = this.#tensors(weights, (name) => name, [...weights.views.keys()]);
+    const parameterFeeds = this.#tensors(weights, (name) => name, [...weights.keys()]);
     const derives = goal.kind !== 'log-probs';
     const summed = derives ? differentiated(this.config).map(({ name }) => name) : [];
     const sums = this.#tensors(this.#sum, sumBefore, summed);
-    if (derives) this.#sum.all.fill(0);
+    if (derives) for (const values of this.#sum.values()) values.fill(0);
     for (const members of cutIntoMicroBatches(batch, tokenBudget)) {
       const micro = microBatch(this.config, batch, members);
       if (!micro.trained.some((place) => place >= 0)) continue;
@@ -77,7 +66,7 @@ export class GradientRunner {
         ...this.#tensors(this.#sum, gradientOf, summed),
       };
       const results = await session.run(feeds, [...perToken, ...Object.keys(into)], into);
-      if (derives) addRows(this.#sum.views.get('embedding')!, micro.feeds.tokens, embedded);
+      if (derives) addRows(this.#sum.get('embedding')!, micro.feeds.tokens, embedded);
       for (const name of perToken) {
         const values = results[name].data as Float32Array;
         micro.trained.forEach((place, n) => {
@@ -114,11 +103,11 @@ export class GradientRunner {
   }
 
   #tensors(
-    { views }: ParameterBuffer,
+    values: Weights,
     nameOf: (parameter: string) => string,
     names: readonly string[],
   ): Record<string, HostTensor> {
-    return Object.fromEntries(names.map((name) => [nameOf(name), floats(views.get(name)!, this.#shapes.get(name)!)]));
+    return Object.fromEntries(names.map((name) => [nameOf(name), floats(values.get(name)!, this.#shapes.get(name)!)]));
   }
 
   /** Memory for it, the same in every run. */
@@ -127,28 +116,5 @@ export class GradientRunner {
     const size = dims.reduce((a, b) => a * b, 1);
     if (this.#embedded.length < size) this.#embedded = new Float32Array(size);
     return floats(this.#embedded.subarray(0, size), dims);
-  }
-}
-
-function columnFeeds({ trained }: MicroBatch, columns: TokenColumns): Record<string, HostTensor> {
-  return Object.fromEntries(
-    Object.entries(columns).map(([name, values]) => [
-      name,
-      floats(
-        Float32Array.from(trained, (place) => (place < 0 ? 0 : values[place])),
-        [trained.length],
-      ),
-    ]),
-  );
-}
-
-/** table[ids[t]] += rows[t] for each t, in order. */
-function addRows(table: Float32Array, ids: HostTensor, rows: HostTensor): void {
-  const width = rows.dims.at(-1)!;
-  const values = rows.data as Float32Array;
-  const places = ids.data as BigInt64Array;
-  for (let t = 0; t < places.length; t++) {
-    const row = Number(places[t]) * width;
-    for (let i = 0; i < width; i++) table[row + i] += values[t * width + i];
   }
 }

@@ -1,30 +1,42 @@
 /** The learner on onnxruntime: owns weights and optimiser between `load` and `save`. Runs inside one process. */
+import { tmpdir } from 'node:os';
 import { policyLoss } from '../../algorithm/loss.js';
 import type {
   LearnerState,
   LossSettings,
   OptimizerSettings,
+  PolicyFiles,
   TrainingSequence,
   UpdateMetrics,
 } from '../../contracts/engine.js';
 import { loadWeights } from '../checkpoint/load.js';
 import type { SessionSettings } from '../onnx/runtime.js';
 import type { ModelConfig } from '../qwen2/config.js';
+import { hasLargeVocabulary, hasLargeWeights } from '../qwen2/large.js';
 import { toHuggingFace, type Weights } from '../qwen2/parameters.js';
 import { adamWStep, clipScale, norm, type OptimizerState } from './adamw.js';
 import { GradientRunner } from './gradient-runner.js';
+import type { GradientSource } from './gradient-source.js';
 import { column, type MiniBatch, miniBatchOf, requireUsable, type TrainingRow } from './mini-batch.js';
+import { type Moments, MomentsInFile, MomentsInMemory } from './moments.js';
 import { NonFiniteUpdate } from './non-finite-update.js';
-import { freshOptimizer, readOptimizer, writeOptimizer, writeWeights } from './optimizer-file.js';
-import { type ParameterBuffer, parameterBuffer } from './parameter-buffer.js';
+import { readOptimizer, writeOptimizer, writeWeights } from './optimizer-file.js';
+import { type SegmentLimits, SegmentedRunner } from './segments/segmented-runner.js';
+
+export interface OnnxLearnerSettings extends SessionSettings {
+  /** Piece by piece instead of one graph for the whole model (and how large the pieces are); left out: if it is large. */
+  readonly segmented?: boolean | SegmentLimits;
+  /** Folder for the moments of large models; left out: the system's for temporary files. */
+  readonly scratch?: string;
+}
 
 /** A policy in training. */
 interface Training {
   readonly config: ModelConfig;
-  readonly weights: ParameterBuffer;
+  readonly weights: Weights;
   readonly optimizer: OptimizerState;
-  readonly reference: ParameterBuffer | undefined;
-  readonly runner: GradientRunner;
+  readonly reference: (() => Promise<Weights>) | undefined;
+  readonly runner: GradientSource;
 }
 
 export class OnnxLearner {
@@ -32,25 +44,30 @@ export class OnnxLearner {
   /** Factor on the gradient in the last step. */
   #lastScale = 1;
 
-  constructor(private readonly settings: SessionSettings) {}
+  constructor(private readonly settings: OnnxLearnerSettings) {}
 
   /** @throws InvalidCheckpoint, CheckpointDamaged */
   async load({ policy, optimizer, reference }: LearnerState): Promise<void> {
+    await this.close();
     const { config, weights } = await loadWeights(policy);
-    const frozen = reference && (await loadWeights(reference)).weights;
-    const state = optimizer === undefined ? undefined : await readOptimizer(config, optimizer);
-    await this.start(config, weights, frozen, state);
+    await this.start(config, weights, reference && (await this.#frozen(config, reference)), optimizer);
   }
 
-  /** As `load`, from weights in memory. */
-  async start(config: ModelConfig, weights: Weights, reference?: Weights, optimizer?: OptimizerState): Promise<void> {
+  /** As `load`, from weights in memory, which the learner takes over and changes. @param optimizer path of its state */
+  async start(
+    config: ModelConfig,
+    weights: Weights,
+    reference?: Weights | (() => Promise<Weights>),
+    optimizer?: string,
+  ): Promise<void> {
     await this.close();
+    const moments = this.#moments(config);
     this.#training = {
       config,
-      weights: parameterBuffer(config, weights),
-      optimizer: optimizer ?? freshOptimizer(config),
-      reference: reference && parameterBuffer(config, reference),
-      runner: new GradientRunner(config, this.settings),
+      weights,
+      optimizer: optimizer === undefined ? { steps: 0, moments } : await readOptimizer(config, optimizer, moments),
+      reference: typeof reference === 'object' ? () => Promise.resolve(reference) : reference,
+      runner: this.#runner(config),
     };
   }
 
@@ -95,13 +112,15 @@ export class OnnxLearner {
   /** 2-norm of each Hugging Face tensor's gradient in the last step, after clipping. */
   lastGradNorms(): Promise<Record<string, number>> {
     const { config, runner } = this.#started();
-    const tensors = [...toHuggingFace(config, runner.gradient.views)];
-    return Promise.resolve(Object.fromEntries(tensors.map(([name, { data }]) => [name, norm(data) * this.#lastScale])));
+    const tensors = [...toHuggingFace(config, runner.gradient)];
+    return Promise.resolve(
+      Object.fromEntries(tensors.map(([name, { data }]) => [name, norm([data()]) * this.#lastScale])),
+    );
   }
 
   async save(weightsPath: string, optimizerPath: string): Promise<void> {
     const { config, weights, optimizer } = this.#started();
-    await writeWeights(config, weights.views, weightsPath);
+    await writeWeights(config, weights, weightsPath);
     await writeOptimizer(config, optimizer, optimizerPath);
   }
 
@@ -109,17 +128,39 @@ export class OnnxLearner {
   async close(): Promise<void> {
     const training = this.#training;
     this.#training = undefined;
+    training?.optimizer.moments.close();
     await training?.runner.close();
   }
 
   /** The current policy, for who trains in the same process; changed in place by every step. */
   get weights(): Weights {
-    return this.#started().weights.views;
+    return this.#started().weights;
   }
 
   /** Of the last step, before clipping; overwritten by the next. */
   get gradient(): Weights {
-    return this.#started().runner.gradient.views;
+    return this.#started().runner.gradient;
+  }
+
+  #segmented(config: ModelConfig): boolean {
+    return Boolean(this.settings.segmented ?? (hasLargeWeights(config) || hasLargeVocabulary(config)));
+  }
+
+  #runner(config: ModelConfig): GradientSource {
+    const { segmented } = this.settings;
+    if (!this.#segmented(config)) return new GradientRunner(config, this.settings);
+    return new SegmentedRunner(config, this.settings, typeof segmented === 'object' ? segmented : undefined);
+  }
+
+  /** The reference's weights; those of a large model are read again whenever they are needed, and not kept. */
+  async #frozen(config: ModelConfig, reference: PolicyFiles): Promise<Weights | (() => Promise<Weights>)> {
+    const read = async (): Promise<Weights> => (await loadWeights(reference)).weights;
+    return this.#segmented(config) ? read : await read();
+  }
+
+  #moments(config: ModelConfig): Moments {
+    if (!this.#segmented(config)) return new MomentsInMemory(config);
+    return new MomentsInFile(config, this.settings.scratch ?? tmpdir());
   }
 
   #started(): Training {
@@ -138,7 +179,14 @@ export class OnnxLearner {
     if (klWeight === 0 || rows.every((row) => row.refLogProbs)) return given;
     const { reference, runner } = this.#started();
     if (!reference) throw new RangeError('klWeight > 0 needs log-probs of the reference, or the reference itself');
-    const { logProbs } = await runner.run(reference, batch, {}, { kind: 'log-probs' }, temperature, tokenBudget);
+    const { logProbs } = await runner.run(
+      await reference(),
+      batch,
+      {},
+      { kind: 'log-probs' },
+      temperature,
+      tokenBudget,
+    );
     rows.forEach((row, i) => row.refLogProbs && logProbs.set(row.refLogProbs, batch.starts[i]));
     return logProbs;
   }
@@ -146,10 +194,10 @@ export class OnnxLearner {
   /** Clips the gradient and takes an optimiser step; @returns the norm before clipping. @throws NonFiniteUpdate */
   #step(loss: number, settings: OptimizerSettings): number {
     const { weights, optimizer, runner } = this.#started();
-    const gradNorm = norm(runner.gradient.all);
+    const gradNorm = norm(runner.gradient.values());
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) throw new NonFiniteUpdate(loss, gradNorm);
     this.#lastScale = clipScale(gradNorm, settings);
-    adamWStep(weights.all, runner.gradient.all, optimizer, this.#lastScale, settings);
+    adamWStep(weights, runner.gradient, optimizer, this.#lastScale, settings);
     return gradNorm;
   }
 }

@@ -2,46 +2,59 @@
  * Optimiser state as safetensors, in terms that any learner understands: per Hugging Face tensor `m.NAME` and `v.NAME`
  * (first and second moment, in its layout) and the number of steps, `steps` int64 [1].
  */
+import type { TensorInput } from '../../store/safetensors.js';
 import { SafetensorsFile, writeSafetensors } from '../../store/safetensors-file.js';
 import type { ModelConfig } from '../qwen2/config.js';
-import { fromHuggingFace, toHuggingFace, type Weights } from '../qwen2/parameters.js';
+import { assembled, parameters, takenApart, toHuggingFace, type Weights } from '../qwen2/parameters.js';
 import type { OptimizerState } from './adamw.js';
-import { parameterBuffer } from './parameter-buffer.js';
+import type { Moments } from './moments.js';
 
-export function freshOptimizer(config: ModelConfig): OptimizerState {
-  return { steps: 0, firstMoments: parameterBuffer(config), secondMoments: parameterBuffer(config) };
-}
+const MOMENTS = ['m', 'v'] as const;
 
-/** @throws CheckpointDamaged */
-export async function readOptimizer(config: ModelConfig, path: string): Promise<OptimizerState> {
+/** @param moments to be filled. @throws CheckpointDamaged */
+export async function readOptimizer(config: ModelConfig, path: string, moments: Moments): Promise<OptimizerState> {
   const file = await SafetensorsFile.open(path);
   try {
-    const tensors = new Map<string, Float32Array>();
-    for (const name of file.header.tensors.keys()) {
-      if (name !== 'steps') tensors.set(name, (await file.read(name)) as Float32Array);
+    for (const parameter of parameters(config)) {
+      const whole = async (prefix: string): Promise<Float32Array> => {
+        const tensors: Float32Array[] = [];
+        for (const { name } of parameter.from) tensors.push((await file.read(`${prefix}.${name}`)) as Float32Array);
+        return assembled(parameter, tensors);
+      };
+      const [m, v] = [await whole('m'), await whole('v')];
+      moments.change(parameter.name, (first, second) => {
+        first.set(m);
+        second.set(v);
+      });
     }
-    const moments = (prefix: string) =>
-      parameterBuffer(
-        config,
-        fromHuggingFace(config, (name) => tensors.get(`${prefix}.${name}`)!),
-      );
     const [steps] = (await file.read('steps')) as BigInt64Array;
-    return { steps: Number(steps), firstMoments: moments('m'), secondMoments: moments('v') };
+    return { steps: Number(steps), moments };
   } finally {
     await file.close();
   }
 }
 
-export async function writeOptimizer(config: ModelConfig, state: OptimizerState, path: string): Promise<void> {
-  const named = (prefix: string, weights: Weights) =>
-    [...toHuggingFace(config, weights)].map(([name, tensor]) => [`${prefix}.${name}`, tensor] as const);
-  await writeSafetensors(path, {
-    ...Object.fromEntries([...named('m', state.firstMoments.views), ...named('v', state.secondMoments.views)]),
-    steps: BigInt64Array.of(BigInt(state.steps)),
-  });
+export async function writeOptimizer(
+  config: ModelConfig,
+  { steps, moments }: OptimizerState,
+  path: string,
+): Promise<void> {
+  const named = parameters(config).flatMap((parameter) =>
+    MOMENTS.flatMap((prefix, k) =>
+      takenApart(parameter, () => moments.read(parameter.name)[k]).map(([name, tensor]): [string, TensorInput] => [
+        `${prefix}.${name}`,
+        { ...tensor, dtype: 'F32' },
+      ]),
+    ),
+  );
+  await writeSafetensors(path, { ...Object.fromEntries(named), steps: BigInt64Array.of(BigInt(steps)) });
 }
 
 /** Hugging Face names and layout, float32. */
 export async function writeWeights(config: ModelConfig, weights: Weights, path: string): Promise<void> {
-  await writeSafetensors(path, Object.fromEntries(toHuggingFace(config, weights)), { format: 'pt' });
+  const named = [...toHuggingFace(config, weights)].map(([name, tensor]): [string, TensorInput] => [
+    name,
+    { ...tensor, dtype: 'F32' },
+  ]);
+  await writeSafetensors(path, Object.fromEntries(named), { format: 'pt' });
 }

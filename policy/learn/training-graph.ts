@@ -63,12 +63,9 @@ export function trainingGraph(
   const flat = squeeze(g, logProbs, 1);
 
   const wanted: [string, Value][] = [['logProbs', flat]];
-  if (goal.kind === 'policy') {
-    const p = exp(g, logDistribution);
-    wanted.push(['entropies', neg(g, reduceSum(g, mul(g, p, logDistribution), [1]))]);
-  }
+  if (goal.kind === 'policy') wanted.push(['entropies', entropies(g, logDistribution)]);
   if (goal.kind !== 'log-probs') {
-    const loss = goal.kind === 'policy' ? policyLossOf(g, flat, goal.loss) : crossEntropyOf(g, flat);
+    const loss = lossOf(g, goal, flat);
     const list = differentiated(config);
     const wrt = list.map(({ name }) => weights.get(name)!);
     const [dEmbedded, ...found] = gradients(g, loss, [embedded, ...wrt], composites);
@@ -80,6 +77,16 @@ export function trainingGraph(
   for (const [name, value] of wanted) g.output(name, value);
   dropDeadNodes(g);
   return g;
+}
+
+/** Nats: log-probs of everything [N, V] -> [N]. */
+export function entropies(g: Graph, logDistribution: Value): Value {
+  return neg(g, reduceSum(g, mul(g, exp(g, logDistribution), logDistribution), [1]));
+}
+
+/** Of the trained tokens' log-probs [N]; what else it needs become inputs. */
+export function lossOf(g: Graph, goal: Exclude<TrainingGoal, { readonly kind: 'log-probs' }>, logProbs: Value): Value {
+  return goal.kind === 'policy' ? policyLossOf(g, logProbs, goal.loss) : crossEntropyOf(g, logProbs);
 }
 
 function policyLossOf(g: Graph, logProbs: Value, settings: PolicyLossSettings): Value {

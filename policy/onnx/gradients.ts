@@ -48,9 +48,22 @@ export function gradients(
   wrt: readonly Value[],
   composites: Composites = new Composites(g),
 ): Value[] {
+  return pulledBack(g, new Map([[loss, g.float(1)]]), wrt, composites);
+}
+
+/**
+ * The same for a piece of a graph whose loss is computed elsewhere.
+ * @param given d loss / d value of the piece's results, shaped as they are
+ */
+export function pulledBack(
+  g: Graph,
+  given: ReadonlyMap<Value, Value>,
+  wrt: readonly Value[],
+  composites: Composites = new Composites(g),
+): Value[] {
   const end = g.nodes.length;
   const dependent = dependentOn(g, wrt, composites);
-  const found = new Map<Value, Value>([[loss, g.float(1)]]);
+  const found = new Map(given);
   const accumulate = (value: Value | undefined, gradient: Value | undefined): void => {
     if (!value || !gradient || !dependent.has(value)) return;
     const before = found.get(value);

@@ -46,6 +46,8 @@ export class Graph {
   readonly inputs: Value[] = [];
   readonly outputs: Value[] = [];
   readonly initializers: Initializer[] = [];
+  /** Inputs whose data every run gets by itself. */
+  readonly bound: Initializer[] = [];
   readonly #constants = new Map<string, Value>();
   readonly #names: { next: number };
 
@@ -83,6 +85,13 @@ export class Graph {
   initializer(name: string, type: ElementType, shape: Shape, data: ConstantData): Value {
     const value = { name, type, shape };
     this.initializers.push({ value, data });
+    return value;
+  }
+
+  /** A named constant that stays where it is: sessions that are given the same data share it. */
+  boundInput(name: string, type: ElementType, shape: Shape, data: ConstantData): Value {
+    const value = this.input(name, type, shape);
+    this.bound.push({ value, data });
     return value;
   }
 

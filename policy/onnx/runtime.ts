@@ -2,7 +2,7 @@
 // Before onnxruntime-node, which reads the setting when it is loaded.
 import './no-telemetry.js';
 import * as ort from 'onnxruntime-node';
-import type { ElementType, Graph, Shape } from './graph.js';
+import type { ElementType, Graph } from './graph.js';
 import { serialize } from './serialize.js';
 
 export type TensorData = Float32Array | Int32Array | BigInt64Array | Uint8Array;
@@ -19,12 +19,14 @@ export interface SessionSettings {
   readonly threads: number;
   /** Plan one block of memory for each set of input shapes. Off where shapes change often: such blocks pile up. */
   readonly planMemory?: boolean;
+  /** Keep memory between runs for the next one. Off where many sessions would each keep that of their largest run. */
+  readonly keepMemory?: boolean;
 }
 
 export class Session {
   private constructor(
     private readonly session: ort.InferenceSession,
-    readonly inputShapes: ReadonlyMap<string, Shape>,
+    private readonly bound: Readonly<Record<string, ort.Tensor>>,
   ) {}
 
   static async open(graph: Graph, settings: SessionSettings): Promise<Session> {
@@ -34,12 +36,16 @@ export class Session {
       interOpNumThreads: 1,
       executionMode: 'sequential',
       enableMemPattern: settings.planMemory ?? true,
+      enableCpuMemArena: settings.keepMemory ?? true,
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
       // Spinning threads take the core of the other engine process; see docs/decisions.
       extra: { session: { intra_op: { allow_spinning: '1' } } },
     });
-    return new Session(session, new Map(graph.inputs.map(({ name, shape }) => [name, shape])));
+    const bound = graph.bound.map(({ value: { name, type, shape }, data }) => {
+      return [name, toOrt({ type, data, dims: shape as readonly number[] })] as const;
+    });
+    return new Session(session, Object.fromEntries(bound));
   }
 
   /** @param into outputs to be written into given memory instead of fresh arrays. */
@@ -48,7 +54,7 @@ export class Session {
     outputs: readonly string[],
     into: Readonly<Record<string, HostTensor>> = {},
   ): Promise<Record<string, HostTensor>> {
-    const inputs: Record<string, ort.Tensor> = {};
+    const inputs: Record<string, ort.Tensor> = { ...this.bound };
     for (const [name, tensor] of Object.entries(feeds)) inputs[name] = toOrt(tensor);
     const fetches: Record<string, ort.Tensor | null> = {};
     for (const name of outputs) fetches[name] = into[name] ? toOrt(into[name]) : null;

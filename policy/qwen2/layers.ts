@@ -2,15 +2,29 @@
 import type { Graph, Value } from '../onnx/graph.js';
 import { add, gather, matMul, mul, rmsNorm, rotaryEmbedding, silu, split } from '../onnx/operators.js';
 import { type ModelConfig, ropeCaches } from './config.js';
+import { hasLargeWeights } from './large.js';
 import { parameters, type Weights } from './parameters.js';
 
 /** The parameters' values in one graph. */
 export type ParameterValues = (name: string) => Value;
 
-/** Weights as constants: onnxruntime packs them once, and packed products have bits independent of threads and rows. */
-export function constantParameters(g: Graph, config: ModelConfig, weights: Weights): ParameterValues {
+/**
+ * Weights as constants: onnxruntime packs them once, and packed products have bits independent of threads and rows. Those
+ * of a large model are bound instead, so that all sessions share them; its matrices are wide enough for the same bits.
+ */
+export function constantParameters(
+  g: Graph,
+  config: ModelConfig,
+  weights: Weights,
+  packed = !hasLargeWeights(config),
+): ParameterValues {
   const values = new Map(
-    parameters(config).map(({ name, shape }) => [name, g.initializer(name, 'float32', shape, weights.get(name)!)]),
+    parameters(config).map(({ name, shape }) => [
+      name,
+      packed
+        ? g.initializer(name, 'float32', shape, weights.get(name)!)
+        : g.boundInput(name, 'float32', shape, weights.get(name)!),
+    ]),
   );
   return (name) => values.get(name)!;
 }

@@ -84,27 +84,34 @@ export type Weights = ReadonlyMap<string, Float32Array>;
 /** Hugging Face tensors -> our layout. @param read gives a tensor [out, in] or [out] as fp32. */
 export function fromHuggingFace(config: ModelConfig, read: (name: string) => Float32Array): Map<string, Float32Array> {
   return new Map(
-    parameters(config).map((parameter) => {
-      const size = parameter.shape.reduce((a, b) => a * b, 1);
-      const out = new Float32Array(size);
-      let offset = 0;
-      const width = parameter.shape.at(-1)!;
-      for (const { name, outputs } of parameter.from) {
-        const source = read(name);
-        if (parameter.transposed) {
-          const inputs = source.length / outputs;
-          for (let o = 0; o < outputs; o++) {
-            for (let i = 0; i < inputs; i++) out[i * width + offset + o] = source[o * inputs + i]!;
-          }
-          offset += outputs;
-        } else {
-          out.set(source, offset);
-          offset += source.length;
-        }
-      }
-      return [parameter.name, out];
-    }),
+    parameters(config).map((parameter) => [
+      parameter.name,
+      assembled(
+        parameter,
+        parameter.from.map(({ name }) => read(name)),
+      ),
+    ]),
   );
+}
+
+/** A parameter put together. @param sources the tensors of `from`, in its order */
+export function assembled({ shape, from, transposed }: Parameter, sources: readonly Float32Array[]): Float32Array {
+  const out = new Float32Array(sizeOf(shape));
+  const width = shape.at(-1)!;
+  let offset = 0;
+  for (const [k, { outputs }] of from.entries()) {
+    const source = sources[k];
+    if (transposed) {
+      const inputs = source.length / outputs;
+      const first = offset;
+      inTiles(outputs, inputs, (o, i) => (out[i * width + first + o] = source[o * inputs + i]));
+      offset += outputs;
+    } else {
+      out.set(source, offset);
+      offset += source.length;
+    }
+  }
+  return out;
 }
 
 /** Shape of every Hugging Face tensor of the model. */
@@ -116,32 +123,57 @@ export function toHuggingFaceShapes(config: ModelConfig): Map<string, readonly n
   );
 }
 
+/** A tensor whose data is made when asked for, each time anew: all of them at once would be the model a second time. */
+export interface MadeTensor {
+  readonly shape: readonly number[];
+  readonly data: () => Float32Array;
+}
+
 /** Our layout -> Hugging Face tensors with their shapes. */
-export function toHuggingFace(
-  config: ModelConfig,
-  weights: Weights,
-): Map<string, { shape: readonly number[]; data: Float32Array }> {
-  const result = new Map<string, { shape: readonly number[]; data: Float32Array }>();
-  for (const parameter of parameters(config)) {
-    const source = weights.get(parameter.name)!;
-    const width = parameter.shape.at(-1)!;
-    let offset = 0;
-    for (const { name, outputs } of parameter.from) {
-      if (parameter.transposed) {
-        const inputs = parameter.shape[0];
-        const data = new Float32Array(outputs * inputs);
-        for (let o = 0; o < outputs; o++) {
-          for (let i = 0; i < inputs; i++) data[o * inputs + i] = source[i * width + offset + o]!;
-        }
-        result.set(name, { shape: [outputs, inputs], data });
-        offset += outputs;
-      } else {
-        const shape = [outputs, ...parameter.shape.slice(1)];
-        const length = shape.reduce((a, b) => a * b, 1);
-        result.set(name, { shape, data: source.slice(offset, offset + length) });
-        offset += length;
-      }
+export function toHuggingFace(config: ModelConfig, weights: Weights): Map<string, MadeTensor> {
+  return new Map(parameters(config).flatMap((parameter) => takenApart(parameter, () => weights.get(parameter.name)!)));
+}
+
+/** Of one parameter. @param source asked for when data is */
+export function takenApart(
+  { shape, from, transposed }: Parameter,
+  source: () => Float32Array,
+): (readonly [string, MadeTensor])[] {
+  const [inputs] = shape;
+  const width = shape.at(-1)!;
+  let next = 0;
+  return from.map(({ name, outputs }) => {
+    const offset = next;
+    const tensor = transposed ? [outputs, inputs] : [outputs, ...shape.slice(1)];
+    next += transposed ? outputs : sizeOf(tensor);
+    const data = (): Float32Array => {
+      if (!transposed) return source().slice(offset, offset + sizeOf(tensor));
+      const out = new Float32Array(outputs * inputs);
+      const values = source();
+      inTiles(outputs, inputs, (o, i) => (out[o * inputs + i] = values[i * width + offset + o]));
+      return out;
+    };
+    return [name, { shape: tensor, data }] as const;
+  });
+}
+
+export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
+/** All zero. */
+export const emptyParameters = (config: ModelConfig): Weights =>
+  new Map(parameters(config).map(({ name, shape }) => [name, new Float32Array(sizeOf(shape))]));
+
+/** Numbers of the model, each counted once. */
+export const parameterCount = (config: ModelConfig): number =>
+  parameters(config).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+
+/** Every pair of indices, in squares small enough that rows and columns both stay in the cache. */
+function inTiles(rows: number, columns: number, visit: (row: number, column: number) => void): void {
+  const side = 32;
+  for (let r0 = 0; r0 < rows; r0 += side) {
+    for (let c0 = 0; c0 < columns; c0 += side) {
+      const [r1, c1] = [Math.min(rows, r0 + side), Math.min(columns, c0 + side)];
+      for (let r = r0; r < r1; r++) for (let c = c0; c < c1; c++) visit(r, c);
     }
   }
-  return result;
 }

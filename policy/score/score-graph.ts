@@ -36,9 +36,11 @@ import {
   embed,
   logits,
   outputAndFeedForward,
+  type ParameterValues,
   queriesKeysValues,
   ropeConstants,
 } from '../qwen2/layers.js';
+import { hasLargeVocabulary } from '../qwen2/large.js';
 import type { Weights } from '../qwen2/parameters.js';
 
 /** How the queries are cut into blocks. */
@@ -48,6 +50,9 @@ interface Cut {
   /** Causal mask within a block. */
   readonly triangle: Value;
 }
+
+/** Wanted tokens whose logits of a large vocabulary are computed at a time; their number is padded to a multiple of it. */
+export const PART_TOKENS = 64;
 
 interface InfluenceInputs {
   /** 1 / (length of the token's step), 0 for padding: [B, S]. */
@@ -99,12 +104,12 @@ export function scoreGraph(config: ModelConfig, weights: Weights, withInfluence:
   }
 
   const flat = reshape(g, x, [-1, hiddenSize], ['rows*length', hiddenSize]);
-  const scaled = div(g, logits(g, config, parameter, gather(g, flat, places)), temperature);
-  const logP = logSoftmax(g, scaled);
-  g.output('logProbs', squeeze(g, gatherElements(g, logP, labels), 1));
-  // As a product per row: a reduction's sums depend on where in memory the row begins.
-  const sum = matMul(g, unsqueeze(g, softmax(g, scaled), 1), unsqueeze(g, logP, 2)); // [N, 1, 1]
-  g.output('entropies', neg(g, reshape(g, sum, [-1], ['wanted'])));
+  const wanted = { hidden: flat, places, labels, temperature };
+  const [logProbs, entropies] = hasLargeVocabulary(config)
+    ? tokenScoresInParts(g, config, parameter, wanted)
+    : tokenScores(g, config, parameter, wanted);
+  g.output('logProbs', logProbs);
+  g.output('entropies', entropies);
   if (influence) {
     /** 1 / (length of step k) where token t is in step k: [B, S, K]. */
     const membership = g.input('membership', 'float32', ['rows', 'length', 'steps']);
@@ -113,6 +118,57 @@ export function scoreGraph(config: ModelConfig, weights: Weights, withInfluence:
     g.output('influence', reduceMax(g, y, [1]));
   }
   return g;
+}
+
+interface Wanted {
+  readonly hidden: Value /* [B * S, hidden] */;
+  readonly places: Value /* [N] */;
+  readonly labels: Value /* [N, 1] */;
+  readonly temperature: Value /* [N, 1] */;
+}
+
+/** Log-probs and entropies of the wanted tokens, [N] each. */
+function tokenScores(
+  g: Graph,
+  config: ModelConfig,
+  parameter: ParameterValues,
+  { hidden, places, labels, temperature }: Wanted,
+): [Value, Value] {
+  const scaled = div(g, logits(g, config, parameter, gather(g, hidden, places)), temperature);
+  const logP = logSoftmax(g, scaled);
+  const logProbs = squeeze(g, gatherElements(g, logP, labels), 1);
+  // As a product per row: a reduction's sums depend on where in memory the row begins.
+  const sum = matMul(g, unsqueeze(g, softmax(g, scaled), 1), unsqueeze(g, logP, 2)); // [N, 1, 1]
+  return [logProbs, neg(g, reshape(g, sum, [-1], ['wanted']))];
+}
+
+/** The same for a large vocabulary: PART_TOKENS tokens at a time. Input `parts`: how many times. */
+function tokenScoresInParts(
+  g: Graph,
+  config: ModelConfig,
+  parameter: ParameterValues,
+  { hidden, ...perToken }: Wanted,
+): [Value, Value] {
+  const parts = g.input('parts', 'int64', []);
+  const body = new Graph(g);
+  const i = body.input('part', 'int64', []);
+  body.input('partGoing', 'bool', []);
+  const start = unsqueeze(body, mul(body, i, body.int64(PART_TOKENS)), 0);
+  const end = add(body, start, body.int64s([PART_TOKENS]));
+  const ofPart = (x: Value): Value => slice(body, x, start, end, 0, PART_TOKENS);
+  const [logProbs, entropies] = tokenScores(body, config, parameter, {
+    hidden,
+    places: ofPart(perToken.places),
+    labels: ofPart(perToken.labels),
+    temperature: ofPart(perToken.temperature),
+  });
+  body.output('partGoingNext', less(body, i, body.int64(Number.MAX_SAFE_INTEGER)));
+  body.output('partLogProbs', logProbs);
+  body.output('partEntropies', entropies);
+  const stacked = { type: 'float32' as const, shape: ['parts', PART_TOKENS] };
+  const outputs = g.node('Loop', [parts, g.bool(true)], [stacked, stacked], { body });
+  const flat = (x: Value): Value => reshape(g, x, [-1], ['wanted']);
+  return [flat(outputs[0]), flat(outputs[1])];
 }
 
 /** Attended values [B, heads, S, headSize] and, if asked for, c [B, heads, S]. */

@@ -4,7 +4,8 @@ import type { Score, ScoreRequest } from '../../contracts/engine.js';
 import { floats, int64s, type HostTensor, Session } from '../onnx/runtime.js';
 import type { ModelConfig } from '../qwen2/config.js';
 import type { Weights } from '../qwen2/parameters.js';
-import { scoreGraph } from './score-graph.js';
+import { hasLargeVocabulary } from '../qwen2/large.js';
+import { PART_TOKENS, scoreGraph } from './score-graph.js';
 
 /** Padded tokens of one run: enough for full-speed products, small enough to heartbeat between runs. */
 const RUN_TOKENS = 4096;
@@ -64,7 +65,8 @@ export class Scorer {
     const wanted = requests.map(({ tokens, promptLength }) => tokens.length - promptLength);
     const total = wanted.reduce((a, b) => a + b, 0);
     // A product of a single row takes another kernel with other bits: a second place is read and thrown away.
-    const places = new BigInt64Array(Math.max(2, total));
+    const inParts = hasLargeVocabulary(this.config);
+    const places = new BigInt64Array(inParts ? Math.ceil(total / PART_TOKENS) * PART_TOKENS : Math.max(2, total));
     const labels = new BigInt64Array(places.length);
     const temperature = new Float32Array(places.length).fill(1);
     const tokens = new BigInt64Array(requests.length * length);
@@ -87,6 +89,7 @@ export class Scorer {
       places: int64s(places, [places.length]),
       labels: int64s(labels, [places.length, 1]),
       temperature: floats(temperature, [places.length, 1]),
+      ...(inParts ? { parts: int64s(BigInt64Array.of(BigInt(places.length / PART_TOKENS)), []) } : {}),
       ...(withInfluence ? influenceFeeds(requests, length) : {}),
     };
     const outputs = ['logProbs', 'entropies', ...(withInfluence ? ['influence'] : [])];

@@ -5,7 +5,6 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { adamWStep as referenceStep, startAdamW } from '../../../algorithm/adamw.js';
 import type { TrainingSequence, UpdateMetrics } from '../../../contracts/engine.js';
 import { OnnxLearner } from '../../../policy/learn/onnx-learner.js';
-import { readOptimizer } from '../../../policy/learn/optimizer-file.js';
 import { fromHuggingFace, type Weights } from '../../../policy/qwen2/parameters.js';
 import type { ModelConfig } from '../../../policy/qwen2/config.js';
 import { SafetensorsFile } from '../../../store/safetensors-file.js';
@@ -205,7 +204,7 @@ describe('save', async () => {
     const restored = new OnnxLearner({ threads: 2 });
     opened.push(restored);
     const weights = fromHuggingFace(smallConfig, (name) => tensors.get(name)!);
-    await restored.start(smallConfig, weights, undefined, await readOptimizer(smallConfig, optimizerPath));
+    await restored.start(smallConfig, weights, undefined, optimizerPath);
     await learner.supervise(packed, optimizer, BUDGET);
     await restored.supervise(packed, optimizer, BUDGET);
     expect(bits(restored.weights)).toEqual(bits(learner.weights));

@@ -1,0 +1,201 @@
+/**
+ * Models of real shapes with random weights, beside transformers and PyTorch: whether they fit, memory, time. Each is
+ * measured once, since once takes minutes. A peer may use what memory is free and not more: where it does not fit it ends
+ * with an error instead of taking the machine down.
+ */
+import { readFile } from 'node:fs/promises';
+import type { ScoreRequest } from '../contracts/engine.js';
+import { openInferenceEngine, openLearner } from '../policy/engine/open.js';
+import { generate } from './decode.js';
+import { secondsOf } from './in-turn.js';
+import { OPTIMIZER, supervise } from './learn.js';
+import { THREADS } from './machine.js';
+import { Peer } from './peer.js';
+import { markMemory, peakMemory } from './process-memory.js';
+import { BILLION_AND_A_HALF, HALF_BILLION, randomTokens, withModels, type RandomModel } from './random-model.js';
+import { alone, higherIsBetter, lowerIsBetter, type Row } from './report.js';
+import { stepRanges } from './score.js';
+
+const GENERATION = { name: '', prompts: 4, promptTokens: 128, siblings: 1, newTokens: 32, target: 0 };
+const SCORES = [
+  { rows: 1, length: 2048, promptTokens: 256, stepTokens: 64 },
+  { rows: 1, length: 8192, promptTokens: 256, stepTokens: 64 },
+];
+const DELTA = 4;
+/** Of the longest score, above the weights. */
+const MOST_MIB_OF_SCORE = 1536;
+const UPDATE_TOKENS = 2048;
+const MIB = 2 ** 20;
+
+/** What a peer measured; undefined where it ran out of memory. */
+interface Measured {
+  readonly seconds: number;
+  /** Bytes. */
+  readonly peak: number;
+}
+type PeerResult<Result> = Result | undefined;
+
+export function large(): Promise<Row[]> {
+  return withModels([HALF_BILLION, BILLION_AND_A_HALF], async (half, whole) => [
+    ...(await generation(half)),
+    ...(await scores(half)),
+    ...(await update(half)),
+    ...(await generation(whole)),
+  ]);
+}
+
+async function generation(model: RandomModel): Promise<Row[]> {
+  const { prompts: count, promptTokens, newTokens } = GENERATION;
+  const name = `${model.shape.name} · ${count} x (${promptTokens} + ${newTokens}) tokens`;
+  const tokens = count * newTokens;
+  const prompts = randomTokens(model.shape, count, promptTokens, 0);
+  const engine = openInferenceEngine({ threads: THREADS, slots: count });
+  try {
+    const loading = await secondsOf(() => engine.load(model.policy));
+    const seconds = await secondsOf(() => generate(engine, model, prompts, GENERATION, 0));
+    const peak = await peakMemory(requireProcess(engine.pid));
+    const peer = await asPeer('decode.py', async (ask) => {
+      const loaded = await ask({ operation: 'load', ...loadArguments(model), attention: 'sdpa' });
+      if (!loaded) return undefined;
+      const made = await ask({ operation: 'generate', name: 'large', prompts, siblings: 1, newTokens, cache: null });
+      const memory = made && (await ask({ operation: 'peakMemory' }));
+      return memory && { seconds: made.seconds, peak: memory.bytes, loading: loaded.seconds };
+    });
+    return show([
+      beside(lowerIsBetter, { case: name, metric: 'load', unit: 's', ours: loading }, peer?.loading),
+      beside(
+        higherIsBetter,
+        { case: name, metric: 'prefill and decode', unit: 'tokens/s', ours: tokens / seconds },
+        peer && tokens / peer.seconds,
+      ),
+      memoryRow(name, peak, peer),
+    ]);
+  } finally {
+    await engine.close();
+  }
+}
+
+async function scores(model: RandomModel): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const one of SCORES) {
+    const [tokens] = randomTokens(model.shape, 1, one.length, 0);
+    const request: ScoreRequest = {
+      tokens: Int32Array.from(tokens),
+      promptLength: one.promptTokens,
+      temperature: 1,
+      stepRanges: stepRanges(one),
+      thinkEndStep: -1,
+      delta: DELTA,
+    };
+    const engine = openInferenceEngine({ threads: THREADS });
+    try {
+      await engine.load(model.policy);
+      const pid = requireProcess(engine.pid);
+      const weights = await markMemory(pid);
+      const seconds = await secondsOf(() => engine.score(model.policy.id, [request]));
+      const above = ((await peakMemory(pid)) - weights) / MIB;
+      const peer = await asPeer('score.py', async (ask) => {
+        if (!(await ask({ operation: 'load', ...loadArguments(model) }))) return undefined;
+        const before = await ask({ operation: 'markMemory' });
+        const argument = { name: 'large', tokens: [tokens], promptLength: one.promptTokens, delta: DELTA };
+        const scored = await ask({ operation: 'score', ...argument, stepRanges: stepRanges(one) });
+        const memory = scored && (await ask({ operation: 'peakMemory' }));
+        return before && memory && { seconds: scored.seconds, peak: memory.bytes - before.bytes };
+      });
+      const name = `${model.shape.name} · score of ${one.length} tokens with FCI`;
+      const measured = { case: name, metric: 'peak memory above the weights', unit: 'MiB', ours: above };
+      rows.push(
+        ...show([
+          beside(lowerIsBetter, { case: name, metric: 'time', unit: 's', ours: seconds }, peer?.seconds),
+          peer ? lowerIsBetter({ ...measured, peer: peer.peak / MIB }) : outOfMemory(measured, MOST_MIB_OF_SCORE),
+        ]),
+      );
+    } finally {
+      await engine.close();
+    }
+  }
+  return rows;
+}
+
+/** One step of AdamW on one sequence. */
+async function update(model: RandomModel): Promise<Row[]> {
+  const batch = randomTokens(model.shape, 1, UPDATE_TOKENS, 0);
+  const learner = openLearner({ threads: THREADS });
+  try {
+    await learner.load({ policy: model.policy });
+    const seconds = await secondsOf(() => supervise(learner, batch));
+    const peak = await peakMemory(requireProcess(learner.pid));
+    const peer = await asPeer('learn.py', async (ask) => {
+      const argument = { ...loadArguments(model), attention: 'sdpa', fused: true, ...OPTIMIZER };
+      if (!(await ask({ operation: 'load', ...argument }))) return undefined;
+      const step = await ask({ operation: 'step', name: 'large', tokens: batch });
+      const memory = step && (await ask({ operation: 'peakMemory' }));
+      return memory && { seconds: step.seconds, peak: memory.bytes };
+    });
+    const name = `${model.shape.name} · update on ${UPDATE_TOKENS} tokens`;
+    const rate = { case: name, metric: 'forward, backward, AdamW', unit: 'tokens/s', ours: UPDATE_TOKENS / seconds };
+    return show([beside(higherIsBetter, rate, peer && UPDATE_TOKENS / peer.seconds), memoryRow(name, peak, peer)]);
+  } finally {
+    await learner.close();
+  }
+}
+
+/** Replies of the peers' operations, together. */
+interface Reply {
+  readonly seconds: number;
+  readonly bytes: number;
+}
+type Ask = (request: object) => Promise<PeerResult<Reply>>;
+
+/** Lets a peer work within the memory that is free. */
+async function asPeer<Result>(script: string, work: (ask: Ask) => Promise<Result>): Promise<Result> {
+  const peer = await Peer.start(script);
+  try {
+    await peer.ask({ operation: 'limitMemory', bytes: await freeMemory() });
+    return await work(async (request) => {
+      const reply = await peer.ask<Reply | { readonly outOfMemory: true }>(request);
+      return 'outOfMemory' in reply ? undefined : reply;
+    });
+  } finally {
+    await peer.close();
+  }
+}
+
+function loadArguments({ directory }: RandomModel): object {
+  return { name: 'large', directory, threads: THREADS };
+}
+
+async function freeMemory(): Promise<number> {
+  const kibibytes = /^MemAvailable:\s+(\d+) kB/m.exec(await readFile('/proc/meminfo', 'utf8'))?.[1];
+  return Number(kibibytes) * 1024;
+}
+
+function requireProcess(pid: number | undefined): number {
+  if (pid === undefined) throw new Error('the engine has no process');
+  return pid;
+}
+
+type Own = Parameters<typeof alone>[0];
+
+function beside(compare: typeof lowerIsBetter, own: Own, peer: number | undefined): Row {
+  return peer === undefined ? outOfMemory(own) : compare({ ...own, peer });
+}
+
+function memoryRow(name: string, bytes: number, peer: PeerResult<Measured>): Row {
+  const own = { case: name, metric: 'peak memory, weights included', unit: 'MiB', ours: bytes / MIB };
+  return beside(lowerIsBetter, own, peer && peer.peak / MIB);
+}
+
+function outOfMemory(own: Own, atMost?: number): Row {
+  return alone({ ...own, metric: `${own.metric} (the peer does not fit)` }, atMost);
+}
+
+/** What was found so far, since the whole takes long. */
+function show(rows: Row[]): Row[] {
+  for (const { case: name, metric, ours, peer, unit } of rows) {
+    console.error(
+      `${name} · ${metric}: ${ours.toPrecision(4)} ${unit}, peer ${peer?.toPrecision(4) ?? 'out of memory'}`,
+    );
+  }
+  return rows;
+}

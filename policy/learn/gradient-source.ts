@@ -1,0 +1,55 @@
+/** What gives the learner its gradients: one graph for all of a small model, or one per piece of a large one. */
+import { floats, type HostTensor } from '../onnx/runtime.js';
+import type { Weights } from '../qwen2/parameters.js';
+import type { MicroBatch } from './micro-batches.js';
+import type { MiniBatch } from './mini-batch.js';
+import type { TrainingGoal } from './training-graph.js';
+
+/** Further values per token of the mini-batch that the goal's graph takes, by input name. */
+export type TokenColumns = Readonly<Record<string, ArrayLike<number>>>;
+
+export interface Passed {
+  /** Per token of the mini-batch; 0 where it is not trained. */
+  readonly logProbs: Float32Array;
+  /** Nats; only with a policy as goal. */
+  readonly entropies: Float32Array;
+}
+
+export interface GradientSource {
+  /** Gradient of the last `run`; overwritten by the next. */
+  readonly gradient: Weights;
+  /** One pass over the mini-batch, in micro-batches. */
+  run(
+    weights: Weights,
+    batch: MiniBatch,
+    columns: TokenColumns,
+    goal: TrainingGoal,
+    temperature: number,
+    tokenBudget: number,
+  ): Promise<Passed>;
+  close(): Promise<void>;
+}
+
+/** A micro-batch's part of the columns. */
+export function columnFeeds({ trained }: MicroBatch, columns: TokenColumns): Record<string, HostTensor> {
+  return Object.fromEntries(
+    Object.entries(columns).map(([name, values]) => [
+      name,
+      floats(
+        Float32Array.from(trained, (place) => (place < 0 ? 0 : values[place])),
+        [trained.length],
+      ),
+    ]),
+  );
+}
+
+/** table[ids[t]] += rows[t] for each t, in order. */
+export function addRows(table: Float32Array, ids: HostTensor, rows: HostTensor): void {
+  const width = rows.dims.at(-1)!;
+  const values = rows.data as Float32Array;
+  const places = ids.data as BigInt64Array;
+  for (let t = 0; t < places.length; t++) {
+    const row = Number(places[t]) * width;
+    for (let i = 0; i < width; i++) table[row + i] += values[t * width + i];
+  }
+}

@@ -1,0 +1,31 @@
+/** Some rows of a matrix, as onnxruntime reads and writes them in place. */
+import { floats, type HostTensor } from '../../onnx/runtime.js';
+
+export interface Rows {
+  readonly from: number;
+  readonly to: number;
+  /** Those rows of a matrix [total, width], seen and not copied. */
+  readonly of: (matrix: Float32Array) => HostTensor;
+}
+
+/** Calls `work` for one run of rows after another, all about equally long and at most `most`. */
+export async function inParts(total: number, most: number, work: (rows: Rows) => Promise<void>): Promise<void> {
+  const size = Math.ceil(total / Math.ceil(total / most));
+  for (let from = 0; from < total; from += size) {
+    const to = Math.min(total, from + size);
+    const of = (matrix: Float32Array): HostTensor => {
+      const width = matrix.length / total;
+      return floats(matrix.subarray(from * width, to * width), [to - from, width]);
+    };
+    await work({ from, to, of });
+  }
+}
+
+/** table[indices] one behind another: [indices, width]. */
+export function gatherRows(table: Float32Array, indices: BigInt64Array, width: number): Float32Array {
+  const rows = new Float32Array(indices.length * width);
+  indices.forEach((index, n) =>
+    rows.set(table.subarray(Number(index) * width, (Number(index) + 1) * width), n * width),
+  );
+  return rows;
+}

@@ -1,0 +1,112 @@
+/** The graphs of all pieces, each opened when first needed, and run with the weights of one layer. */
+import { floats, type HostTensor, Session, type SessionSettings } from '../../onnx/runtime.js';
+import type { ModelConfig } from '../../qwen2/config.js';
+import { parameters, type Weights } from '../../qwen2/parameters.js';
+import { gradientOf, sumBefore, type TrainingGoal } from '../training-graph.js';
+import { attentionGradientGraph, attentionGraph } from './attention-graphs.js';
+import { headGraph } from './head-graph.js';
+import { backwardGraph, forwardGraph, type SegmentGraph } from './segment.js';
+import { feedForwardSegment, projectionSegment } from './token-segments.js';
+
+type Feeds = Readonly<Record<string, HostTensor>>;
+
+const GRAPHS: Readonly<Record<string, (config: ModelConfig) => SegmentGraph>> = {
+  projection: (config) => forwardGraph(config, projectionSegment(config)),
+  'projection gradient': (config) => backwardGraph(config, projectionSegment(config)),
+  attention: (config) => ({ graph: attentionGraph(config), parameters: [] }),
+  'attention gradient': (config) => ({ graph: attentionGradientGraph(config), parameters: [] }),
+  'feed-forward': (config) => forwardGraph(config, feedForwardSegment(config)),
+  'feed-forward gradient': (config) => backwardGraph(config, feedForwardSegment(config)),
+};
+
+interface Opened {
+  readonly session: Session;
+  readonly parameters: readonly string[];
+  /** It adds to the parameters' gradient. */
+  readonly derives: boolean;
+}
+
+export class SegmentSessions {
+  readonly #opened = new Map<string, Promise<Opened>>();
+  readonly #shapes: ReadonlyMap<string, readonly number[]>;
+
+  /** @param gradient of the parameters; every run of a gradient adds to it */
+  constructor(
+    private readonly config: ModelConfig,
+    private readonly settings: SessionSettings,
+    private readonly gradient: Weights,
+  ) {
+    this.#shapes = new Map(parameters(config).map(({ name, shape }) => [name, shape]));
+  }
+
+  /**
+   * @param name of a graph; @param layer whose weights it gets
+   * @param into memory for outputs; @param further outputs that are returned
+   */
+  async run(
+    name: string,
+    weights: Weights,
+    layer: number,
+    feeds: Feeds,
+    into: Feeds,
+    further: readonly string[] = [],
+  ): Promise<Record<string, HostTensor>> {
+    const opened = await this.#open(name, () => GRAPHS[name](this.config));
+    return this.#run(opened, weights, layer, feeds, into, further);
+  }
+
+  /** As `run`, of the head's graph for this goal. */
+  async runHead(
+    goal: TrainingGoal,
+    temperature: number,
+    weights: Weights,
+    feeds: Feeds,
+    into: Feeds,
+    further: readonly string[],
+  ): Promise<Record<string, HostTensor>> {
+    const name = `head ${JSON.stringify([goal, temperature])}`;
+    const opened = await this.#open(name, () => headGraph(this.config, goal, temperature));
+    return this.#run(opened, weights, 0, feeds, into, further);
+  }
+
+  async close(): Promise<void> {
+    const opened = [...this.#opened.values()];
+    this.#opened.clear();
+    for (const one of opened) await (await one).session.close();
+  }
+
+  #open(name: string, build: () => SegmentGraph): Promise<Opened> {
+    const open = async (): Promise<Opened> => {
+      const { graph, parameters: taken } = build();
+      // Every session would keep the memory of its largest run; without an arena it goes back behind each.
+      const settings = { ...this.settings, planMemory: false, keepMemory: false };
+      const derives = taken.some((parameter) => graph.inputs.some((input) => input.name === sumBefore(parameter)));
+      return { session: await Session.open(graph, settings), parameters: taken, derives };
+    };
+    const opened = this.#opened.get(name) ?? open();
+    this.#opened.set(name, opened);
+    return opened;
+  }
+
+  #run(
+    { session, parameters: taken, derives }: Opened,
+    weights: Weights,
+    layer: number,
+    feeds: Feeds,
+    into: Feeds,
+    further: readonly string[],
+  ): Promise<Record<string, HostTensor>> {
+    const inputs: Record<string, HostTensor> = { ...feeds };
+    const outputs: Record<string, HostTensor> = { ...into };
+    for (const parameter of taken) {
+      const own = parameter.replace(/^layer0\./, `layer${layer}.`);
+      const shape = this.#shapes.get(own)!;
+      inputs[parameter] = floats(weights.get(own)!, shape);
+      if (!derives) continue;
+      const sum = floats(this.gradient.get(own)!, shape);
+      inputs[sumBefore(parameter)] = sum;
+      outputs[gradientOf(parameter)] = sum;
+    }
+    return session.run(inputs, [...further, ...Object.keys(outputs)], outputs);
+  }
+}

@@ -1,0 +1,79 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import type { TrainingSequence } from '../../../contracts/engine.js';
+import { OnnxLearner, type OnnxLearnerSettings } from '../../../policy/learn/onnx-learner.js';
+import type { SegmentLimits } from '../../../policy/learn/segments/segmented-runner.js';
+import type { ModelConfig } from '../../../policy/qwen2/config.js';
+import { randomWeights, smallConfig } from '../random-model.js';
+import { chain, loss, optimizer, randomTree } from './rows.js';
+
+const untied: ModelConfig = { ...smallConfig, tiedHead: false };
+const rows = [
+  ...[1, 2, 3, 4, 5].map((seed) => randomTree(seed, smallConfig.vocabSize).packed),
+  ...[40, 350, 7].map((length, i) => chain(i, length, smallConfig.vocabSize)),
+];
+/** Everything is cut into several parts. */
+const LITTLE: SegmentLimits = { tokens: 100, logits: 150 * smallConfig.vocabSize, scores: 1 };
+const BUDGET = 1 << 20;
+
+const opened: OnnxLearner[] = [];
+afterAll(async () => {
+  for (const learner of opened) await learner.close();
+});
+
+async function learnerOf(settings: Partial<OnnxLearnerSettings>, config = smallConfig): Promise<OnnxLearner> {
+  const learner = new OnnxLearner({ threads: 2, ...settings });
+  opened.push(learner);
+  await learner.start(config, randomWeights(config, 1, 8), randomWeights(config, 2, 8));
+  return learner;
+}
+
+const bits = (learner: OnnxLearner): string[] =>
+  [...learner.weights].map(([name, values]) => `${name} ${Buffer.from(values.slice().buffer).toString('base64')}`);
+
+describe('piece by piece', () => {
+  it('the gradient and what is reported are those of one graph', async () => {
+    for (const config of [smallConfig, untied]) {
+      const whole = await learnerOf({ segmented: false }, config);
+      const expected = await whole.update(rows, loss, optimizer, BUDGET);
+      for (const segmented of [true, LITTLE]) {
+        const pieces = await learnerOf({ segmented }, config);
+        const metrics = await pieces.update(rows, loss, optimizer, 400);
+        expect(Object.values(metrics)).toBeAllclose(Object.values(expected), { rtol: 1e-5, atol: 1e-5 });
+        for (const [name, values] of whole.gradient) {
+          const largest = values.reduce((max, x) => Math.max(max, Math.abs(x)), 0);
+          const tolerance = { rtol: 1e-5, atol: 1e-5 * Math.max(largest, 1e-3) };
+          expect(pieces.gradient.get(name)!, name).toBeAllclose(values, tolerance);
+        }
+      }
+    }
+  });
+
+  it('supervision takes the steps of one graph', async () => {
+    const [whole, pieces] = [await learnerOf({ segmented: false }), await learnerOf({ segmented: LITTLE })];
+    for (let step = 0; step < 3; step++) {
+      const expected = await whole.supervise(rows, optimizer, BUDGET);
+      const found = await pieces.supervise(rows, optimizer, BUDGET);
+      expect(Object.values(found)).toBeAllclose(Object.values(expected), { rtol: 1e-4 });
+    }
+  });
+
+  it('has the same bits in every run', async () => {
+    const results = [];
+    for (let run = 0; run < 2; run++) {
+      const learner = await learnerOf({ segmented: LITTLE });
+      for (let step = 0; step < 2; step++) await learner.update(rows, loss, optimizer, BUDGET);
+      results.push(bits(learner));
+    }
+    expect(results[1]).toEqual(results[0]);
+  });
+
+  it('refuses a loss that is not finite and changes nothing', async () => {
+    const learner = await learnerOf({ segmented: LITTLE });
+    const before = bits(learner);
+    const poisoned: TrainingSequence = { ...rows[0], advantages: rows[0].advantages.map(() => NaN) };
+    await expect(learner.update([poisoned], loss, optimizer, BUDGET)).rejects.toMatchObject({
+      name: 'NonFiniteUpdate',
+    });
+    expect(bits(learner)).toEqual(before);
+  });
+});
