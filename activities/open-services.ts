@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { RunConfig } from '../contracts/config.js';
-import type { ChildLearner } from '../policy/engine/child-learner.js';
 import { openInferenceEngine, openLearner } from '../policy/engine/open.js';
 import type { ShardedInferenceEngine } from '../policy/engine/sharded-engine.js';
+import type { TeamLearner } from '../policy/engine/team-learner.js';
 import { LocalArtifactStore } from '../store/local-artifact-store.js';
 import type { Services } from './services.js';
 
@@ -31,7 +31,7 @@ export async function openServices(folder: string): Promise<OpenedServices> {
 /** Engine and learner processes, opened when first asked for. */
 export function engineServices(): Omit<OpenedServices, 'store' | 'runsFolder'> {
   const engines = new Shared<ShardedInferenceEngine>((settings) => openInferenceEngine(settings));
-  const learners = new Shared<ChildLearner>(({ slots: _, chunk: __, ...settings }) => openLearner(settings));
+  const learners = new Shared<TeamLearner>(({ slots: _, chunk: __, ...settings }) => openLearner(settings));
   return {
     engine: (settings) => engines.get(settings),
     learner: (settings) => learners.get(settings),

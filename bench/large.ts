@@ -124,7 +124,7 @@ async function update(model: RandomModel): Promise<Row[]> {
   try {
     await learner.load({ policy: model.policy });
     const seconds = await secondsOf(() => supervise(learner, batch));
-    const peak = await peakMemory(requireProcess(learner.pid));
+    const peak = await peakMemory(requireProcess(learner.pids[0]));
     const peer = await asPeer('learn.py', async (ask) => {
       const argument = { ...loadArguments(model), attention: 'sdpa', fused: true, ...OPTIMIZER };
       if (!(await ask({ operation: 'load', ...argument }))) return undefined;

@@ -110,12 +110,13 @@ async function ourPeak(model: RandomModel, toy: RandomModel, one: Case): Promise
   try {
     await learner.load({ policy: toy.policy });
     await supervise(learner, batchOf(TOY_CASE, 0));
-    const { pid } = learner;
-    if (pid === undefined) throw new Error('the learner has no process');
-    const before = await markMemory(pid);
+    const { pids } = learner;
+    if (pids.length === 0) throw new Error('the learner has no process');
+    const before = await Promise.all(pids.map(markMemory));
     await learner.load({ policy: model.policy });
     for (let step = 0; step < STEPS_FOR_PEAK; step++) await supervise(learner, batchOf(one, step));
-    return (await peakMemory(pid)) - before;
+    const after = await Promise.all(pids.map(peakMemory));
+    return after.reduce((sum, peak, i) => sum + peak - before[i], 0);
   } finally {
     await learner.close();
   }

@@ -1,4 +1,4 @@
-/** The learner as a child process. */
+/** A learner as a child process: by itself, or as a member of a team. */
 import type {
   Learner,
   LearnerState,
@@ -7,6 +7,7 @@ import type {
   TrainingSequence,
   UpdateMetrics,
 } from '../../contracts/engine.js';
+import type { Team } from '../learn/lanes.js';
 import { ChildCaller } from './rpc.js';
 import { reviveError } from './revive-error.js';
 
@@ -14,10 +15,14 @@ export interface LearnerSettings {
   readonly threads: number;
 }
 
+export interface MemberSettings extends LearnerSettings {
+  readonly team?: Omit<Team, 'meet'>;
+}
+
 export class ChildLearner implements Learner {
   readonly #caller: ChildCaller;
 
-  constructor(entry: string, settings: LearnerSettings) {
+  constructor(entry: string, settings: MemberSettings) {
     this.#caller = new ChildCaller(entry, JSON.stringify(settings), reviveError);
   }
 
@@ -30,21 +35,24 @@ export class ChildLearner implements Learner {
     return this.#caller.call('load', state);
   }
 
+  /** @param meet called when the member waits for the others of its team */
   update(
     miniBatch: readonly TrainingSequence[],
     loss: LossSettings,
     optimizer: OptimizerSettings,
     tokenBudget: number,
+    meet?: Team['meet'],
   ): Promise<UpdateMetrics> {
-    return this.#caller.call('update', { miniBatch, loss, optimizer, tokenBudget });
+    return this.#caller.call('update', { miniBatch, loss, optimizer, tokenBudget }, { onProgress: meet });
   }
 
   supervise(
     miniBatch: readonly Pick<TrainingSequence, 'tokens' | 'predecessors' | 'weights'>[],
     optimizer: OptimizerSettings,
     tokenBudget: number,
+    meet?: Team['meet'],
   ): Promise<{ loss: number; gradNorm: number; tokens: number }> {
-    return this.#caller.call('supervise', { miniBatch, optimizer, tokenBudget });
+    return this.#caller.call('supervise', { miniBatch, optimizer, tokenBudget }, { onProgress: meet });
   }
 
   save(weightsPath: string, optimizerPath: string): Promise<void> {

@@ -1,9 +1,10 @@
 /** How the rest of the project gets an engine: as processes of its own. */
 import { fileURLToPath } from 'node:url';
 import { availableParallelism } from 'node:os';
-import { ChildLearner, type LearnerSettings } from './child-learner.js';
+import type { LearnerSettings } from './child-learner.js';
 import type { EngineSettings } from './settings.js';
 import { ShardedInferenceEngine } from './sharded-engine.js';
+import { TeamLearner } from './team-learner.js';
 
 const DEFAULTS: EngineSettings = { slots: 384, chunk: 16, threads: availableParallelism() };
 
@@ -17,6 +18,6 @@ export function openInferenceEngine(settings: Partial<EngineSettings> = {}): Sha
   return new ShardedInferenceEngine(entry('main'), { ...DEFAULTS, ...settings });
 }
 
-export function openLearner(settings: Partial<LearnerSettings> = {}): ChildLearner {
-  return new ChildLearner(entry('learner-main'), { threads: DEFAULTS.threads, ...settings });
+export function openLearner(settings: Partial<LearnerSettings> = {}): TeamLearner {
+  return new TeamLearner(entry('learner-main'), { threads: DEFAULTS.threads, ...settings });
 }

@@ -10,3 +10,6 @@ export interface EngineSettings {
 
 /** What one process takes of the settings to work with a policy that several processes share. */
 export type EngineShare = Pick<EngineSettings, 'slots' | 'threads'>;
+
+/** Weights up to this size are held by every process. */
+export const MAX_BYTES_EVERYWHERE = 128 * 2 ** 20;

@@ -17,10 +17,7 @@ import type {
 import { GenerationInterrupted } from '../../contracts/engine-errors.js';
 import { ChildInferenceEngine } from './child-engine.js';
 import { dealOut } from './deal-out.js';
-import type { EngineSettings } from './settings.js';
-
-/** Weights up to this size are held by every process. */
-const MAX_BYTES_EVERYWHERE = 128 * 2 ** 20;
+import { type EngineSettings, MAX_BYTES_EVERYWHERE } from './settings.js';
 
 type Counts = Omit<GenerateProgress, 'grown'>;
 

@@ -1,7 +1,8 @@
 /** Runs training graphs over the micro-batches of a mini-batch and sums their gradients, in a fixed order. */
 import { floats, type HostTensor, Session, type SessionSettings } from '../onnx/runtime.js';
 import { type ModelConfig, ropeCaches } from '../qwen2/config.js';
-import { emptyParameters, parameters, type Weights } from '../qwen2/parameters.js';
+import { parameters, type Weights } from '../qwen2/parameters.js';
+import { LANES, Lanes, type Team } from './lanes.js';
 import { cutIntoMicroBatches, type MicroBatch, microBatch } from './micro-batches.js';
 import type { MiniBatch } from './mini-batch.js';
 import { addRows, columnFeeds, type GradientSource, type Passed, type TokenColumns } from './gradient-source.js';
@@ -16,7 +17,7 @@ import {
 
 export class GradientRunner implements GradientSource {
   readonly #sessions = new Map<string, Promise<Session>>();
-  readonly #sum: Weights;
+  readonly #lanes: Lanes;
   #ropeCaches: ReturnType<typeof ropeCaches> = { cos: new Float32Array(0), sin: new Float32Array(0) };
   #embedded = new Float32Array(0);
   readonly #shapes: ReadonlyMap<string, readonly number[]>;
@@ -24,13 +25,14 @@ export class GradientRunner implements GradientSource {
   constructor(
     private readonly config: ModelConfig,
     private readonly settings: SessionSettings,
+    team?: Team,
   ) {
-    this.#sum = emptyParameters(config);
+    this.#lanes = new Lanes(config, team);
     this.#shapes = new Map(parameters(config).map(({ name, shape }) => [name, shape]));
   }
 
   get gradient(): Weights {
-    return this.#sum;
+    return this.#lanes.sum;
   }
 
   async run(
@@ -43,38 +45,50 @@ export class GradientRunner implements GradientSource {
   ): Promise<Passed> {
     const size = batch.starts.at(-1)!;
     const passed = { logProbs: new Float32Array(size), entropies: new Float32Array(size) };
-    const parameterFeeds = this.#tensors(weights, (name) => name, [...weights.keys()]);
     const derives = goal.kind !== 'log-probs';
-    const summed = derives ? differentiated(this.config).map(({ name }) => name) : [];
-    const sums = this.#tensors(this.#sum, sumBefore, summed);
-    if (derives) for (const values of this.#sum.values()) values.fill(0);
-    for (const members of cutIntoMicroBatches(batch, tokenBudget)) {
+    if (derives) this.#lanes.clear();
+    const parameterFeeds = this.#tensors(weights, (name) => name, [...weights.keys()]);
+    const microBatches = cutIntoMicroBatches(batch, tokenBudget);
+    for (const [i, members] of microBatches.entries()) {
+      const lane = i % LANES;
+      if (!this.#lanes.owns(lane)) continue;
       const micro = microBatch(this.config, batch, members);
       if (!micro.trained.some((place) => place >= 0)) continue;
       const session = await this.#session(goal, temperature, micro);
       const feeds = {
         ...parameterFeeds,
-        ...sums,
         ...this.#rope(micro.positions),
         ...micro.feeds,
         ...columnFeeds(micro, columns),
       };
-      const perToken = goal.kind === 'policy' ? (['logProbs', 'entropies'] as const) : (['logProbs'] as const);
-      const embedded = this.#embeddedGradient(micro);
-      const into = {
-        ...(derives ? { [EMBEDDED_GRADIENT]: embedded } : {}),
-        ...this.#tensors(this.#sum, gradientOf, summed),
-      };
-      const results = await session.run(feeds, [...perToken, ...Object.keys(into)], into);
-      if (derives) addRows(this.#sum.get('embedding')!, micro.feeds.tokens, embedded);
-      for (const name of perToken) {
-        const values = results[name].data as Float32Array;
-        micro.trained.forEach((place, n) => {
-          if (place >= 0) passed[name][place] = values[n]!;
-        });
-      }
+      await this.#pass(session, feeds, micro, derives ? this.#lanes.of(lane) : undefined, passed, goal);
     }
+    await this.#lanes.exchange(passed, derives ? Math.min(LANES, microBatches.length) : 0);
     return passed;
+  }
+
+  /** @param sum gets the micro-batch's gradient added; without, none is computed */
+  async #pass(
+    session: Session,
+    feeds: Readonly<Record<string, HostTensor>>,
+    micro: MicroBatch,
+    sum: Weights | undefined,
+    passed: Passed,
+    goal: TrainingGoal,
+  ): Promise<void> {
+    const perToken = goal.kind === 'policy' ? (['logProbs', 'entropies'] as const) : (['logProbs'] as const);
+    const summed = sum ? differentiated(this.config).map(({ name }) => name) : [];
+    const embedded = this.#embeddedGradient(micro);
+    const into = sum ? { [EMBEDDED_GRADIENT]: embedded, ...this.#tensors(sum, gradientOf, summed) } : {};
+    const before = sum ? this.#tensors(sum, sumBefore, summed) : {};
+    const results = await session.run({ ...feeds, ...before }, [...perToken, ...Object.keys(into)], into);
+    if (sum) addRows(sum.get('embedding')!, micro.feeds.tokens, embedded);
+    for (const name of perToken) {
+      const values = results[name].data as Float32Array;
+      micro.trained.forEach((place, n) => {
+        if (place >= 0) passed[name][place] = values[n]!;
+      });
+    }
   }
 
   async close(): Promise<void> {

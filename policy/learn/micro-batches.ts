@@ -3,6 +3,7 @@ import { type HostTensor, int64s } from '../onnx/runtime.js';
 import type { ModelConfig } from '../qwen2/config.js';
 import { type AttentionFeeds, attentionFeeds } from './attention-feeds.js';
 import { attentionTiles } from './attention-tiles.js';
+import { LANES } from './lanes.js';
 import type { MiniBatch, TrainingRow } from './mini-batch.js';
 
 /**
@@ -20,25 +21,35 @@ export interface MicroBatch extends AttentionFeeds {
 
 /** Micro-batches much beyond this many tokens only make activations fall out of the cache. */
 const PREFERRED_TOKENS = 2048;
+/** Much below this many, a graph's operators are too short for what it costs to begin each. */
+const WORTHWHILE_TOKENS = 640;
 
 /**
- * Longest rows first (ties: by index), each into the first micro-batch that wants more. They are filled evenly, so that no
- * small one is left over, and never beyond `tokenBudget`.
+ * Longest rows first (ties: by index), each into the micro-batch with the fewest tokens, never beyond `tokenBudget` unless
+ * by itself. There are as many as lanes can share evenly (`lanes.ts`).
  */
 export function cutIntoMicroBatches({ rows, starts }: MiniBatch, tokenBudget: number): number[][] {
   const length = (row: number): number => rows[row].tokens.length;
   const order = rows.map((_, row) => row).sort((a, b) => length(b) - length(a) || a - b);
-  const total = starts.at(-1)!;
-  const even = total / Math.ceil(total / Math.min(tokenBudget, PREFERRED_TOKENS));
-  const batches: { members: number[]; tokens: number }[] = [];
+  const count = Math.min(rows.length, microBatchCount(starts.at(-1)!, Math.min(tokenBudget, PREFERRED_TOKENS)));
+  const batches = Array.from({ length: count }, () => ({ members: [] as number[], tokens: 0 }));
   for (const row of order) {
-    const fits = batches.find(({ tokens }) => tokens < even && tokens + length(row) <= tokenBudget);
-    if (fits) {
-      fits.members.push(row);
-      fits.tokens += length(row);
-    } else batches.push({ members: [row], tokens: length(row) });
+    const emptiest = batches.reduce((a, b) => (b.tokens < a.tokens ? b : a));
+    if (emptiest.tokens > 0 && emptiest.tokens + length(row) > tokenBudget) {
+      batches.push({ members: [row], tokens: length(row) });
+    } else {
+      emptiest.members.push(row);
+      emptiest.tokens += length(row);
+    }
   }
   return batches.map(({ members }) => members);
+}
+
+function microBatchCount(tokens: number, preferred: number): number {
+  const least = Math.ceil(tokens / preferred);
+  const unit = least > LANES / 2 ? LANES : LANES / 2;
+  const even = Math.ceil(least / unit) * unit;
+  return tokens / even >= Math.min(preferred, WORTHWHILE_TOKENS) ? even : least;
 }
 
 /** @param members rows of the micro-batch */

@@ -17,6 +17,7 @@ import { toHuggingFace, type Weights } from '../qwen2/parameters.js';
 import { adamWStep, clipScale, norm, type OptimizerState } from './adamw.js';
 import { GradientRunner } from './gradient-runner.js';
 import type { GradientSource } from './gradient-source.js';
+import type { Team } from './lanes.js';
 import { column, type MiniBatch, miniBatchOf, requireUsable, type TrainingRow } from './mini-batch.js';
 import { type Moments, MomentsInFile, MomentsInMemory } from './moments.js';
 import { NonFiniteUpdate } from './non-finite-update.js';
@@ -28,6 +29,8 @@ export interface OnnxLearnerSettings extends SessionSettings {
   readonly segmented?: boolean | SegmentLimits;
   /** Folder for the moments of large models; left out: the system's for temporary files. */
   readonly scratch?: string;
+  /** Those with whom the work on a small model is shared; left out: nobody. */
+  readonly team?: Team;
 }
 
 /** A policy in training. */
@@ -41,6 +44,8 @@ interface Training {
 
 export class OnnxLearner {
   #training: Training | undefined;
+  /** Of the last small policy: its sessions serve every policy of the same shape. */
+  #kept: { readonly shape: string; readonly runner: GradientRunner } | undefined;
   /** Factor on the gradient in the last step. */
   #lastScale = 1;
 
@@ -48,7 +53,7 @@ export class OnnxLearner {
 
   /** @throws InvalidCheckpoint, CheckpointDamaged */
   async load({ policy, optimizer, reference }: LearnerState): Promise<void> {
-    await this.close();
+    await this.#letGo();
     const { config, weights } = await loadWeights(policy);
     await this.start(config, weights, reference && (await this.#frozen(config, reference)), optimizer);
   }
@@ -60,14 +65,14 @@ export class OnnxLearner {
     reference?: Weights | (() => Promise<Weights>),
     optimizer?: string,
   ): Promise<void> {
-    await this.close();
+    await this.#letGo();
     const moments = this.#moments(config);
     this.#training = {
       config,
       weights,
       optimizer: optimizer === undefined ? { steps: 0, moments } : await readOptimizer(config, optimizer, moments),
       reference: typeof reference === 'object' ? () => Promise.resolve(reference) : reference,
-      runner: this.#runner(config),
+      runner: await this.#runnerOf(config),
     };
   }
 
@@ -126,10 +131,8 @@ export class OnnxLearner {
 
   /** Releases memory; `load` starts anew. */
   async close(): Promise<void> {
-    const training = this.#training;
-    this.#training = undefined;
-    training?.optimizer.moments.close();
-    await training?.runner.close();
+    await this.#letGo();
+    await this.#closeKept();
   }
 
   /** The current policy, for who trains in the same process; changed in place by every step. */
@@ -146,10 +149,29 @@ export class OnnxLearner {
     return Boolean(this.settings.segmented ?? (hasLargeWeights(config) || hasLargeVocabulary(config)));
   }
 
-  #runner(config: ModelConfig): GradientSource {
-    const { segmented } = this.settings;
-    if (!this.#segmented(config)) return new GradientRunner(config, this.settings);
-    return new SegmentedRunner(config, this.settings, typeof segmented === 'object' ? segmented : undefined);
+  async #runnerOf(config: ModelConfig): Promise<GradientSource> {
+    const shape = JSON.stringify(config);
+    if (this.#kept && this.#kept.shape !== shape) await this.#closeKept();
+    if (this.#segmented(config)) {
+      const { segmented } = this.settings;
+      return new SegmentedRunner(config, this.settings, typeof segmented === 'object' ? segmented : undefined);
+    }
+    this.#kept ??= { shape, runner: new GradientRunner(config, this.settings, this.settings.team) };
+    return this.#kept.runner;
+  }
+
+  async #closeKept(): Promise<void> {
+    const kept = this.#kept;
+    this.#kept = undefined;
+    await kept?.runner.close();
+  }
+
+  /** Lets the policy go, and what can not serve another. */
+  async #letGo(): Promise<void> {
+    const training = this.#training;
+    this.#training = undefined;
+    training?.optimizer.moments.close();
+    if (training?.runner !== this.#kept?.runner) await training?.runner.close();
   }
 
   /** The reference's weights; those of a large model are read again whenever they are needed, and not kept. */
