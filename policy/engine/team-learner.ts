@@ -97,12 +97,12 @@ export class TeamLearner implements Learner {
   async #together<Result>(work: (member: ChildLearner, meet: Team['meet']) => Promise<Result>): Promise<Result> {
     this.#first();
     const meeting = new Meeting(this.#members.length);
-    const failures: Error[] = [];
+    const failures: unknown[] = [];
     const results = await Promise.all(
       this.#members.map((member) =>
-        work(member, () => meeting.arrive()).catch((error: Error) => {
+        work(member, () => meeting.arrive()).catch((error: unknown) => {
           failures.push(error);
-          meeting.fail(error);
+          meeting.fail(error instanceof Error ? error : new Error(String(error)));
           return undefined;
         }),
       ),
