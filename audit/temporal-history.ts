@@ -12,7 +12,7 @@ import {
 } from '../activities/histories.js';
 import { refsIn } from '../contracts/artifact-ref.js';
 import { childId } from '../contracts/child-ids.js';
-import type { IterationJournal } from '../contracts/iteration-journal.js';
+import type { IterationProvenance } from '../contracts/iteration-provenance.js';
 import type { Committed } from '../contracts/activities.js';
 import { difference, nameOf, type Findings, type RunAction } from './findings.js';
 import type { LedgerEntry } from './ledger.js';
@@ -35,7 +35,7 @@ export async function checkHistory(
   client: Client,
   run: string,
   entries: readonly LedgerEntry[],
-  journals: ReadonlyMap<number, IterationJournal>,
+  provenance: ReadonlyMap<number, IterationProvenance>,
   findings: Findings,
 ): Promise<RunAction[]> {
   const converter = client.options.loadedDataConverter;
@@ -48,7 +48,7 @@ export async function checkHistory(
   const ofRun = (await Promise.all(histories.map((history) => tracedActivities(run, history, converter)))).flat();
   for (const entry of entries) {
     const { iteration } = entry.record;
-    if (!journals.has(iteration)) continue; // an iteration of a fork's parent
+    if (!provenance.has(iteration)) continue; // an iteration of a fork's parent
     const children = [childId(run, 'sample', iteration), childId(run, 'learn', iteration)];
     const found = await Promise.all(children.map((id) => historyOf(client, id)));
     const missing = children.filter((_, i) => !found[i]);
@@ -59,7 +59,7 @@ export async function checkHistory(
     const traced = await Promise.all(
       children.map((id, i) => tracedActivities(id, found[i] ?? { events: [] }, converter)),
     );
-    checkIteration(entry, traced.flat(), ofRun, journals.get(iteration), findings);
+    checkIteration(entry, traced.flat(), ofRun, provenance.get(iteration), findings);
     findings.done('history', iteration);
   }
   await checkEnd(client, run, entries, ofRun, findings);
@@ -70,7 +70,7 @@ function checkIteration(
   { ref, record }: LedgerEntry,
   ofChildren: readonly TracedActivity[],
   ofRun: readonly TracedActivity[],
-  journal: IterationJournal | undefined,
+  provenance: IterationProvenance | undefined,
   findings: Findings,
 ): void {
   const fail = (problem: string): void => findings.add('history', record.iteration, problem);
@@ -84,10 +84,10 @@ function checkIteration(
   const commits = committed([...ofChildren, ...ofRun], record.iteration);
   if (!commits.some((commit) => commit.record.sha256 === ref.sha256))
     fail(`the record that was committed is ${commits.map((commit) => nameOf(commit.record)).join(', ') || 'none'}`);
-  if (!journal) return;
+  if (!provenance) return;
   const traces = ofChildren.map(({ trace }) => trace).filter(({ activity }) => activity !== 'commitIteration');
-  const differs = difference(journal.activities, traces, 'activities');
-  if (differs !== undefined) fail(`in the journal ${differs}`);
+  const differs = difference(provenance.activities, traces, 'activities');
+  if (differs !== undefined) fail(`in the provenance ${differs}`);
 }
 
 /** A ledger that was cut off at its end is whole in itself: only the server knows that there was more. */

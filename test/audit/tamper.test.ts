@@ -126,7 +126,7 @@ describe('one number in a record changed', () => {
   });
 
   it.each([0, 1, 2])(
-    'record %i, its name and its line in the ledger made to fit: chain or journal break',
+    'record %i, its name and its line in the ledger made to fit: chain or provenance break',
     async (m) => {
       for (const path of fc.sample(fc.constantFrom(...numbers(recordOf(lines[m]))), 8)) {
         const report = await audited(kept, async (home) => {
@@ -136,25 +136,27 @@ describe('one number in a record changed', () => {
             lines.map((one, i) => (i === m ? line : one)),
           );
         });
-        const broken = report.findings.filter(({ check, iteration }) => iteration === m && /chain|journal/.test(check));
+        const broken = report.findings.filter(
+          ({ check, iteration }) => iteration === m && /chain|provenance/.test(check),
+        );
         expect(broken, path.join('.')).not.toEqual([]);
       }
     },
   );
 
-  it('any number of the newest record, its journal made to fit as well: recomputation or the server disagree', async () => {
+  it('any number of the newest record, its provenance made to fit as well: recomputation or the server disagree', async () => {
     for (const path of numbers(recordOf(lines[2]))) {
       const forged = async (home: string): Promise<void> => {
         const line = await write(home, lines[2], changed(recordOf(lines[2]), path));
-        const journal = JSON.parse(await readFile(objectPath(home, lines[2].journal.sha256), 'utf8')) as object;
+        const provenance = JSON.parse(await readFile(objectPath(home, lines[2].provenance.sha256), 'utf8')) as object;
         const { sha256, bytes } = line;
-        const text = canonicalJson({ ...journal, record: { sha256, bytes, kind: 'iteration-record' } });
+        const text = canonicalJson({ ...provenance, record: { sha256, bytes, kind: 'iteration-record' } });
         const name = createHash('sha256').update(text).digest('hex');
         await place(home, name, text);
         await writeLedger(home, [
           lines[0],
           lines[1],
-          { ...line, journal: { ...lines[2].journal, sha256: name, bytes: Buffer.byteLength(text) } },
+          { ...line, provenance: { ...lines[2].provenance, sha256: name, bytes: Buffer.byteLength(text) } },
         ]);
       };
       // What only the learner could know needs the server (or a replay).
@@ -165,7 +167,7 @@ describe('one number in a record changed', () => {
   });
 });
 
-function recordOf({ number: _n, sha256: _s, bytes: _b, journal: _j, ...record }: LedgerLine) {
+function recordOf({ number: _n, sha256: _s, bytes: _b, provenance: _p, ...record }: LedgerLine) {
   return record;
 }
 

@@ -119,9 +119,9 @@ it('pauses between iterations, learns at the rate that was set, ends earlier or 
 it('a pause changes nothing but the steering that records hold', async () => {
   const gates = new Gates();
   const second = gates.close(1);
-  // The chain and the mirror's line name other bytes; journals tell of their own time.
+  // The chain and the mirror's line name other bytes; provenance tells of its own time.
   const plain = (record: IterationRecord): object => {
-    const apart = { previous: null, sha256: null, bytes: null, journal: null, steering: [] };
+    const apart = { previous: null, sha256: null, bytes: null, provenance: null, steering: [] };
     return { ...record, ...apart };
   };
   const undisturbed = nullRun(temporal, {}, ({ result }) => ledgerOf(result.runFolder));
