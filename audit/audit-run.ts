@@ -10,6 +10,7 @@ import { readLedger, readOr, type LedgerEntry } from './ledger.js';
 import { recompute, taskOpener } from './recompute.js';
 import { replayIteration, type ReplayServices } from './replay.js';
 import type { RunFiles } from './run-files.js';
+import { checkLearningRates } from './steering.js';
 
 export interface AuditOptions {
   /** Left out where there is no server: then nothing is compared with its history. */
@@ -38,6 +39,7 @@ export async function auditRun(
     const follows = before?.record.iteration === entry.record.iteration - 1;
     await recompute(store, entry, follows ? before : undefined, openTask, findings);
   }
+  checkLearningRates(entries, findings);
   if (!client) findings.notes.add('no Temporal server: nothing was compared with its history');
   if (client) onProgress('compare with the Temporal history');
   const actions = client ? await checkHistory(client, files.run, entries, provenance, findings) : [];

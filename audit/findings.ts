@@ -11,7 +11,7 @@ export const CHECKS = {
   tree: 'values, advantages, filter and training rows follow from the rewards',
   state: 'policy, running means, batch size and metrics follow from the iteration before and from the tables',
   provenance: 'the provenance names this record and follows the one before',
-  history: "the server's history says the same",
+  history: "the server's history says the same, and has the same updates",
   replay: 'generated, scored and updated again: the same bits',
 } as const;
 export type Check = keyof typeof CHECKS;

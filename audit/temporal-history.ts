@@ -6,6 +6,7 @@ import {
   historyOf,
   timeOf,
   tracedActivities,
+  updateRequestOf,
   type History,
   type HistoryEvent,
   type TracedActivity,
@@ -16,6 +17,7 @@ import type { IterationProvenance } from '../contracts/iteration-provenance.js';
 import type { Committed } from '../contracts/activities.js';
 import { difference, nameOf, type Findings, type RunAction } from './findings.js';
 import type { LedgerEntry } from './ledger.js';
+import { checkSteering } from './steering.js';
 
 /** Executions of a run, oldest first; continued ones that the server has forgotten are left out. */
 export async function executionsOf(client: Client, run: string): Promise<{ histories: History[]; whole: boolean }> {
@@ -62,6 +64,9 @@ export async function checkHistory(
     checkIteration(entry, traced.flat(), ofRun, provenance.get(iteration), findings);
     findings.done('history', iteration);
   }
+  const manifest = entries.at(-1)?.record.manifest.sha256;
+  const ofThisRun = entries.filter(({ record }) => record.manifest.sha256 === manifest); // not its parent's
+  await checkSteering({ histories, whole }, ofThisRun, converter, findings);
   await checkEnd(client, run, entries, ofRun, findings);
   return (await Promise.all(histories.map((history) => actionsOf(history, converter)))).flat();
 }
@@ -116,16 +121,19 @@ function committed(traced: readonly TracedActivity[], iteration: number): Commit
 }
 
 /** Everything that came from outside. */
-async function actionsOf({ events }: History, converter: LoadedDataConverter): Promise<RunAction[]> {
-  const actions = await Promise.all((events ?? []).map((event) => actionOf(event, converter)));
+async function actionsOf(history: History, converter: LoadedDataConverter): Promise<RunAction[]> {
+  const actions = await Promise.all((history.events ?? []).map((event) => actionOf(event, history, converter)));
   return actions.filter((action) => action !== undefined);
 }
 
-async function actionOf(event: HistoryEvent, converter: LoadedDataConverter): Promise<RunAction | undefined> {
+async function actionOf(
+  event: HistoryEvent,
+  history: History,
+  converter: LoadedDataConverter,
+): Promise<RunAction | undefined> {
   const time = timeOf(event);
   const {
     workflowExecutionStartedEventAttributes: started,
-    workflowExecutionUpdateAcceptedEventAttributes: update,
     workflowExecutionSignaledEventAttributes: signal,
     workflowExecutionCancelRequestedEventAttributes: cancelled,
     workflowExecutionTerminatedEventAttributes: terminated,
@@ -137,8 +145,9 @@ async function actionOf(event: HistoryEvent, converter: LoadedDataConverter): Pr
     action,
   });
   if (started) return started.continuedExecutionRunId ? undefined : by(started.identity, 'start');
+  const update = updateRequestOf(event, history);
   if (update) {
-    const { meta, input } = update.acceptedRequest ?? {};
+    const { meta, input } = update;
     const value = await firstOf(converter, input?.args?.payloads);
     return by(meta?.identity, `${input?.name ?? 'update'}${value === undefined ? '' : ` ${JSON.stringify(value)}`}`);
   }
