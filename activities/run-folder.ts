@@ -23,8 +23,9 @@ export async function writeLine(
   await mkdir(folder, { recursive: true });
   const file = await open(join(folder, name), constants.O_RDWR | constants.O_CREAT);
   try {
-    const end = await endBefore(file, number);
-    await file.truncate(end);
+    const { size } = await file.stat();
+    const end = await endBefore(file, size, number);
+    if (end < size) await file.truncate(end);
     const line = Buffer.from(`${JSON.stringify({ number, ...value })}\n`);
     await file.write(line, 0, line.length, end);
     await file.datasync();
@@ -38,8 +39,7 @@ const FIRST_LOOK_BYTES = 32_768;
 const NEWLINE = 10;
 
 /** Where the lines with a smaller number end. What is behind is to be replaced; so is the half of a line that a killed writer left. */
-async function endBefore(file: FileHandle, number: number): Promise<number> {
-  const { size } = await file.stat();
+async function endBefore(file: FileHandle, size: number, number: number): Promise<number> {
   for (let look = FIRST_LOOK_BYTES; ; look *= 2) {
     const start = Math.max(0, size - look);
     const tail = Buffer.alloc(size - start);
