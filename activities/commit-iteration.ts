@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { childId } from '../contracts/child-ids.js';
 import type { Committed, ControlActivities } from '../contracts/activities.js';
-import type { ActivityTrace, IterationJournal, WorkerDescription } from '../contracts/iteration-journal.js';
+import type { ActivityTrace, IterationProvenance, WorkerDescription } from '../contracts/iteration-provenance.js';
 import type { IterationRecord } from '../contracts/iteration-record.js';
 import type { IterationSummary } from '../contracts/run.js';
 import { LEDGER_FILE, type LedgerLine } from '../contracts/ledger-line.js';
@@ -15,8 +15,8 @@ type CommitIteration = ControlActivities['commitIteration'];
 type Input = Parameters<CommitIteration>[0];
 
 /**
- * Writes the record of an iteration and its journal, each chained to the one before, and mirrors them and the metrics in the
- * run's folder. The record is the same each time; the journal tells of this time. The mirror's lines replace their earlier selves.
+ * Writes the record of an iteration and its provenance, each chained to the one before, and mirrors them and the metrics in the
+ * run's folder. The record is the same each time; the provenance tells of this time. The mirror's lines replace their earlier selves.
  */
 export const commitIteration =
   (services: Services): CommitIteration =>
@@ -35,22 +35,22 @@ export const commitIteration =
       tokensPerSecond: Math.round(input.tokensPerSecond),
     };
     const activities = await tracesOf(run, iteration);
-    const journal = await putJson(store, 'iteration-journal', {
+    const provenance = await putJson(store, 'iteration-provenance', {
       schema: 1,
       run,
       iteration,
       record: ref,
-      previous: input.previousJournal,
+      previous: input.previousProvenance,
       seconds: summary.seconds,
       tokensPerSecond: summary.tokensPerSecond,
       activities,
       workers: await workersOf(services, activities),
-    } satisfies IterationJournal);
+    } satisfies IterationProvenance);
 
     await writeLine(services, run, 'metrics.jsonl', { number: iteration, value: summary });
-    const line: Omit<LedgerLine, 'number'> = { sha256: ref.sha256, bytes: ref.bytes, journal, ...record };
+    const line: Omit<LedgerLine, 'number'> = { sha256: ref.sha256, bytes: ref.bytes, provenance, ...record };
     await writeLine(services, run, LEDGER_FILE, { number: iteration, value: line });
-    return { record: ref, journal, summary };
+    return { record: ref, provenance, summary };
   };
 
 async function recordOf({ store }: Services, input: Input): Promise<IterationRecord> {

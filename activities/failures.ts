@@ -9,7 +9,7 @@ import { Journal } from './journal.js';
 const FAILURES_IN_A_ROW = 5;
 
 /** They pass, however long that takes: these attempts are bounded by Temporal's options alone. */
-const PASSING: readonly string[] = ['StoreFull', 'StoreUnwritable'];
+const PASSING: readonly string[] = ['StoreFull', 'StoreUnwritable', 'StoreUnreachable'];
 
 interface Failure {
   /** Records of the work's journal at that time. */

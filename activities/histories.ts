@@ -3,7 +3,7 @@ import { WorkflowNotFoundError, type Client, type WorkflowHandle } from '@tempor
 import type { LoadedDataConverter, Payload } from '@temporalio/common';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { optionalTsToDate } from '@temporalio/common/lib/time.js';
-import type { ActivityTrace } from '../contracts/iteration-journal.js';
+import type { ActivityTrace } from '../contracts/iteration-provenance.js';
 
 export type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
 export type HistoryEvent = NonNullable<History['events']>[number];
@@ -28,6 +28,8 @@ function isNotFound(error: unknown): boolean {
 /** An activity with what went in and what came out. */
 export interface TracedActivity {
   readonly trace: ActivityTrace;
+  /** Of the event that scheduled it. */
+  readonly scheduledId: number;
   readonly input: unknown;
   readonly result: unknown;
 }
@@ -62,11 +64,21 @@ export async function tracedActivities(
           started: timeOf(started),
           ended: timeOf(event),
         },
+        scheduledId: Number(scheduled.eventId),
         input: await firstOf(converter, input?.payloads),
         result: await firstOf(converter, completed.result?.payloads),
       };
     }),
   );
+}
+
+/** The request of an update where the event accepts one. Behind a reset, an earlier event of the history has it. */
+export function updateRequestOf(event: HistoryEvent, { events }: History) {
+  const accepted = event.workflowExecutionUpdateAcceptedEventAttributes;
+  if (!accepted) return undefined;
+  if (accepted.acceptedRequest) return accepted.acceptedRequest;
+  const admitted = events?.find(({ eventId }) => eventId?.equals(accepted.acceptedRequestSequencingEventId ?? 0));
+  return admitted?.workflowExecutionUpdateAdmittedEventAttributes?.request ?? {};
 }
 
 /** The first of the values, decoded. */

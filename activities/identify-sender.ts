@@ -5,7 +5,7 @@ import type { ControlActivities } from '../contracts/activities.js';
 class UpdateNotInHistory extends Error {
   override readonly name = 'UpdateNotInHistory';
   constructor(run: string, updateId: string) {
-    super(`the history of ${run} has no accepted update ${updateId}`);
+    super(`the history of ${run} has no update ${updateId}`);
   }
 }
 
@@ -20,8 +20,10 @@ export const identifySender = (): ControlActivities['identifySender'] => async (
       execution: { workflowId: run, runId },
       ...(nextPageToken ? { nextPageToken } : {}),
     });
-    for (const { workflowExecutionUpdateAcceptedEventAttributes: accepted } of page.history?.events ?? []) {
-      const meta = accepted?.acceptedRequest?.meta;
+    for (const event of page.history?.events ?? []) {
+      const { workflowExecutionUpdateAcceptedEventAttributes: accepted } = event;
+      const { workflowExecutionUpdateAdmittedEventAttributes: admitted } = event; // behind a reset
+      const meta = (accepted?.acceptedRequest ?? admitted?.request)?.meta;
       if (meta?.updateId === updateId) return { identity: meta.identity ?? '' };
     }
     nextPageToken = page.nextPageToken;

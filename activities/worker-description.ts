@@ -1,11 +1,11 @@
 import { arch, availableParallelism, cpus, hostname, platform, totalmem } from 'node:os';
-import type { WorkerDescription } from '../contracts/iteration-journal.js';
+import type { WorkerDescription } from '../contracts/iteration-provenance.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
 import { codeVersion } from './project.js';
 
 const keyOf = (identity: string): string => `worker ${identity}`;
 
-/** Tells the store what runs behind a worker's identity, for the journals. */
+/** Tells the store what runs behind a worker's identity, for the provenance. */
 export async function describeWorker(store: ArtifactStore, identity: string): Promise<void> {
   const description: WorkerDescription = {
     ...(await codeVersion()),

@@ -6,9 +6,9 @@ import { nameOf, type Findings } from './findings.js';
 import { isLost, type LedgerEntry } from './ledger.js';
 import { keepsPolicy } from './retention.js';
 
-/** Kinds whose content names other artifacts. Records and journals are chains of their own. */
+/** Kinds whose content names other artifacts. Records and provenance are chains of their own. */
 const NAMES_OTHERS: ReadonlySet<ArtifactKind> = new Set(['policy', 'manifest', 'evaluation']);
-const CHAINED: ReadonlySet<ArtifactKind> = new Set(['iteration-record', 'iteration-journal']);
+const CHAINED: ReadonlySet<ArtifactKind> = new Set(['iteration-record', 'iteration-provenance']);
 
 export interface ArtifactTotals {
   checked: number;

@@ -1,15 +1,16 @@
 import type { Client } from '@temporalio/client';
-import type { IterationJournal } from '../contracts/iteration-journal.js';
+import type { IterationProvenance } from '../contracts/iteration-provenance.js';
 import type { PolicyArtifact } from '../contracts/policy-artifact.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
 import { checkArtifacts } from './artifacts.js';
 import { Findings, type AuditReport, type IterationAudit } from './findings.js';
 import { checkHistory } from './temporal-history.js';
-import { readJournals } from './journals.js';
+import { readProvenance } from './provenance.js';
 import { readLedger, readOr, type LedgerEntry } from './ledger.js';
 import { recompute, taskOpener } from './recompute.js';
 import { replayIteration, type ReplayServices } from './replay.js';
 import type { RunFiles } from './run-files.js';
+import { checkLearningRates } from './steering.js';
 
 export interface AuditOptions {
   /** Left out where there is no server: then nothing is compared with its history. */
@@ -28,7 +29,7 @@ export async function auditRun(
   const findings = new Findings();
   onProgress('read the ledger');
   const entries = await readLedger(store, files, findings);
-  const journals = await readJournals(store, files, entries, findings);
+  const provenance = await readProvenance(store, files, entries, findings);
   onProgress('hash the artifacts');
   const artifacts = await checkArtifacts(store, entries, files.evaluations, findings);
   const openTask = taskOpener();
@@ -38,9 +39,10 @@ export async function auditRun(
     const follows = before?.record.iteration === entry.record.iteration - 1;
     await recompute(store, entry, follows ? before : undefined, openTask, findings);
   }
+  checkLearningRates(entries, findings);
   if (!client) findings.notes.add('no Temporal server: nothing was compared with its history');
   if (client) onProgress('compare with the Temporal history');
-  const actions = client ? await checkHistory(client, files.run, entries, journals, findings) : [];
+  const actions = client ? await checkHistory(client, files.run, entries, provenance, findings) : [];
   for (const iteration of replay?.iterations ?? []) {
     onProgress(`replay iteration ${iteration}`);
     const entry = entries.find(({ record }) => record.iteration === iteration);
@@ -50,7 +52,7 @@ export async function auditRun(
   return {
     run: files.run,
     verdict: findings.all.length === 0 ? 'proved' : 'disproved',
-    iterations: await Promise.all(entries.map((entry) => iterationAudit(store, entry, journals, findings))),
+    iterations: await Promise.all(entries.map((entry) => iterationAudit(store, entry, provenance, findings))),
     findings: findings.all,
     notes: [...findings.notes],
     actions,
@@ -61,12 +63,12 @@ export async function auditRun(
 async function iterationAudit(
   store: ArtifactStore,
   { ref, record }: LedgerEntry,
-  journals: ReadonlyMap<number, IterationJournal>,
+  provenance: ReadonlyMap<number, IterationProvenance>,
   findings: Findings,
 ): Promise<IterationAudit> {
   const { iteration, policy } = record;
   const artifact = (await readOr(store, policy.after, () => undefined)) as PolicyArtifact | undefined;
-  const activities = journals.get(iteration)?.activities;
+  const activities = provenance.get(iteration)?.activities;
   return {
     iteration,
     record: ref,

@@ -10,8 +10,8 @@ export const CHECKS = {
   branching: 'selection and branch points follow from verdicts, influence and running means',
   tree: 'values, advantages, filter and training rows follow from the rewards',
   state: 'policy, running means, batch size and metrics follow from the iteration before and from the tables',
-  journal: 'the journal names this record and follows the one before',
-  history: "the server's history says the same",
+  provenance: 'the provenance names this record and follows the one before',
+  history: "the server's history says the same, and has the same updates",
   replay: 'generated, scored and updated again: the same bits',
 } as const;
 export type Check = keyof typeof CHECKS;
@@ -39,7 +39,7 @@ export interface IterationAudit {
   /** SHA-256 of policy m+1's weights; null where they can not be read. */
   readonly policy: string | null;
   readonly checks: Readonly<Record<Check, Outcome>>;
-  /** Of its activities, from the journal; null without one. */
+  /** Of its activities, from the provenance; null without one. */
   readonly attempts: { readonly activities: number; readonly repeated: number; readonly workers: number } | null;
 }
 

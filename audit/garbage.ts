@@ -41,7 +41,7 @@ const NAMES_OTHERS: ReadonlySet<ArtifactKind> = new Set([
   'manifest',
   'evaluation',
   'iteration-record',
-  'iteration-journal',
+  'iteration-provenance',
 ]);
 
 /** SHA-256 of everything that is needed. Rejects with LedgerUnreadable. */
@@ -63,8 +63,8 @@ export async function reachable(
     }
   };
   for (const files of runs) {
-    const { record, journal } = runHead(files);
-    await walk(files.run, [record, journal, ...files.evaluations.map(({ evaluation }) => evaluation)]);
+    const { record, provenance } = runHead(files);
+    await walk(files.run, [record, provenance, ...files.evaluations.map(({ evaluation }) => evaluation)]);
   }
   for (const { run, refs } of live) await walk(run, refs);
   return needed;

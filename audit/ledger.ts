@@ -78,7 +78,7 @@ function checkMirror(
     fail('does not have it');
     return;
   }
-  const { number: _number, sha256, bytes: _bytes, journal: _journal, ...mirrored } = line;
+  const { number: _number, sha256, bytes: _bytes, provenance: _provenance, ...mirrored } = line;
   if (sha256 !== ref.sha256) {
     fail(`names another record, ${sha256.slice(0, 12)}`);
     return;

@@ -30,7 +30,7 @@ export interface RunFiles {
 /** The ends of a run's two chains. */
 export interface RunHead {
   readonly record: ArtifactRef;
-  readonly journal: ArtifactRef;
+  readonly provenance: ArtifactRef;
 }
 
 /** Rejects with UnknownRun. */
@@ -43,8 +43,8 @@ export async function readRunFiles(runsFolder: string, run: string): Promise<Run
 }
 
 export function runHead({ ledger }: RunFiles): RunHead {
-  const { sha256, bytes, journal } = ledger[ledger.length - 1];
-  return { record: { sha256, bytes, kind: 'iteration-record' }, journal };
+  const { sha256, bytes, provenance } = ledger[ledger.length - 1];
+  return { record: { sha256, bytes, kind: 'iteration-record' }, provenance };
 }
 
 /** Workflow ids of the runs that have a folder. */
@@ -53,12 +53,12 @@ export async function knownRuns(runsFolder: string): Promise<string[]> {
   return names.map(decodeURIComponent).sort();
 }
 
-/** Lines of a JSON-lines file; none where it is missing. */
+/** Lines of a JSON-lines file; none where it is missing. One without an end is still being written. */
 export async function linesOf<T>(path: string): Promise<T[]> {
   const text = await readFile(path, 'utf8').catch(emptyIfMissing);
   return String(text)
     .split('\n')
-    .filter((line) => line !== '')
+    .slice(0, -1)
     .map((line) => JSON.parse(line) as T);
 }
 

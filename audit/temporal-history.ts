@@ -6,16 +6,18 @@ import {
   historyOf,
   timeOf,
   tracedActivities,
+  updateRequestOf,
   type History,
   type HistoryEvent,
   type TracedActivity,
 } from '../activities/histories.js';
 import { refsIn } from '../contracts/artifact-ref.js';
 import { childId } from '../contracts/child-ids.js';
-import type { IterationJournal } from '../contracts/iteration-journal.js';
+import type { IterationProvenance } from '../contracts/iteration-provenance.js';
 import type { Committed } from '../contracts/activities.js';
 import { difference, nameOf, type Findings, type RunAction } from './findings.js';
 import type { LedgerEntry } from './ledger.js';
+import { checkSteering } from './steering.js';
 
 /** Executions of a run, oldest first; continued ones that the server has forgotten are left out. */
 export async function executionsOf(client: Client, run: string): Promise<{ histories: History[]; whole: boolean }> {
@@ -35,7 +37,7 @@ export async function checkHistory(
   client: Client,
   run: string,
   entries: readonly LedgerEntry[],
-  journals: ReadonlyMap<number, IterationJournal>,
+  provenance: ReadonlyMap<number, IterationProvenance>,
   findings: Findings,
 ): Promise<RunAction[]> {
   const converter = client.options.loadedDataConverter;
@@ -48,7 +50,7 @@ export async function checkHistory(
   const ofRun = (await Promise.all(histories.map((history) => tracedActivities(run, history, converter)))).flat();
   for (const entry of entries) {
     const { iteration } = entry.record;
-    if (!journals.has(iteration)) continue; // an iteration of a fork's parent
+    if (!provenance.has(iteration)) continue; // an iteration of a fork's parent
     const children = [childId(run, 'sample', iteration), childId(run, 'learn', iteration)];
     const found = await Promise.all(children.map((id) => historyOf(client, id)));
     const missing = children.filter((_, i) => !found[i]);
@@ -59,9 +61,12 @@ export async function checkHistory(
     const traced = await Promise.all(
       children.map((id, i) => tracedActivities(id, found[i] ?? { events: [] }, converter)),
     );
-    checkIteration(entry, traced.flat(), ofRun, journals.get(iteration), findings);
+    checkIteration(entry, traced.flat(), ofRun, provenance.get(iteration), findings);
     findings.done('history', iteration);
   }
+  const manifest = entries.at(-1)?.record.manifest.sha256;
+  const ofThisRun = entries.filter(({ record }) => record.manifest.sha256 === manifest); // not its parent's
+  await checkSteering({ histories, whole }, ofThisRun, converter, findings);
   await checkEnd(client, run, entries, ofRun, findings);
   return (await Promise.all(histories.map((history) => actionsOf(history, converter)))).flat();
 }
@@ -70,7 +75,7 @@ function checkIteration(
   { ref, record }: LedgerEntry,
   ofChildren: readonly TracedActivity[],
   ofRun: readonly TracedActivity[],
-  journal: IterationJournal | undefined,
+  provenance: IterationProvenance | undefined,
   findings: Findings,
 ): void {
   const fail = (problem: string): void => findings.add('history', record.iteration, problem);
@@ -84,10 +89,10 @@ function checkIteration(
   const commits = committed([...ofChildren, ...ofRun], record.iteration);
   if (!commits.some((commit) => commit.record.sha256 === ref.sha256))
     fail(`the record that was committed is ${commits.map((commit) => nameOf(commit.record)).join(', ') || 'none'}`);
-  if (!journal) return;
+  if (!provenance) return;
   const traces = ofChildren.map(({ trace }) => trace).filter(({ activity }) => activity !== 'commitIteration');
-  const differs = difference(journal.activities, traces, 'activities');
-  if (differs !== undefined) fail(`in the journal ${differs}`);
+  const differs = difference(provenance.activities, traces, 'activities');
+  if (differs !== undefined) fail(`in the provenance ${differs}`);
 }
 
 /** A ledger that was cut off at its end is whole in itself: only the server knows that there was more. */
@@ -116,16 +121,19 @@ function committed(traced: readonly TracedActivity[], iteration: number): Commit
 }
 
 /** Everything that came from outside. */
-async function actionsOf({ events }: History, converter: LoadedDataConverter): Promise<RunAction[]> {
-  const actions = await Promise.all((events ?? []).map((event) => actionOf(event, converter)));
+async function actionsOf(history: History, converter: LoadedDataConverter): Promise<RunAction[]> {
+  const actions = await Promise.all((history.events ?? []).map((event) => actionOf(event, history, converter)));
   return actions.filter((action) => action !== undefined);
 }
 
-async function actionOf(event: HistoryEvent, converter: LoadedDataConverter): Promise<RunAction | undefined> {
+async function actionOf(
+  event: HistoryEvent,
+  history: History,
+  converter: LoadedDataConverter,
+): Promise<RunAction | undefined> {
   const time = timeOf(event);
   const {
     workflowExecutionStartedEventAttributes: started,
-    workflowExecutionUpdateAcceptedEventAttributes: update,
     workflowExecutionSignaledEventAttributes: signal,
     workflowExecutionCancelRequestedEventAttributes: cancelled,
     workflowExecutionTerminatedEventAttributes: terminated,
@@ -137,8 +145,9 @@ async function actionOf(event: HistoryEvent, converter: LoadedDataConverter): Pr
     action,
   });
   if (started) return started.continuedExecutionRunId ? undefined : by(started.identity, 'start');
+  const update = updateRequestOf(event, history);
   if (update) {
-    const { meta, input } = update.acceptedRequest ?? {};
+    const { meta, input } = update;
     const value = await firstOf(converter, input?.args?.payloads);
     return by(meta?.identity, `${input?.name ?? 'update'}${value === undefined ? '' : ` ${JSON.stringify(value)}`}`);
   }

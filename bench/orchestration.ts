@@ -34,9 +34,10 @@ const GROWTH_PERCENT = 10;
 /** The longest a run waited for its next iteration, in medians of its own. */
 const LONGEST_WAIT = 5;
 
-/** 64 problems x 6 responses in every iteration; hardly evaluated. */
+/** 64 problems x 6 responses in every iteration, in 8 shards; hardly evaluated. */
 const FORM: RunForm = {
   sampling: { problemsPerIteration: 64, responsesPerProblem: 6 },
+  distribution: { rolloutsPerShard: 48 },
   adaptiveSampling: { maxProblemsPerIteration: 64 },
   evaluation: { every: 0, problemsPerSet: 1, samplesPerProblem: 1, sets: ['short'] },
 };

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { readEnvironment } from '../contracts/environment.js';
-import { queueName, ROLES } from '../contracts/queues.js';
 import { checkEncryption, checkMonitor } from './doctor-deployment.js';
+import { checkQueues } from './doctor-queues.js';
 import { failureOf } from './errors.js';
 import { findSession, type Session } from './session.js';
 
@@ -44,7 +44,7 @@ async function doctor({ model, json }: { model: string; json?: boolean }): Promi
   const { session, finding } = await checkServer();
   report(finding);
   if (session) {
-    for (const role of ROLES) report(await checkQueue(session, queueName(role, session.environment.queuePrefix)));
+    for await (const queue of checkQueues(session)) report(queue);
     await session.close();
   }
   if (json) console.log(JSON.stringify(findings));
@@ -71,23 +71,6 @@ async function checkServer(): Promise<{ session: Session | undefined; finding: F
     const remedy = 'check TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and credentials, or that the server runs';
     return { session: undefined, finding: { check, state: 'fail', found: failureOf(error).message, remedy } };
   }
-}
-
-type TaskQueueType = Parameters<Session['client']['workflowService']['describeTaskQueue']>[0]['taskQueueType'];
-/** TASK_QUEUE_TYPE_ACTIVITY; every role has some. */
-const ACTIVITIES: unknown = 2;
-
-async function checkQueue({ client, server }: Session, name: string): Promise<Finding> {
-  const { pollers } = await client.workflowService.describeTaskQueue({
-    namespace: server.namespace,
-    taskQueue: { name },
-    taskQueueType: ACTIVITIES as TaskQueueType,
-  });
-  const count = pollers?.length ?? 0;
-  const check = `queue ${name}`;
-  if (count > 0) return { check, state: 'ok', found: `${count} ${count === 1 ? 'worker polls' : 'workers poll'}` };
-  const remedy = '`npm start` brings its own worker; or run `npm run attnrl worker`';
-  return { check, state: 'warn', found: 'no worker polls', remedy };
 }
 
 async function checkStore(): Promise<Finding> {

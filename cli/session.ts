@@ -5,7 +5,12 @@ import { readEnvironment, type Environment } from '../contracts/environment.js';
 import { dataConverter } from '../contracts/payload-encryption.js';
 import { queueName } from '../contracts/queues.js';
 import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
-import { ensureTemporalServer, findTemporalServer, type TemporalServer } from './temporal-server.js';
+import {
+  ensureTemporalServer,
+  findTemporalServer,
+  keepTemporalServer,
+  type TemporalServer,
+} from './temporal-server.js';
 
 type Server = Pick<TemporalServer, 'address' | 'namespace' | 'uiUrl'>;
 
@@ -24,6 +29,19 @@ export async function openSession(): Promise<Session> {
   const environment = readEnvironment(process.env);
   const searchAttributes = Object.values(SEARCH_ATTRIBUTES);
   return connect(environment, await ensureTemporalServer({ home: environment.home, searchAttributes }));
+}
+
+/**
+ * Starts the session's server again whenever it dies, until `signal` aborts, where it is a development server of ours.
+ * @param onRevived called each time
+ */
+export async function keepServer(
+  { environment: { home }, server: { namespace, uiUrl } }: Session,
+  signal: AbortSignal,
+  onRevived: () => void,
+): Promise<void> {
+  const searchAttributes = Object.values(SEARCH_ATTRIBUTES);
+  if (uiUrl !== undefined) await keepTemporalServer({ home, namespace, searchAttributes }, signal, onRevived);
 }
 
 /** The server that is there; starts nothing. */

@@ -5,7 +5,16 @@
 import { Connection } from '@temporalio/client';
 import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
 import { join } from 'node:path';
-import { isHealthy, readServer, startDevServer, stopDevServer, type DevServer } from './temporal/dev-server.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  deadServer,
+  DevServerMoved,
+  isHealthy,
+  readServer,
+  startDevServer,
+  stopDevServer,
+  type DevServer,
+} from './temporal/dev-server.js';
 import { withLock } from './temporal/lock.js';
 import { declareSearchAttributes, type SearchAttribute } from './temporal/search-attributes.js';
 
@@ -42,6 +51,9 @@ export class TemporalUnreachable extends Error {
   }
 }
 
+/** A look at a process costs nothing, and a run that stands still for a second is not noticed. */
+const LOOK_MS = 1000;
+
 /**
  * Rejects with `TemporalUnreachable`, `TemporalBinaryMissing`, `DevServerFailed` or `SearchAttributesMissing`: each says
  * what to do. A server that already runs is reused; calls of several processes at once start one server.
@@ -63,6 +75,29 @@ export async function ensureTemporalServer(options: TemporalServerOptions): Prom
     const { env = process.env, searchAttributes } = options;
     return { ...describe(await startDevServer({ folder, namespace, searchAttributes, env })), startedByUs: true };
   });
+}
+
+/**
+ * Looks after our development server until `signal` aborts: when it dies, it is started again under the same address and with the
+ * same database, so that whoever is connected goes on. Rejects with `DevServerFailed` or `DevServerMoved` where it can not be.
+ */
+export async function keepTemporalServer(
+  { home, namespace, searchAttributes, env = process.env }: TemporalServerOptions & { readonly namespace: string },
+  signal: AbortSignal,
+  onRevived: () => void,
+): Promise<void> {
+  const folder = serverFolder(home);
+  const revive = async (): Promise<void> => {
+    const dead = await deadServer(folder);
+    if (!dead) return; // another process was faster
+    const { address } = await startDevServer({ folder, namespace, searchAttributes, env });
+    if (address !== dead.address) throw new DevServerMoved(dead.address, address);
+    onRevived();
+  };
+  while (!signal.aborted) {
+    if (await deadServer(folder)) await withLock(folder, revive);
+    await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+  }
 }
 
 /** Stops our development server, if one runs; its runs stay in the database. True when there was one. */

@@ -8,7 +8,8 @@ import { jsonDisplay, plainDisplay } from './display/plain-display.js';
 import { accuracyTable } from './display/result-table.js';
 import { Interrupted } from './errors.js';
 import type { Display } from './events.js';
-import { openSession, runUrl, type Session } from './session.js';
+import { resultOf } from './run-result.js';
+import { keepServer, openSession, runUrl, type Session } from './session.js';
 import { watchRun } from './watch-run.js';
 import { wholeNumber } from './whole-number.js';
 import { startWorker, type WorkerProcess } from './worker-process.js';
@@ -121,17 +122,22 @@ async function follow(
     );
   });
   const watch = watchRun(session, handle, (event) => display.show(event), watching.signal);
+  const keeping = keepServer(session, watching.signal, () =>
+    display.show({ event: 'note', text: 'the Temporal server had died; it was started again, and the run goes on' }),
+  );
+  const unkept = keeping.then(() => new Promise<never>(() => undefined));
   const died = worker?.ended.then(() => new Promise<never>(() => undefined));
   try {
     return await Promise.race([
-      handle.result(),
-      watch.then(() => handle.result()),
+      resultOf(handle),
+      watch.then(() => resultOf(handle)),
       interrupted,
+      unkept,
       ...(died ? [died] : []),
     ]);
   } finally {
     watching.abort();
-    await watch;
+    await Promise.all([watch, keeping.catch(() => undefined)]); // its failure has been raced
   }
 }
 

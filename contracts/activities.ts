@@ -118,7 +118,7 @@ export interface SetEvaluation extends Timed {
 
 export interface Committed {
   readonly record: ArtifactRef;
-  readonly journal: ArtifactRef;
+  readonly provenance: ArtifactRef;
   readonly summary: IterationSummary;
 }
 
@@ -156,9 +156,9 @@ export interface ControlActivities {
     input: InRun & {
       /** Workflow id of the run: names its folder. */
       readonly run: string;
-      /** Record and journal of the iteration before. */
+      /** Record and provenance of the iteration before. */
       readonly previous: ArtifactRef | null;
-      readonly previousJournal: ArtifactRef | null;
+      readonly previousProvenance: ArtifactRef | null;
       readonly batch: InitialBatch;
       readonly branches: BranchRefs | null;
       readonly tree: ArtifactRef;

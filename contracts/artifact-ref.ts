@@ -41,4 +41,4 @@ export type ArtifactKind =
   | 'evaluation'
   | 'manifest'
   | 'iteration-record'
-  | 'iteration-journal';
+  | 'iteration-provenance';

@@ -113,6 +113,6 @@ export const iterationRecord = z
   })
   .describe(
     'One iteration of a run: every input, decision and output, by the SHA-256 of artifacts. Free of clocks and names of ' +
-      'runs and machines, so that the same configuration gives the same chain; those are in the iteration-journal, which ' +
+      'runs and machines, so that the same configuration gives the same chain; those are in the iteration-provenance, which ' +
       'names the record: phase times, attempts, workers with code version, engine and hardware.',
   ) satisfies z.ZodType<IterationRecord>;

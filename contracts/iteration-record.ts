@@ -6,7 +6,7 @@ import type { ControllerState, InitialBatch, IterationMetrics } from './run.js';
  * The commit of one iteration: every input, decision and output, chained to the record before. Per-problem facts are in the
  * artifacts it names (`docs/iteration-record.schema.json` says which is where).
  * It holds no clock and no name of a run, machine or worker, except in what users did to the run (`steering`): the same
- * configuration, left alone, gives the same chain. Those are in the iteration's journal, which names the record by its hash.
+ * configuration, left alone, gives the same chain. Those are in its provenance, which names the record by its hash.
  */
 export interface IterationRecord {
   readonly schema: 2;

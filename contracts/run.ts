@@ -132,9 +132,9 @@ export interface RunState {
   cursor: DataCursor;
   /** Batch of iteration m, where it was sampled ahead. */
   pending: InitialBatch | null;
-  /** Record of the iteration before, and its journal. */
+  /** Record of the iteration before, and its provenance. */
   ledger: ArtifactRef | null;
-  journal: ArtifactRef | null;
+  provenance: ArtifactRef | null;
   /** The last iterations, newest last. */
   recent: IterationSummary[];
   /** First and last few evaluations, in order of policy version. */

@@ -4,7 +4,8 @@ import type { ArtifactKind, ArtifactRef } from '../contracts/artifact-ref.js';
  * Immutable artifacts named by the SHA-256 of their content, and small named results. Every implementation passes
  * `test/store/artifact-store.contract.ts`.
  *
- * A write is seen wholly or not at all. It rejects with `StoreFull` or `StoreUnwritable` and leaves nothing behind.
+ * A write is seen wholly or not at all. It rejects with `StoreFull` or `StoreUnwritable` and leaves nothing behind. While the
+ * store is away, everything rejects with `StoreUnreachable`: nothing in it counts as missing.
  */
 export interface ArtifactStore {
   /**
@@ -38,8 +39,8 @@ export interface ArtifactStore {
   recall(key: string): Promise<unknown>;
 
   /**
-   * Adds a record to the journal of a key: progress of work that is not done yet. It costs less than `put`, because it waits for no
-   * disk: it outlives the process, while a power cut may take the last half minute of it.
+   * Adds a record to the journal of a key: progress of work that is not done yet. It outlives a power cut, and costs less than
+   * `put`.
    */
   append(key: string, record: Uint8Array): Promise<void>;
 
@@ -99,6 +100,21 @@ export class StoreUnwritable extends Error {
     super(
       `The artifact store ${folder} can not be written (${options.cause.code ?? options.cause.message}): check that it is a folder, ` +
         'that it belongs to this user and that its file system is not mounted read-only.',
+      options,
+    );
+  }
+}
+
+/** The store is not there just now. */
+export class StoreUnreachable extends Error {
+  override readonly name = 'StoreUnreachable';
+  constructor(
+    readonly folder: string,
+    options: ErrorOptions & { cause: NodeJS.ErrnoException },
+  ) {
+    super(
+      `The artifact store ${folder} can not be reached (${options.cause.code ?? options.cause.message}): check that its file ` +
+        'system is mounted and answers. The work goes on when it does.',
       options,
     );
   }

@@ -49,7 +49,8 @@ export async function removeLeftovers(incoming: string, ageMs: number): Promise<
   }
 }
 
-async function syncFolder(path: string): Promise<void> {
+/** After it, files that are new in the folder survive a power cut. */
+export async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return; // folders can not be opened there
   const folder = await open(path, 'r');
   try {

@@ -5,6 +5,9 @@
  *     magic (8 bytes) | length (4, little-endian) | first 8 bytes of the content's SHA-256 | content
  */
 import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { syncFolder } from './atomic-write.js';
 
 const MAGIC = Buffer.from('\x89JOURNL\n', 'latin1');
 const HEADER = MAGIC.length + 4 + 8;
@@ -13,6 +16,19 @@ export function frameRecord(content: Uint8Array): Buffer {
   const length = Buffer.alloc(4);
   length.writeUInt32LE(content.byteLength);
   return Buffer.concat([MAGIC, length, checksum(content), content]);
+}
+
+/** Adds a record at the end of the file, made where it is missing; resolves when the disk has it. */
+export async function appendRecord(path: string, content: Uint8Array): Promise<void> {
+  const file = await open(path, 'a');
+  try {
+    const { size } = await file.stat();
+    await file.appendFile(frameRecord(content));
+    await file.datasync();
+    if (size === 0) await syncFolder(dirname(path));
+  } finally {
+    await file.close();
+  }
 }
 
 /** The whole records of a journal, in order. */

@@ -6,16 +6,24 @@
  *     journals/0123….journal         progress of unfinished work, named likewise
  *     incoming/                      unfinished writes
  *     aside/                         artifacts that a collection is about to remove
+ *     store.json                     says that this is a store: an empty folder is one whose file system is not mounted
  */
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream, type Stats } from 'node:fs';
-import { appendFile, readFile, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
+import { readFile, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { ArtifactKind, ArtifactRef } from '../contracts/artifact-ref.js';
 import { canonicalJson } from '../contracts/canonical-json.js';
-import { ArtifactDamaged, ArtifactMissing, StoreFull, StoreUnwritable, type ArtifactStore } from './artifact-store.js';
+import {
+  ArtifactDamaged,
+  ArtifactMissing,
+  StoreFull,
+  StoreUnreachable,
+  StoreUnwritable,
+  type ArtifactStore,
+} from './artifact-store.js';
 import { removeLeftovers, writeAtomically } from './atomic-write.js';
-import { frameRecord, readRecords } from './journal-file.js';
+import { appendRecord, readRecords } from './journal-file.js';
 import { restore } from './local-collector.js';
 
 const EXTENSIONS: Record<ArtifactKind, string> = {
@@ -33,13 +41,14 @@ const EXTENSIONS: Record<ArtifactKind, string> = {
   evaluation: 'json',
   manifest: 'json',
   'iteration-record': 'json',
-  'iteration-journal': 'json',
+  'iteration-provenance': 'json',
 };
 
 export class LocalArtifactStore implements ArtifactStore {
   readonly #folder: string;
   readonly #incoming: string;
   readonly #journals: string;
+  readonly #mark: string;
   /** Files that matched their name, by path: a file that did not change since is not hashed again. */
   readonly #verified = new Map<string, string>();
 
@@ -47,13 +56,17 @@ export class LocalArtifactStore implements ArtifactStore {
     this.#folder = folder;
     this.#incoming = join(folder, 'incoming');
     this.#journals = join(folder, 'journals');
+    this.#mark = join(folder, 'store.json');
   }
 
   /** Makes the folder when it is missing. Rejects with `StoreUnwritable` or `StoreFull` when nothing can be written there. */
   static async open(folder: string): Promise<LocalArtifactStore> {
     const store = new LocalArtifactStore(resolve(folder));
-    await store.#writing(() => removeLeftovers(store.#incoming, UNFINISHED_WRITE_MS));
-    await store.#writing(() => removeLeftovers(store.#journals, ABANDONED_WORK_MS));
+    await store.#named(async () => {
+      await removeLeftovers(store.#incoming, UNFINISHED_WRITE_MS);
+      await removeLeftovers(store.#journals, ABANDONED_WORK_MS);
+      if (!(await store.#isThere())) await store.#put(store.#mark, `${JSON.stringify({ schema: 1 })}\n`);
+    });
     return store;
   }
 
@@ -72,19 +85,23 @@ export class LocalArtifactStore implements ArtifactStore {
 
   async get(ref: ArtifactRef): Promise<Buffer> {
     const path = this.#pathOf(ref);
-    const content = await this.#restoring(path, () => readFile(path)).catch(missing(ref, path));
+    const content = await this.#found(path, () => readFile(path));
+    if (!content) throw new ArtifactMissing(ref, path);
     requireMatch(ref, path, createHash('sha256').update(content), content.length);
     return content;
   }
 
   async localPath(ref: ArtifactRef): Promise<string> {
     const path = this.#pathOf(ref);
-    const entry = await this.#restoring(path, () => stat(path)).catch(missing(ref, path));
+    const entry = await this.#found(path, () => stat(path));
+    if (!entry) throw new ArtifactMissing(ref, path);
     const { size } = entry;
     requireSize(ref, path, size);
     const state = stateOf(entry);
     if (this.#verified.get(path) !== state) {
-      requireMatch(ref, path, await hashFile(path), size);
+      const hash = await this.#found(path, () => hashFile(path));
+      if (!hash) throw new ArtifactMissing(ref, path);
+      requireMatch(ref, path, hash, size);
       this.#verified.set(path, state);
     }
     return path;
@@ -92,7 +109,7 @@ export class LocalArtifactStore implements ArtifactStore {
 
   async has(ref: ArtifactRef): Promise<boolean> {
     const path = this.#pathOf(ref);
-    return (await this.#restoring(path, () => stat(path)).catch(undefinedIfMissing))?.size === ref.bytes;
+    return (await this.#found(path, () => stat(path)))?.size === ref.bytes;
   }
 
   async renew(ref: ArtifactRef): Promise<boolean> {
@@ -105,31 +122,27 @@ export class LocalArtifactStore implements ArtifactStore {
       if (verified) this.#verified.set(path, stateOf(await stat(path)));
       return true;
     };
-    return (await this.#restoring(path, renew).catch(undefinedIfMissing)) ?? false;
+    return (await this.#found(path, renew)) ?? false;
   }
 
   async remember(key: string, value: unknown): Promise<void> {
     const text = canonicalJson({ key, value });
-    await this.#writing(() =>
-      writeAtomically(this.#incoming, async (file) => {
-        await file.writeFile(text);
-        return this.#resultPath(key);
-      }),
-    );
+    await this.#writing(() => this.#put(this.#resultPath(key), text));
   }
 
   async recall(key: string): Promise<unknown> {
     const path = this.#resultPath(key);
-    const text = await readFile(path, 'utf8').catch(undefinedIfMissing);
+    const text = await this.#found(path, () => readFile(path, 'utf8'));
     return text === undefined ? undefined : parseResult(path, text, key);
   }
 
   append(key: string, record: Uint8Array): Promise<void> {
-    return this.#writing(() => appendFile(this.#journalPath(key), frameRecord(record)));
+    return this.#writing(() => appendRecord(this.#journalPath(key), record));
   }
 
   async records(key: string): Promise<Buffer[]> {
-    const file = await readFile(this.#journalPath(key)).catch(undefinedIfMissing);
+    const path = this.#journalPath(key);
+    const file = await this.#found(path, () => readFile(path));
     return file === undefined ? [] : readRecords(file);
   }
 
@@ -137,14 +150,31 @@ export class LocalArtifactStore implements ArtifactStore {
     return this.#writing(() => rm(this.#journalPath(key), { force: true }));
   }
 
-  /** Tries again where a collection has set the artifact aside meanwhile. */
-  async #restoring<T>(path: string, use: () => Promise<T>): Promise<T> {
-    try {
-      return await use();
-    } catch (error) {
-      if (!isAbsent(error) || !(await restore(this.#folder, path))) throw error;
-      return use();
-    }
+  /** Undefined where the store has no such file. Tries again where a collection has set the artifact aside meanwhile. */
+  async #found<T>(path: string, use: () => Promise<T>): Promise<T | undefined> {
+    return this.#named(async () => {
+      for (let restored = false; ; restored = true) {
+        try {
+          return await use();
+        } catch (error) {
+          if (!isAbsent(error)) throw error;
+          if (!restored && (await restore(this.#folder, path))) continue;
+          if (await this.#isThere()) return undefined;
+          throw error;
+        }
+      }
+    });
+  }
+
+  async #isThere(): Promise<boolean> {
+    return stat(this.#mark).then(() => true, falseIfAbsent);
+  }
+
+  #put(path: string, text: string): Promise<string> {
+    return writeAtomically(this.#incoming, async (file) => {
+      await file.writeFile(text);
+      return path;
+    });
   }
 
   #pathOf({ sha256, kind }: ArtifactRef): string {
@@ -173,13 +203,24 @@ export class LocalArtifactStore implements ArtifactStore {
     );
   }
 
-  async #writing<T>(write: () => Promise<T>): Promise<T> {
+  /** Does not begin where the store is away: it would make another one in its place. */
+  #writing<T>(write: () => Promise<T>): Promise<T> {
+    return this.#named(async () => {
+      await stat(this.#mark);
+      return write();
+    });
+  }
+
+  /** Gives the errors of the system the name of what they mean. */
+  async #named<T>(work: () => Promise<T>): Promise<T> {
     try {
-      return await write();
+      return await work();
     } catch (error) {
       const cause = error as NodeJS.ErrnoException;
-      if (cause.code === 'ENOSPC' || cause.code === 'EDQUOT') throw new StoreFull(this.#folder, { cause });
-      if (UNWRITABLE.has(cause.code ?? '')) throw new StoreUnwritable(this.#folder, { cause });
+      const code = cause.code ?? '';
+      if (FULL.has(code)) throw new StoreFull(this.#folder, { cause });
+      if (UNWRITABLE.has(code)) throw new StoreUnwritable(this.#folder, { cause });
+      if (AWAY.has(code)) throw new StoreUnreachable(this.#folder, { cause });
       throw error;
     }
   }
@@ -190,7 +231,10 @@ const UNFINISHED_WRITE_MS = 3_600_000;
 /** Longer than any activity is retried: nobody comes back for an older journal. */
 const ABANDONED_WORK_MS = 7 * 24 * 3_600_000;
 
+const FULL = new Set(['ENOSPC', 'EDQUOT']);
 const UNWRITABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST']);
+/** A file system that is not mounted, or does not answer. ENOENT comes out only where the store's mark is gone. */
+const AWAY = new Set(['ENOENT', 'EIO', 'ESTALE', 'ETIMEDOUT', 'ENOTCONN', 'EHOSTDOWN', 'ENODEV', 'ENXIO', 'EREMOTEIO']);
 
 function nameOf(key: string): string {
   return createHash('sha256').update(key).digest('hex');
@@ -243,14 +287,9 @@ function isAbsent(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'ENOENT';
 }
 
-function undefinedIfMissing(error: unknown): undefined {
+function falseIfAbsent(error: unknown): false {
   if (!isAbsent(error)) throw error;
-}
-
-function missing(ref: ArtifactRef, path: string) {
-  return (error: unknown): never => {
-    throw isAbsent(error) ? new ArtifactMissing(ref, path) : error;
-  };
+  return false;
 }
 
 /** Changes whenever the file is written. */

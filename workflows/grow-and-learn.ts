@@ -16,7 +16,7 @@ export interface GrowAndLearnInput {
   readonly policy: ArtifactRef;
   readonly controller: ControllerState;
   readonly previous: ArtifactRef | null;
-  readonly previousJournal: ArtifactRef | null;
+  readonly previousProvenance: ArtifactRef | null;
   /** Set by an update; null: the configuration's. */
   readonly learningRate: number | null;
 }
@@ -37,7 +37,7 @@ interface Branched {
 
 /** Turns policy m into policy m+1: branches, trees, advantages, update. The run commits it. */
 export async function growAndLearn(input: GrowAndLearnInput): Promise<GrowAndLearnResult> {
-  const { run, manifest, plan, batch, policy, previous, previousJournal, learningRate } = input;
+  const { run, manifest, plan, batch, policy, previous, previousProvenance, learningRate } = input;
   const { iteration } = batch;
   const label = `iteration ${iteration}`;
   const startedAt = Date.now();
@@ -85,7 +85,7 @@ export async function growAndLearn(input: GrowAndLearnInput): Promise<GrowAndLea
     manifest,
     run,
     previous,
-    previousJournal,
+    previousProvenance,
     batch,
     branches,
     tree: grown.tree,

@@ -24,7 +24,7 @@ export function firstState({ manifest, configHash, model, plan, policy, controll
     cursor: start?.cursor ?? FIRST_PROBLEM,
     pending: null,
     ledger: start?.record ?? null,
-    journal: null,
+    provenance: null,
     recent: [],
     evaluations: [],
     steering: UNSTEERED,

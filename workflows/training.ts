@@ -180,7 +180,7 @@ class Run implements Steerable {
     state.policy = learnt.policy;
     state.controller = learnt.controller;
     state.ledger = learnt.record;
-    state.journal = learnt.journal;
+    state.provenance = learnt.provenance;
     state.pending = next;
     state.pace = paceAfter((Date.now() - startedAt) / 1000, state.pace);
     state.recent = [...state.recent, learnt.summary].slice(-RECENT_ITERATIONS);
@@ -228,7 +228,7 @@ class Run implements Steerable {
       policy,
       controller,
       ledger: previous,
-      journal: previousJournal,
+      provenance: previousProvenance,
       steering,
     } = this.#running();
     const { learningRate } = steering;
@@ -242,7 +242,7 @@ class Run implements Steerable {
           number: batch.iteration,
           summary: `iteration ${batch.iteration} · ${responses} responses · ${Math.round((100 * correct) / responses)} % correct`,
         },
-        { run: this.#id, manifest, plan, batch, policy, controller, previous, previousJournal, learningRate },
+        { run: this.#id, manifest, plan, batch, policy, controller, previous, previousProvenance, learningRate },
       ),
     );
     return { policy: learnt.policy, controller: learnt.controller, ...(await this.#commit(learnt.commit)) };

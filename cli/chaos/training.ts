@@ -1,9 +1,10 @@
-import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import { rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunForm } from '../../contracts/config-form.js';
 import { queueName } from '../../contracts/queues.js';
 import type { RunResult } from '../../contracts/run.js';
+import { resultOf } from '../run-result.js';
 import { readGenerated, type Generated } from './generated.js';
 import type { Kill } from './kills.js';
 import { Park, traceFile } from './park.js';
@@ -55,7 +56,9 @@ export async function trainUnder(
       const start = performance.now();
       const over = new AbortController();
       const killing = strike(park, traceFile(home), kills, { start, over: over.signal, tell });
-      const result = await resultOf(client).finally(() => over.abort());
+      const result = await resultOf(client.workflow.getHandle<() => Promise<RunResult>>(RUN)).finally(() =>
+        over.abort(),
+      );
       const seconds = (performance.now() - start) / 1000;
       return {
         policy: result.policy.sha256,
@@ -86,18 +89,6 @@ async function connect(address: string): Promise<Connection> {
     if (connection && ready) return connection;
     await connection?.close();
     await sleep(UNREACHABLE_MS);
-  }
-}
-
-/** Asks again while the server is away. */
-async function resultOf(client: Client): Promise<RunResult> {
-  for (;;) {
-    try {
-      return await client.workflow.getHandle<() => Promise<RunResult>>(RUN).result();
-    } catch (error) {
-      if (error instanceof WorkflowFailedError) throw error;
-      await sleep(UNREACHABLE_MS);
-    }
   }
 }
 

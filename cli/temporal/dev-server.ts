@@ -50,6 +50,17 @@ export class DevServerFailed extends Error {
   }
 }
 
+/** It died, and could not get its address again. */
+export class DevServerMoved extends Error {
+  override readonly name = 'DevServerMoved';
+  constructor(from: string, to: string) {
+    super(
+      `The Temporal development server died, and another program has taken ${from}: it is now at ${to}. Its runs are there; ` +
+        '`npm start` goes on with them.',
+    );
+  }
+}
+
 const HOST = '127.0.0.1';
 const FIRST_PORT = 7233;
 const FIRST_UI_PORT = 8233;
@@ -59,12 +70,8 @@ const STOP_LIMIT_MS = 10_000;
 
 /** The server the file names, if that process still is one of ours. */
 export async function readServer(folder: string): Promise<DevServer | undefined> {
-  const text = await readFile(stateFile(folder), 'utf8').catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  });
-  if (text === undefined) return undefined;
-  const server = JSON.parse(text) as DevServer;
-  return (await commandOf(server.pid)).includes(database(folder)) ? server : undefined;
+  const server = await readState(folder);
+  return server && (await runs(server, folder)) ? server : undefined;
 }
 
 /** Answers within the limit, and has its namespace. */
@@ -95,9 +102,15 @@ export async function devServerCommand(
   };
 }
 
+/** The server that the file names, where it died; one that was stopped did not. */
+export async function deadServer(folder: string): Promise<DevServer | undefined> {
+  const server = await readState(folder);
+  return server && !(await runs(server, folder)) ? server : undefined;
+}
+
 export async function startDevServer(options: StartOptions): Promise<DevServer> {
   const { folder } = options;
-  const { binary, args, server: described } = await devServerCommand(options, await freePorts());
+  const { binary, args, server: described } = await devServerCommand(options, await portsFor(folder));
   const log = join(folder, 'server.log');
   const output = await open(log, 'a');
   // Detached: it lives on when this process ends, and does not get the terminal's Ctrl-C.
@@ -165,6 +178,14 @@ async function comesUp(server: DevServer, ended: Promise<false>): Promise<boolea
   return false;
 }
 
+/** Those that the folder's last server had, so that whoever was connected goes on; others where they are taken. */
+async function portsFor(folder: string): Promise<[number, number]> {
+  const before = await readState(folder);
+  if (!before) return freePorts();
+  const [port, uiPort] = [`http://${before.address}`, before.uiUrl].map((url) => Number(new URL(url).port));
+  return (await isFree(port)) && (await isFree(uiPort)) ? [port, uiPort] : freePorts();
+}
+
 /** For a server and its UI. */
 export async function freePorts(): Promise<[number, number]> {
   return [await firstFree(FIRST_PORT), await firstFree(FIRST_UI_PORT)];
@@ -181,6 +202,17 @@ function isFree(port: number): Promise<boolean> {
       .once('error', () => resolve(false))
       .listen(port, () => server.close(() => resolve(true)));
   });
+}
+
+async function readState(folder: string): Promise<DevServer | undefined> {
+  const text = await readFile(stateFile(folder), 'utf8').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  });
+  return text === undefined ? undefined : (JSON.parse(text) as DevServer);
+}
+
+async function runs({ pid }: DevServer, folder: string): Promise<boolean> {
+  return (await commandOf(pid)).includes(database(folder));
 }
 
 async function writeState(folder: string, server: DevServer): Promise<void> {

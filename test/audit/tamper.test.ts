@@ -1,13 +1,12 @@
 /** Every way to change a run's history is found, and named. */
 import fc from 'fast-check';
-import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AuditReport } from '../../audit/findings.js';
 import { readRunFiles } from '../../audit/run-files.js';
-import { canonicalJson } from '../../contracts/canonical-json.js';
 import type { LedgerLine } from '../../contracts/ledger-line.js';
+import { forgeNewest, recordOf, writeLedger, writeRecord } from '../support/forge.js';
 import { audit, audited, discard, keptRun, objectFiles, objectPath, type KeptRun } from '../support/kept-run.js';
 import { Temporal } from '../support/temporal.js';
 
@@ -78,7 +77,7 @@ describe('records', () => {
   });
 
   it('two swapped in the ledger file', async () => {
-    const report = await audited(kept, (home) => writeLedger(home, [lines[1], lines[0], lines[2]]));
+    const report = await audited(kept, (home) => writeLedger(home, kept.run, [lines[1], lines[0], lines[2]]));
     expect(report.verdict).toBe('disproved');
   });
 
@@ -96,13 +95,13 @@ describe('records', () => {
   it('one dropped, those behind it chained anew to hide it', async () => {
     const report = await audited(kept, async (home) => {
       const last = { ...recordOf(lines[2]), previous: lines[1].previous };
-      await writeLedger(home, [lines[0], await write(home, lines[2], last)]);
+      await writeLedger(home, kept.run, [lines[0], await writeRecord(home, lines[2], last)]);
     });
     expect(report.findings).toContainEqual(expect.objectContaining({ check: 'chain', iteration: 1 }));
   });
 
   it('the newest cut off: the server knows of it', async () => {
-    const cut = (home: string): Promise<void> => writeLedger(home, lines.slice(0, 2));
+    const cut = (home: string): Promise<void> => writeLedger(home, kept.run, lines.slice(0, 2));
     const report = await audited(kept, cut, { client: temporal.environment.client });
     expect(report.findings).toContainEqual(expect.objectContaining({ check: 'history', iteration: 2 }));
   });
@@ -126,37 +125,29 @@ describe('one number in a record changed', () => {
   });
 
   it.each([0, 1, 2])(
-    'record %i, its name and its line in the ledger made to fit: chain or journal break',
+    'record %i, its name and its line in the ledger made to fit: chain or provenance break',
     async (m) => {
       for (const path of fc.sample(fc.constantFrom(...numbers(recordOf(lines[m]))), 8)) {
         const report = await audited(kept, async (home) => {
-          const line = await write(home, lines[m], changed(recordOf(lines[m]), path));
+          const line = await writeRecord(home, lines[m], changed(recordOf(lines[m]), path));
           await writeLedger(
             home,
+            kept.run,
             lines.map((one, i) => (i === m ? line : one)),
           );
         });
-        const broken = report.findings.filter(({ check, iteration }) => iteration === m && /chain|journal/.test(check));
+        const broken = report.findings.filter(
+          ({ check, iteration }) => iteration === m && /chain|provenance/.test(check),
+        );
         expect(broken, path.join('.')).not.toEqual([]);
       }
     },
   );
 
-  it('any number of the newest record, its journal made to fit as well: recomputation or the server disagree', async () => {
+  it('any number of the newest record, its provenance made to fit as well: recomputation or the server disagree', async () => {
     for (const path of numbers(recordOf(lines[2]))) {
-      const forged = async (home: string): Promise<void> => {
-        const line = await write(home, lines[2], changed(recordOf(lines[2]), path));
-        const journal = JSON.parse(await readFile(objectPath(home, lines[2].journal.sha256), 'utf8')) as object;
-        const { sha256, bytes } = line;
-        const text = canonicalJson({ ...journal, record: { sha256, bytes, kind: 'iteration-record' } });
-        const name = createHash('sha256').update(text).digest('hex');
-        await place(home, name, text);
-        await writeLedger(home, [
-          lines[0],
-          lines[1],
-          { ...line, journal: { ...lines[2].journal, sha256: name, bytes: Buffer.byteLength(text) } },
-        ]);
-      };
+      const forged = (home: string): Promise<void> =>
+        forgeNewest(home, kept.run, lines, changed(recordOf(lines[2]), path));
       // What only the learner could know needs the server (or a replay).
       const client = path.includes('update') ? { client: temporal.environment.client } : {};
       const report = await audited(kept, forged, client);
@@ -165,10 +156,6 @@ describe('one number in a record changed', () => {
   });
 });
 
-function recordOf({ number: _n, sha256: _s, bytes: _b, journal: _j, ...record }: LedgerLine) {
-  return record;
-}
-
 function changed(record: object, path: readonly string[]): object {
   const copy = structuredClone(record);
   let holder = copy as Record<string, unknown>;
@@ -176,23 +163,4 @@ function changed(record: object, path: readonly string[]): object {
   const last = path.at(-1)!;
   holder[last] = Number(holder[last]) + 1;
   return copy;
-}
-
-/** The record under its true name, and its line. */
-async function write(home: string, line: LedgerLine, record: object): Promise<LedgerLine> {
-  const text = canonicalJson(record);
-  const sha256 = createHash('sha256').update(text).digest('hex');
-  await place(home, sha256, text);
-  return { ...line, ...record, sha256, bytes: Buffer.byteLength(text) };
-}
-
-async function place(home: string, sha256: string, text: string): Promise<void> {
-  const path = objectPath(home, sha256);
-  await mkdir(join(path, '..'), { recursive: true });
-  await writeFile(path, text);
-}
-
-async function writeLedger(home: string, changedLines: readonly LedgerLine[]): Promise<void> {
-  const path = join(home, 'runs', encodeURIComponent(kept.run), 'ledger.jsonl');
-  await writeFile(path, changedLines.map((line) => `${JSON.stringify(line)}\n`).join(''));
 }

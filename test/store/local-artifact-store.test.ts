@@ -1,5 +1,16 @@
 import { writeFileSync } from 'node:fs';
-import { mkdtemp, open, readFile, readdir, rm, utimes, writeFile, type FileHandle } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  open,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  utimes,
+  writeFile,
+  type FileHandle,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -44,7 +55,7 @@ describe('LocalArtifactStore', () => {
     await expect(store.remember('key', 1)).rejects.toMatchObject({ name: 'StoreFull' });
     writeFile.mockRestore();
     expect(await incoming()).toEqual([]);
-    expect(await readdir(folder)).toEqual(['incoming', 'journals']);
+    expect(await readdir(folder)).toEqual(['incoming', 'journals', 'store.json']);
     expect(await store.has(await store.put('weights', content))).toBe(true);
   });
 
@@ -60,6 +71,32 @@ describe('LocalArtifactStore', () => {
       name: 'StoreUnwritable',
       message: expect.stringContaining('EROFS') as string,
     });
+  });
+
+  it('calls nothing missing and makes nothing anew while its folder is away, and goes on when it is back', async () => {
+    const ref = await store.put('tree', content);
+    await store.remember('key', 1);
+    await store.append('work', content);
+    const calls: (() => Promise<unknown>)[] = [
+      ...[() => store.get(ref), () => store.localPath(ref), () => store.has(ref), () => store.renew(ref)],
+      ...[() => store.put('tree', content), () => store.put('tree', new Uint8Array(9))],
+      ...[() => store.recall('key'), () => store.remember('key', 2)],
+      ...[() => store.records('work'), () => store.append('work', content), () => store.forget('work')],
+    ];
+    const aside = `${folder}-aside`;
+    await rename(folder, aside);
+    try {
+      for (const call of calls) await expect(call()).rejects.toMatchObject({ name: 'StoreUnreachable', folder });
+      await mkdir(folder); // as a mount point is
+      for (const call of calls) await expect(call()).rejects.toMatchObject({ name: 'StoreUnreachable' });
+      expect(await readdir(folder)).toEqual([]);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+      await rename(aside, folder);
+    }
+    expect(await store.has(ref)).toBe(true);
+    expect(await store.recall('key')).toBe(1);
+    expect(await store.records('work')).toHaveLength(1);
   });
 
   it('refuses to open where no folder can be made', async () => {

@@ -5,9 +5,11 @@ import { basename, dirname, join } from 'node:path';
 import { auditRun, type AuditOptions } from '../../audit/audit-run.js';
 import type { AuditReport } from '../../audit/findings.js';
 import { readRunFiles } from '../../audit/run-files.js';
+import type { WorkflowHandle } from '@temporalio/client';
 import type { RunForm } from '../../contracts/config-form.js';
+import type { Learner } from '../../contracts/engine.js';
 import { LocalArtifactStore } from '../../store/local-artifact-store.js';
-import { nullRun } from './null-run.js';
+import { nullRun, type FinishedRun } from './null-run.js';
 import { withFolder, type Temporal } from './temporal.js';
 
 export interface KeptRun {
@@ -16,12 +18,18 @@ export interface KeptRun {
   readonly home: string;
 }
 
-export async function keptRun(temporal: Temporal, form: RunForm): Promise<KeptRun> {
+export async function keptRun(
+  temporal: Temporal,
+  form: RunForm,
+  learner?: () => Learner,
+  during?: (handle: WorkflowHandle) => Promise<unknown>,
+): Promise<KeptRun> {
   const home = await mkdtemp(join(tmpdir(), 'attnrl-kept-'));
-  return nullRun(temporal, form, async ({ result, workflowId }) => {
+  const keep = async ({ result, workflowId }: FinishedRun): Promise<KeptRun> => {
     await cp(dirname(dirname(result.runFolder)), home, { recursive: true });
     return { run: workflowId, home };
-  });
+  };
+  return nullRun(temporal, form, keep, learner, during);
 }
 
 /** As a fresh process would: nothing that was read before counts. */

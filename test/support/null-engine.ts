@@ -86,6 +86,9 @@ export class NullLearner implements Learner {
   #skill = 0;
   #digest = '';
 
+  /** @param gain in skill with every optimiser step */
+  constructor(private readonly gain = 0.03) {}
+
   async load({ policy }: LearnerState): Promise<void> {
     this.#skill = await skillOf(policy);
     this.#digest = policy.id;
@@ -96,7 +99,7 @@ export class NullLearner implements Learner {
     for (const row of miniBatch)
       hash.update(row.tokens).update(row.advantages).update(row.weights).update(row.oldLogProbs);
     this.#digest = hash.digest('hex');
-    this.#skill = Math.min(0.95, this.#skill + 0.03);
+    this.#skill = Math.min(0.95, this.#skill + this.gain);
     const tokens = miniBatch.reduce((sum, { weights }) => sum + weights.reduce((a, b) => a + b, 0), 0);
     const loss = createHash('sha256').update(this.#digest).digest()[0] / 1000;
     await Promise.resolve();

@@ -54,7 +54,7 @@ export async function nullRun<T>(
   form: RunForm,
   look: (run: FinishedRun) => Promise<T>,
   learner?: () => Learner,
-  during?: (handle: WorkflowHandle) => Promise<unknown>,
+  during?: (handle: WorkflowHandle, services: Services) => Promise<unknown>,
 ): Promise<T> {
   return withFolder(async (folder) => {
     const services = await nullServices(folder, learner);
@@ -66,7 +66,7 @@ export async function nullRun<T>(
         taskQueue,
         args: [await smallForm(form)],
       });
-      const [result] = await Promise.all([handle.result(), during?.(handle)]);
+      const [result] = await Promise.all([handle.result(), during?.(handle, services)]);
       return look({ workflowId, result, services });
     });
   });

@@ -16,7 +16,9 @@ export interface Child {
   readonly matched: RegExpExecArray;
   /** Both streams so far. */
   output(): string;
-  /** Sends the signal and waits for the end: the exit code, or the signal that killed it. */
+  /** Resolves at its end: the exit code, or the signal that killed it. */
+  readonly exited: Promise<number | NodeJS.Signals | null>;
+  /** Sends the signal and waits for the end. */
   stop(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
 }
 
@@ -48,6 +50,7 @@ export async function startChild(command: readonly string[], { env, cwd = ROOT, 
     pid: child.pid!,
     matched,
     output: () => output,
+    exited,
     stop: (signal = 'SIGTERM') => {
       child.kill(signal);
       return exited;

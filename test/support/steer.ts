@@ -11,3 +11,9 @@ export function steer(handle: WorkflowHandle, update: SteeringUpdate, value?: nu
 export async function until(handle: WorkflowHandle, is: (progress: RunProgress) => boolean): Promise<void> {
   while (!is(await handle.query<RunProgress>(PROGRESS_QUERY)));
 }
+
+/** What the run's page shows. */
+export async function currentDetails(handle: WorkflowHandle): Promise<string> {
+  const { currentDetails = '' } = await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+  return currentDetails;
+}

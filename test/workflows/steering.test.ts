@@ -13,7 +13,7 @@ import { CONFIGURATION_QUERY, LEDGER_HEAD_QUERY } from '../../contracts/steering
 import { SEARCH_ATTRIBUTES } from '../../contracts/search-attributes.js';
 import { Gates } from '../support/gated-learner.js';
 import { nullRun } from '../support/null-run.js';
-import { steer, until } from '../support/steer.js';
+import { currentDetails, steer, until } from '../support/steer.js';
 import { Temporal } from '../support/temporal.js';
 
 const { learningRate } = resolveConfig({}).update;
@@ -119,9 +119,9 @@ it('pauses between iterations, learns at the rate that was set, ends earlier or 
 it('a pause changes nothing but the steering that records hold', async () => {
   const gates = new Gates();
   const second = gates.close(1);
-  // The chain and the mirror's line name other bytes; journals tell of their own time.
+  // The chain and the mirror's line name other bytes; provenance tells of its own time.
   const plain = (record: IterationRecord): object => {
-    const apart = { previous: null, sha256: null, bytes: null, journal: null, steering: [] };
+    const apart = { previous: null, sha256: null, bytes: null, provenance: null, steering: [] };
     return { ...record, ...apart };
   };
   const undisturbed = nullRun(temporal, {}, ({ result }) => ledgerOf(result.runFolder));
@@ -178,9 +178,9 @@ it('shows where a run is, in Markdown', async () => {
     async (handle) => {
       await second.at;
       await steer(handle, 'pause');
-      const { currentDetails } = await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
+      const details = await currentDetails(handle);
       for (const text of ['1 of 3', 'learn-1', 'held after this iteration', 'remaining', '| iteration |', 'pause ·'])
-        expect(currentDetails).toContain(text);
+        expect(details).toContain(text);
       second.open();
       await until(handle, ({ phase }) => phase === 'paused');
       await steer(handle, 'resume');

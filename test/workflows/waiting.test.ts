@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ROLES, type Role } from '../../contracts/queues.js';
 import { createWorkers } from '../../workers/create-workers.js';
 import { nullServices, smallForm } from '../support/null-run.js';
+import { currentDetails } from '../support/steer.js';
 import { Temporal, withFolder } from '../support/temporal.js';
 
 let temporal: Temporal;
@@ -32,8 +33,7 @@ it('names the role whose workers are away', async () => {
         taskQueue: 'waiting-control',
         args: [form],
       });
-      const details = async (): Promise<string> =>
-        (await run.query<{ currentDetails?: string }>('__temporal_workflow_metadata')).currentDetails ?? '';
+      const details = (): Promise<string> => currentDetails(run);
       await expect
         .poll(details, { timeout: 60_000, interval: 500 })
         .toMatch(/no learner worker polls since \d{4}-\d\d-\d\d \d\d:\d\d UTC/);

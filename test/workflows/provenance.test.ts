@@ -1,6 +1,6 @@
-/** The journal beside each record: who did it, when, in how many attempts. */
+/** The provenance beside each record: who did it, when, in how many attempts. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { IterationJournal } from '../../contracts/iteration-journal.js';
+import type { IterationProvenance } from '../../contracts/iteration-provenance.js';
 import type { IterationRecord } from '../../contracts/iteration-record.js';
 import { iterationRecord } from '../../contracts/iteration-record-schema.js';
 import { getJson } from '../../store/json.js';
@@ -18,21 +18,21 @@ it('names the record, the activities of both children and their workers, and is 
   await nullRun(temporal, { iterations: 2 }, async ({ result, workflowId, services: { store } }) => {
     const head = await headOf(result);
     expect(head.record).toEqual(result.ledger);
-    const journal = await getJson<IterationJournal>(store, head.journal);
-    expect(journal).toMatchObject({ schema: 1, run: workflowId, iteration: 1, record: result.ledger });
-    expect(journal.activities.map(({ workflow, activity }) => `${workflow.split('/')[1]} ${activity}`)).toEqual(
+    const provenance = await getJson<IterationProvenance>(store, head.provenance);
+    expect(provenance).toMatchObject({ schema: 1, run: workflowId, iteration: 1, record: result.ledger });
+    expect(provenance.activities.map(({ workflow, activity }) => `${workflow.split('/')[1]} ${activity}`)).toEqual(
       expect.arrayContaining(['sample-1 generate', 'sample-1 scoreInitial', 'learn-1 growTree', 'learn-1 update']),
     );
-    for (const { attempts, worker, scheduled, started, ended } of journal.activities) {
+    for (const { attempts, worker, scheduled, started, ended } of provenance.activities) {
       expect(attempts).toBe(1);
-      expect(journal.workers[worker]).toMatchObject({ version: '0.1.0', node: process.version });
+      expect(provenance.workers[worker]).toMatchObject({ version: '0.1.0', node: process.version });
       expect([scheduled, started, ended].map((time) => new Date(time).toISOString())).toEqual([
         scheduled,
         started,
         ended,
       ]);
     }
-    const first = await getJson<IterationJournal>(store, journal.previous!);
+    const first = await getJson<IterationProvenance>(store, provenance.previous!);
     expect(first).toMatchObject({ iteration: 0, previous: null });
 
     const record = await getJson<IterationRecord>(store, head.record);

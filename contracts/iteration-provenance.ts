@@ -4,13 +4,13 @@ import type { ArtifactRef } from './artifact-ref.js';
  * How an iteration came about: what differs from run to run. Beside the record, which it names by hash, and chained like
  * the records.
  */
-export interface IterationJournal {
+export interface IterationProvenance {
   readonly schema: 1;
   /** Workflow id of the run. */
   readonly run: string;
   readonly iteration: number;
   readonly record: ArtifactRef;
-  /** Journal of the iteration before; null in the first. */
+  /** Provenance of the iteration before; null in the first. */
   readonly previous: ArtifactRef | null;
   /** Seconds by phase, as the activities measured them, and of the whole. */
   readonly seconds: Readonly<Record<string, number>>;
