@@ -4,7 +4,7 @@
  * Paper: rule-based reward. Authors' code, where the paper is silent: only text behind the last `</think>` counts; the last
  * box is the answer. Ours: no box, no reward. Left out so far: symbolic equality and the LaTeX verifier.
  */
-import { sameAnswer } from './math-answer.js';
+import { sameAnswer } from './math/answer.js';
 
 export interface Verdict {
   readonly reward: 0 | 1;
