@@ -57,7 +57,7 @@ const RULES: readonly Rule[] = [
   [/\^ *(?:\{ *\\(?:circ|degree)(?![a-zA-Z]) *\}|\\(?:circ|degree)(?![a-zA-Z]))|\\degree(?![a-zA-Z])/g, '\\degrees '],
   [/ +/g, ' '],
   // The full stop of the sentence.
-  [/[\s.,;:]+$/, ''],
+  [/(?:[\s.,;:]|\\newline)+$/, ''],
 ];
 
 export function withoutTypesetting(latex: string): string {
