@@ -9,6 +9,7 @@ import type { WorkerMessage } from '../contracts/worker-messages.js';
 import { readTokenizer } from '../policy/tokenizer.js';
 import { LocalArtifactStore } from '../store/local-artifact-store.js';
 import { NullEngine, NullLearner } from '../test/support/null-engine.js';
+import { openVerifier } from '../tasks/verifiers.js';
 import { createWorkers } from '../workers/create-workers.js';
 import { SHIPPED_MODEL } from './shipped-model.js';
 
@@ -28,6 +29,7 @@ const workers = await createWorkers({
     runsFolder: join(home, 'runs'),
     engine: () => Promise.resolve(engine),
     learner: () => Promise.resolve(new NullLearner()),
+    verifier: openVerifier,
   },
 });
 const ready: WorkerMessage = { kind: 'ready' };

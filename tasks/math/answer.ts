@@ -7,7 +7,8 @@
  * another form, units of different size (`1 m` is not `100 cm`), angles in other units.
  */
 import type { Expression } from './expression.js';
-import { parseAnswer, type Reading } from './parse.js';
+import type { Reading } from './cursor.js';
+import { parseAnswer } from './parse.js';
 import { sameExpression } from './same.js';
 import { withoutTypesetting } from './typesetting.js';
 

@@ -72,11 +72,21 @@ function symbolAt(name: string, { index, signed }: Point): Fraction {
 /** An unknown function is some smooth function of its own. */
 function called(name: string, operands: readonly Value[]): Complex {
   const random = openStream(hashOf(name), Purpose.verification);
-  return operands.reduce<Complex>((sum, operand, i) => {
-    const [shift, scale] = [0, 1].map((k) => integerAt(random, 2 * i + k, 2 ** 16) / 2 ** 16);
-    const z = rounded(operand);
-    return sum.add(z.add(shift).sin().mul(1 + scale)).add(z.mul(z).mul(scale));
-  }, new Complex(0, 0));
+  return operands.reduce<Complex>(
+    (sum, operand, i) => {
+      const [shift, scale] = [0, 1].map((k) => integerAt(random, 2 * i + k, 2 ** 16) / 2 ** 16);
+      const z = rounded(operand);
+      return sum
+        .add(
+          z
+            .add(shift)
+            .sin()
+            .mul(1 + scale),
+        )
+        .add(z.mul(z).mul(scale));
+    },
+    new Complex(0, 0),
+  );
 }
 
 function hashOf(name: string): number {

@@ -8,12 +8,22 @@ const COEFFICIENTS = [
 ];
 
 export function gamma(z: Complex): Complex {
-  if (z.re < 0.5) return new Complex(Math.PI, 0).div(z.mul(Math.PI).sin().mul(gamma(z.neg().add(1))));
+  if (z.re < 0.5)
+    return new Complex(Math.PI, 0).div(
+      z
+        .mul(Math.PI)
+        .sin()
+        .mul(gamma(z.neg().add(1))),
+    );
   const x = z.sub(1);
   const series = COEFFICIENTS.slice(1).reduce(
     (sum, coefficient, i) => sum.add(new Complex(coefficient, 0).div(x.add(i + 1))),
     new Complex(COEFFICIENTS[0], 0),
   );
   const t = x.add(7.5);
-  return t.pow(x.add(0.5)).mul(t.neg().exp()).mul(series).mul(Math.sqrt(2 * Math.PI));
+  return t
+    .pow(x.add(0.5))
+    .mul(t.neg().exp())
+    .mul(series)
+    .mul(Math.sqrt(2 * Math.PI));
 }

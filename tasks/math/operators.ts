@@ -28,15 +28,18 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
     const odd = smallInteger(degree, LARGEST_POWER);
     const z = rounded(value);
     // The real root where there is one: the cube root of -8 is -2.
-    if (odd !== undefined && odd % 2 !== 0 && z.im === 0 && z.re < 0) return z.neg().pow(1 / odd).neg();
+    if (odd !== undefined && odd % 2 !== 0 && z.im === 0 && z.re < 0)
+      return z
+        .neg()
+        .pow(1 / odd)
+        .neg();
     return odd === 2 ? z.sqrt() : power(z, OPERATORS.divide(new Fraction(1), degree));
   },
   abs: (value) => (isExact(value) ? value.abs() : new Complex(value.abs(), 0)),
   floor: (value) => (isExact(value) ? value.floor() : nearby(value, Math.floor)),
   ceiling: (value) => (isExact(value) ? value.ceil() : nearby(value, Math.ceil)),
   factorial,
-  binomial: (n, k) =>
-    OPERATORS.divide(factorial(n), multiply(factorial(k), factorial(add(n, OPERATORS.negate(k))))),
+  binomial: (n, k) => OPERATORS.divide(factorial(n), multiply(factorial(k), factorial(add(n, OPERATORS.negate(k))))),
   percent: (value) => value,
   exp: complex((z) => z.exp()),
   ln: complex((z) => z.log()),

@@ -91,8 +91,7 @@ const SPECIAL: Readonly<Record<string, (a: readonly Expression[], b: readonly Ex
   setminus: sameInOrder,
   backslash: sameInOrder,
   base: ([x, base], [y, other]) => sameExpression(x, y) && sameExpression(base, other),
-  ratio: (a, b) =>
-    a.length === b.length && a.every((part, i) => sameQuantity(cross(part, b[0]), cross(b[i], a[0]))),
+  ratio: (a, b) => a.length === b.length && a.every((part, i) => sameQuantity(cross(part, b[0]), cross(b[i], a[0]))),
 };
 
 function cross(a: Expression, b: Expression): Expression {
@@ -105,7 +104,9 @@ function unioned(parts: readonly Expression[]): Expression[] {
 
 /** A percentage is a number or a hundredth of it, where only one of the two says percent. */
 function samePercent(a: Expression, b: Expression): boolean {
-  const [x, y] = [a, b].map((one) => (one.kind === 'apply' && one.operator === 'percent' ? one.operands[0] : undefined));
+  const [x, y] = [a, b].map((one) =>
+    one.kind === 'apply' && one.operator === 'percent' ? one.operands[0] : undefined,
+  );
   if ((x === undefined) === (y === undefined)) return false;
   const hundredth = { kind: 'apply', operator: 'divide', operands: [(x ?? y)!, HUNDRED] } as const;
   return sameQuantity(hundredth, x ? b : a);
@@ -181,7 +182,9 @@ function reversed({ operators, sides }: Relation): Relation {
 
 /** The set that an inequality says its variable is in: `x > 3`, `1 < x \le 2`. */
 function intervalOf(relation: Relation): Expression | undefined {
-  const { operators, sides } = operatorsOf(relation).every((one) => one.startsWith('<')) ? relation : reversed(relation);
+  const { operators, sides } = operatorsOf(relation).every((one) => one.startsWith('<'))
+    ? relation
+    : reversed(relation);
   if (!operators.every((operator) => operator.startsWith('<'))) return undefined;
   const at = sides.findIndex((side) => side.kind === 'symbol');
   if (sides.length > 3 || at < 0 || (sides.length === 3 && at !== 1)) return undefined;

@@ -51,7 +51,10 @@ const RULES: readonly Rule[] = [
   [/\\?%/g, '\\percent '],
   [/\\(?:color|textcolor) *\{[^{}]*\}/g, ''],
   [/\\(?:underline|boldsymbol|bm|mathbf|mathit|mathsf|mathnormal|pmb|bf|it|displaylines|ensuremath)(?![a-zA-Z])/g, ' '],
-  [/\\(?:text|textbf|textit|textrm|textsf|textnormal|textup|mathrm|mbox|hbox|rm|operatorname)(?![a-zA-Z])\*?/g, '\\text '],
+  [
+    /\\(?:text|textbf|textit|textrm|textsf|textnormal|textup|mathrm|mbox|hbox|rm|operatorname)(?![a-zA-Z])\*?/g,
+    '\\text ',
+  ],
   [/\\[dtc]frac(?![a-zA-Z])/g, '\\frac'],
   [/\\[dt]binom(?![a-zA-Z])/g, '\\binom'],
   [/\^ *(?:\{ *\\(?:circ|degree)(?![a-zA-Z]) *\}|\\(?:circ|degree)(?![a-zA-Z]))|\\degree(?![a-zA-Z])/g, '\\degrees '],
