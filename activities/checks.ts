@@ -8,6 +8,7 @@ import { InvalidCheckpoint } from '../policy/checkpoint/invalid-checkpoint.js';
 import { readTokenizer, TokenizerMismatch, type PolicyTokenizer } from '../policy/tokenizer.js';
 import { EmptyProblemSet, InvalidProblemSet } from '../tasks/jsonl.js';
 import type { ProblemSource } from '../tasks/problem-source.js';
+import { checkVerifier } from '../tasks/verifiers.js';
 import { projectRoot } from './project.js';
 import { openTask, type Task } from './task.js';
 
@@ -64,6 +65,11 @@ export function checkLengths(
       problem: `with ${group}.maxPromptTokens makes ${longest} tokens, the model has ${model.maxPositions} positions`,
     });
   }
+}
+
+export async function checkVerification({ verifier }: RunConfig, problems: InputProblem[]): Promise<void> {
+  const problem = await checkVerifier(verifier);
+  if (problem !== undefined) problems.push({ path: 'verifier.name', problem });
 }
 
 export async function checkTask(config: RunConfig, problems: InputProblem[]): Promise<Task | undefined> {

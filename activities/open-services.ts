@@ -4,6 +4,7 @@ import { openInferenceEngine, openLearner } from '../policy/engine/open.js';
 import type { ShardedInferenceEngine } from '../policy/engine/sharded-engine.js';
 import type { TeamLearner } from '../policy/engine/team-learner.js';
 import { LocalArtifactStore } from '../store/local-artifact-store.js';
+import { openVerifier } from '../tasks/verifiers.js';
 import type { Services } from './services.js';
 
 type EngineSettings = RunConfig['engine'];
@@ -28,43 +29,53 @@ export async function openServices(folder: string): Promise<OpenedServices> {
   };
 }
 
-/** Engine and learner processes, opened when first asked for. */
+/** Engine, learner and verifier processes, opened when first asked for. */
 export function engineServices(): Omit<OpenedServices, 'store' | 'runsFolder'> {
-  const engines = new Shared<ShardedInferenceEngine>((settings) => openInferenceEngine(settings));
-  const learners = new Shared<TeamLearner>(({ slots: _, chunk: __, ...settings }) => openLearner(settings));
+  const engines = new Shared<Partial<EngineSettings>, ShardedInferenceEngine>(openInferenceEngine);
+  const learners = new Shared<Partial<EngineSettings>, TeamLearner>(({ slots: _, chunk: __, ...settings }) =>
+    openLearner(settings),
+  );
+  const verifiers = new Shared(openVerifier);
   return {
-    engine: (settings) => engines.get(settings),
-    learner: (settings) => learners.get(settings),
-    silence: () => ({ ...engines.silence('engine'), ...learners.silence('learner') }),
+    engine: (settings) => Promise.resolve(engines.get(chosen(settings))),
+    learner: (settings) => Promise.resolve(learners.get(chosen(settings))),
+    verifier: (settings) => verifiers.get(settings),
+    silence: () => ({ ...silenceOf('engine', engines), ...silenceOf('learner', learners) }),
     close: async () => {
-      await Promise.all([engines.close(), learners.close()]);
+      await Promise.all([engines.close(), learners.close(), verifiers.close()]);
     },
   };
 }
 
-/** One process per settings, opened when first asked for, shared by all activities: their requests share its slots. */
-class Shared<T extends { close(): Promise<void>; silence(): number | undefined }> {
-  readonly #opened = new Map<string, T>();
+/** 0 threads leave the choice to the engine. */
+function chosen({ threads, ...settings }: EngineSettings): Partial<EngineSettings> {
+  return threads === 0 ? settings : { ...settings, threads };
+}
 
-  constructor(private readonly open: (settings: Partial<EngineSettings>) => T) {}
+/** One per settings, opened when first asked for, shared by all activities: their requests share its slots. */
+class Shared<Settings, T extends { close(): Promise<void> }> {
+  /** By settings, as JSON. */
+  readonly opened = new Map<string, T>();
 
-  get({ threads, ...settings }: EngineSettings): Promise<T> {
-    const wanted = threads === 0 ? settings : { ...settings, threads };
-    const key = JSON.stringify(wanted);
-    let opened = this.#opened.get(key);
-    if (!opened) {
-      opened = this.open(wanted);
-      this.#opened.set(key, opened);
-    }
-    return Promise.resolve(opened);
-  }
+  constructor(private readonly open: (settings: Settings) => T) {}
 
-  silence(name: string): EngineSilence {
-    const all = [...this.#opened].map(([settings, one]) => [`${name} ${settings}`, one.silence()]);
-    return Object.fromEntries(all) as EngineSilence;
+  get(settings: Settings): T {
+    const key = JSON.stringify(settings);
+    const known = this.opened.get(key);
+    if (known) return known;
+    const opened = this.open(settings);
+    this.opened.set(key, opened);
+    return opened;
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#opened.values()].map((one) => one.close()));
+    await Promise.all([...this.opened.values()].map((one) => one.close()));
   }
+}
+
+function silenceOf(
+  name: string,
+  { opened }: { readonly opened: ReadonlyMap<string, { silence(): number | undefined }> },
+): EngineSilence {
+  return Object.fromEntries([...opened].map(([settings, one]) => [`${name} ${settings}`, one.silence()]));
 }

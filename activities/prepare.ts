@@ -11,10 +11,19 @@ import type { ControllerState } from '../contracts/run.js';
 import type { RunManifest } from '../contracts/run-manifest.js';
 import type { CheckpointInfo } from '../policy/checkpoint/inspect.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
+import { moduleHash } from '../tasks/verifiers.js';
 import type { Task } from './task.js';
 import { batchSizeSettings } from './batch.js';
 import { beating } from './beat.js';
-import { checkCheckpoint, checkLengths, checkPrompts, checkTask, checkTokenizer, locateModel } from './checks.js';
+import {
+  checkCheckpoint,
+  checkLengths,
+  checkPrompts,
+  checkTask,
+  checkTokenizer,
+  checkVerification,
+  locateModel,
+} from './checks.js';
 import { checkDataSet, readFork } from './fork.js';
 import { putJson } from './io.js';
 import type { Services } from './services.js';
@@ -29,12 +38,14 @@ export const prepare =
     const checkpoint = config.from ? undefined : await checkCheckpoint(directory, problems);
     const tokenizer = fork?.tokenizer ?? (config.from ? undefined : await checkTokenizer(directory, problems));
     const task = await checkTask(config, problems);
+    await checkVerification(config, problems);
     const model = checkpoint ?? fork?.model;
     if (model) checkLengths(config, model, problems);
     if (task && tokenizer) checkPrompts(config, task.training, tokenizer, problems);
     if (task && fork) checkDataSet(fork, task.training, problems);
     if (problems.length > 0 || !(checkpoint ?? fork) || !task) throw new InvalidConfig(problems);
 
+    const verifierModule = await moduleHash(config.verifier);
     const manifest: RunManifest = {
       schema: 1,
       config,
@@ -44,6 +55,7 @@ export const prepare =
         : fork!.parent.policy, // one of the two is there
       dataSetSize: task.training.size,
       evaluationSets: config.evaluation.sets ?? task.evaluation.map(({ name }) => name),
+      ...(verifierModule === undefined ? {} : { verifierModule }),
       controller: fork?.record.controller.after ?? firstController(config, task),
       ...(config.from ? { parent: config.from.record } : {}),
     };

@@ -1,6 +1,7 @@
 import type { InferenceEngine, Learner } from '../contracts/engine.js';
 import type { RunConfig } from '../contracts/config.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
+import type { Verifier } from '../tasks/verifier.js';
 
 /** What activities need of their process. Engines are opened on first use and shared by all activities of the process. */
 export interface Services {
@@ -9,4 +10,5 @@ export interface Services {
   readonly runsFolder: string;
   readonly engine: (settings: RunConfig['engine']) => Promise<InferenceEngine>;
   readonly learner: (settings: RunConfig['engine']) => Promise<Learner>;
+  readonly verifier: (settings: RunConfig['verifier']) => Verifier;
 }

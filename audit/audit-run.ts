@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { engineServices } from '../activities/open-services.js';
 import type { IterationProvenance } from '../contracts/iteration-provenance.js';
 import type { PolicyArtifact } from '../contracts/policy-artifact.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
@@ -33,12 +34,14 @@ export async function auditRun(
   onProgress('hash the artifacts');
   const artifacts = await checkArtifacts(store, entries, files.evaluations, findings);
   const openTask = taskOpener();
+  const verifiers = engineServices();
   for (const [i, entry] of entries.entries()) {
     onProgress(`recompute iteration ${entry.record.iteration}`);
     const before = entries[i - 1];
     const follows = before?.record.iteration === entry.record.iteration - 1;
-    await recompute(store, entry, follows ? before : undefined, openTask, findings);
+    await recompute(store, entry, follows ? before : undefined, { openTask, ...verifiers }, findings);
   }
+  await verifiers.close();
   checkLearningRates(entries, findings);
   if (!client) findings.notes.add('no Temporal server: nothing was compared with its history');
   if (client) onProgress('compare with the Temporal history');

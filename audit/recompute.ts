@@ -15,10 +15,11 @@ import { decodeRollouts, type StoredRollout } from '../activities/formats/rollou
 import { encodeRows, type StoredRow } from '../activities/formats/rows.js';
 import { decodeScores } from '../activities/formats/scores.js';
 import { getArrays, getJson } from '../activities/io.js';
-import { judge } from '../activities/judge.js';
+import { Judge, verifierOf } from '../activities/judge.js';
 import { tokenizerOf } from '../activities/policies.js';
-import { readPrefixes } from '../activities/prefixes.js';
+import { readPrefixes, type Prefixes } from '../activities/prefixes.js';
 import { meanEntropy } from '../activities/scores.js';
+import type { Services } from '../activities/services.js';
 import { stepEnds, stepsOf } from '../activities/step-ranges.js';
 import { openTask, type Task } from '../activities/task.js';
 import { growProblem, leafPaths, measure, nextDraw, NO_BRANCHES, readBranches } from '../activities/trees.js';
@@ -30,21 +31,28 @@ import type { ArtifactStore } from '../store/artifact-store.js';
 import { encodeSafetensors } from '../store/safetensors.js';
 import { difference, nameOf, type Check, type Findings } from './findings.js';
 import { isLost, type LedgerEntry } from './ledger.js';
+import { excusedNote, expectedVerdicts } from './verdicts.js';
 
 /** @param before the entry of the iteration before, where it can be read */
 export async function recompute(
   store: ArtifactStore,
   entry: LedgerEntry,
   before: LedgerEntry | undefined,
-  openTask: TaskOpener,
+  services: RecomputeServices,
   findings: Findings,
 ): Promise<void> {
-  const work = new Recomputation(store, entry, before, openTask, findings);
+  const work = new Recomputation(store, entry, before, services, findings);
   await work.check('draw', () => work.draw());
   await work.check('responses', () => work.responses());
   await work.check('branching', () => work.branching());
   await work.check('tree', () => work.tree());
   await work.check('state', () => work.state());
+}
+
+type Tokenizer = Awaited<ReturnType<typeof tokenizerOf>>;
+
+export interface RecomputeServices extends Pick<Services, 'verifier'> {
+  readonly openTask: TaskOpener;
 }
 
 export type TaskOpener = (config: RunConfig) => Promise<Task>;
@@ -65,7 +73,7 @@ class Recomputation {
     private readonly store: ArtifactStore,
     private readonly entry: LedgerEntry,
     private readonly before: LedgerEntry | undefined,
-    private readonly openTask: TaskOpener,
+    private readonly services: RecomputeServices,
     private readonly findings: Findings,
   ) {}
 
@@ -105,7 +113,7 @@ class Recomputation {
     const { config, dataSetSize } = this.entry.manifest;
     const note = (why: string): void => void this.findings.notes.add(`draws were not repeated: ${why}`);
     try {
-      const { training } = await this.openTask(config);
+      const { training } = await this.services.openTask(config);
       if (training.size === dataSetSize) return training;
       note(`the task has ${training.size} problems, ${dataSetSize} when the run began`);
     } catch (error) {
@@ -146,8 +154,8 @@ class Recomputation {
     );
     this.#places('the initial responses', prefixes.initial, asked);
     this.#ends('response', prefixes.initial, sampling.maxResponseTokens, tokenizer.eosIds);
-    const verdicts = prefixes.initial.map((rollout) => judge(rollout, prefixes, tokenizer));
-    await this.#compareJson('responses', initial.verdicts, { verdicts } satisfies Verdicts);
+    const judge = await this.#judge(prefixes, tokenizer);
+    await this.#verdicts('responses', prefixes.initial, initial.verdicts, judge);
 
     const scores = decodeScores(await getArrays(this.store, initial.scores));
     prefixes.initial.forEach(({ tokens, problem, response }, i) => {
@@ -168,8 +176,30 @@ class Recomputation {
     );
     this.#places('the branches', rollouts, planned);
     this.#ends('branch', rollouts, sampling.maxResponseTokens, tokenizer.eosIds);
-    const judged = rollouts.map((rollout) => judge(rollout, prefixes, tokenizer));
-    await this.#compareJson('responses', branches.verdicts, { verdicts: judged } satisfies Verdicts);
+    await this.#verdicts('branches', rollouts, branches.verdicts, judge);
+  }
+
+  /** Undefined where nobody can judge as the run did, which says nothing about the run. */
+  async #judge(prefixes: Prefixes, tokenizer: Tokenizer): Promise<Judge | undefined> {
+    try {
+      return new Judge(await verifierOf(this.entry.manifest, this.services), prefixes, tokenizer);
+    } catch (error) {
+      this.findings.notes.add(`verdicts were not repeated: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+
+  async #verdicts(
+    what: string,
+    rollouts: readonly StoredRollout[],
+    recorded: ArtifactRef,
+    judge: Judge | undefined,
+  ): Promise<void> {
+    if (!judge) return;
+    const again = await Promise.all(rollouts.map((rollout) => judge.verdict(rollout)));
+    const { expected, excused } = expectedVerdicts(await getJson<Verdicts>(this.store, recorded), again);
+    if (excused > 0) this.findings.notes.add(excusedNote(this.entry.record.iteration, what, excused));
+    await this.#compareJson('responses', recorded, expected);
   }
 
   #places(what: string, rollouts: readonly StoredRollout[], asked: readonly object[]): void {

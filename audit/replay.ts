@@ -3,6 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createActivities } from '../activities/index.js';
+import type { Verdicts } from '../activities/formats/documents.js';
+import { getJson } from '../activities/io.js';
 import { asActivity } from '../activities/outside-temporal.js';
 import type { Services } from '../activities/services.js';
 import type { Activities } from '../contracts/activities.js';
@@ -14,8 +16,9 @@ import { LocalArtifactStore } from '../store/local-artifact-store.js';
 import { difference, nameOf, type Findings } from './findings.js';
 import { isLost, type LedgerEntry } from './ledger.js';
 import { ScratchStore } from './scratch-store.js';
+import { excusedNote, expectedVerdicts } from './verdicts.js';
 
-export type ReplayServices = Pick<Services, 'engine' | 'learner'>;
+export type ReplayServices = Pick<Services, 'engine' | 'learner' | 'verifier'>;
 
 /** Every step starts from what was recorded, so that each difference is shown where it arises. */
 export async function replayIteration(
@@ -28,7 +31,7 @@ export async function replayIteration(
   const folder = await mkdtemp(join(tmpdir(), 'attnrl-replay-'));
   try {
     const scratch = new ScratchStore(store, await LocalArtifactStore.open(join(folder, 'store')));
-    await new Replay({ ...engines, store: scratch, runsFolder: join(folder, 'runs') }, entry, findings).run();
+    await new Replay(scratch, { ...engines, store: scratch, runsFolder: join(folder, 'runs') }, entry, findings).run();
     findings.done('replay', iteration);
   } catch (error) {
     if (!isLost(error)) throw error;
@@ -47,6 +50,7 @@ class Replay {
   readonly #activities: Activities;
 
   constructor(
+    private readonly store: ArtifactStore,
     services: Services,
     private readonly entry: LedgerEntry,
     private readonly findings: Findings,
@@ -62,7 +66,7 @@ class Replay {
     const generated = await this.#do('generate', { manifest, iteration, policy: sampledBy, problems, shard: WHOLE });
     this.#same('the responses', generated.rollouts, responses);
     const verified = await this.#do('verify', { ...batch, branches: null });
-    this.#same('their verdicts', verified.verdicts, initial.verdicts);
+    await this.#sameVerdicts('responses', verified.verdicts, initial.verdicts);
     const scored = await this.#do('scoreInitial', { ...batch, policy: sampledBy });
     this.#same('their scores', scored.scores, initial.scores);
     await this.#branches();
@@ -84,7 +88,7 @@ class Replay {
     });
     this.#same('the branches', generated.rollouts, rollouts);
     const verified = await this.#do('verify', { ...batch, branches: rollouts });
-    this.#same('their verdicts', verified.verdicts, branches.verdicts);
+    await this.#sameVerdicts('branches', verified.verdicts, branches.verdicts);
     const scored = await this.#do('scoreBranches', { ...batch, policy: policy.before, branches: rollouts });
     this.#same('their scores', scored.scores, branches.scores);
   }
@@ -114,6 +118,16 @@ class Replay {
 
   #same(what: string, made: ArtifactRef, recorded: ArtifactRef): void {
     if (made.sha256 !== recorded.sha256) this.#fail(`${what}: ${nameOf(made)} instead of ${nameOf(recorded)}`);
+  }
+
+  async #sameVerdicts(what: string, made: ArtifactRef, recorded: ArtifactRef): Promise<void> {
+    if (made.sha256 === recorded.sha256) return;
+    const again = await getJson<Verdicts>(this.store, made);
+    const before = await getJson<Verdicts>(this.store, recorded);
+    const { expected, excused } = expectedVerdicts(before, again.verdicts);
+    const differs = difference(before, expected);
+    if (differs !== undefined) this.#fail(`the verdicts on the ${what}: ${differs}`);
+    else this.findings.notes.add(excusedNote(this.entry.record.iteration, what, excused));
   }
 
   #fail(problem: string): void {

@@ -9,6 +9,7 @@ import type { WorkerMessage } from '../contracts/worker-messages.js';
 import { readTokenizer } from '../policy/tokenizer.js';
 import { LocalArtifactStore } from '../store/local-artifact-store.js';
 import { NullEngine, NullLearner } from '../test/support/null-engine.js';
+import { openVerifier } from '../tasks/verifiers.js';
 import { createWorkers } from '../workers/create-workers.js';
 import { SHIPPED_MODEL } from './shipped-model.js';
 
@@ -29,6 +30,7 @@ const workers = await createWorkers({
     engine: () => Promise.resolve(engine),
     // Half of the responses are right, and stay so: every iteration has as much to do as the one before.
     learner: () => Promise.resolve(new NullLearner(0)),
+    verifier: openVerifier,
   },
 });
 const ready: WorkerMessage = { kind: 'ready' };

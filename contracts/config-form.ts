@@ -114,6 +114,24 @@ const distribution = z.strictObject({
     .describe('A worker that gives no sign of life for so long counts as lost, and another one goes on'),
 });
 
+const verifier = z.strictObject({
+  name: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'math, math-in-process (for tasks with short answers), or the path of a module that exports `verify` ' +
+        '(docs/verifiers.md). Default: math-in-process for straight-line, math for other tasks',
+    ),
+  secondsPerVerdict: z.number().min(0.1).max(3600).default(5).describe('Then the verdict is 0, for reason `timeout`'),
+  processes: z
+    .int()
+    .min(0)
+    .max(256)
+    .default(0)
+    .describe('Processes of a worker that judge; 0: as many as the machine has cores. Changes no bit of the result'),
+});
+
 const retention = z.strictObject({
   keepLast: z
     .int()
@@ -155,6 +173,7 @@ export const runForm = z.strictObject({
   adaptiveSampling: adaptiveSampling.prefault({}),
   update: update.prefault({}),
   evaluation: evaluation.prefault({}),
+  verifier: verifier.prefault({}),
   engine: engine.prefault({}),
   distribution: distribution.prefault({}),
   retention: retention.prefault({}),

@@ -10,9 +10,10 @@ export type Pipeline = NonNullable<FilledForm['pipeline']>;
 
 /** What a run goes by: every field decided, frozen. */
 export type RunConfig = DeepReadonly<
-  Omit<FilledForm, '$schema' | 'pipeline' | 'adaptiveSampling'> & {
+  Omit<FilledForm, '$schema' | 'pipeline' | 'adaptiveSampling' | 'verifier'> & {
     pipeline: Pipeline;
     adaptiveSampling: Required<FilledForm['adaptiveSampling']>;
+    verifier: Required<FilledForm['verifier']>;
   }
 >;
 
@@ -77,6 +78,10 @@ function decide({ $schema: _, ...filled }: FilledForm): RunConfig {
       ...filled.adaptiveSampling,
       enabled: filled.adaptiveSampling.enabled ?? attnrl,
       responsesDrawn: filled.adaptiveSampling.responsesDrawn ?? filled.sampling.responsesPerProblem,
+    },
+    verifier: {
+      ...filled.verifier,
+      name: filled.verifier.name ?? (filled.task.name === 'straight-line' ? 'math-in-process' : 'math'),
     },
   };
 }

@@ -12,6 +12,8 @@ export interface RunManifest {
   /** Problems to draw from. */
   readonly dataSetSize: number;
   readonly evaluationSets: readonly string[];
+  /** SHA-256 of the user's verifier module; absent where the verifier is one of the project's own. */
+  readonly verifierModule?: string;
   readonly controller: ControllerState;
   /** Absent in a run that starts from a base model; else it goes on behind this record of another run. */
   readonly parent?: ArtifactRef;

@@ -2,14 +2,11 @@
  * The verifiable reward of spec section 8: 1 if the response's boxed answer is a ground truth, else 0.
  *
  * Paper: rule-based reward. Authors' code, where the paper is silent: only text behind the last `</think>` counts; the last
- * box is the answer. Ours: no box, no reward. Left out so far: symbolic equality and the LaTeX verifier.
+ * box is the answer; equal is what one of three stages takes for equal (`math/answer.ts`). Ours: no box, no reward. Left out:
+ * the authors' reading of the last expression anywhere in the text.
  */
-import { sameAnswer } from './math-answer.js';
-
-export interface Verdict {
-  readonly reward: 0 | 1;
-  readonly reason: 'correct' | 'wrong answer' | 'no boxed answer';
-}
+import { sameAnswer } from './math/answer.js';
+import type { Verdict } from './verifier.js';
 
 /**
  * @param responseText the whole decoded response without end of sequence

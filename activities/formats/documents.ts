@@ -1,6 +1,7 @@
 /** Contents of the JSON artifacts of an iteration. Problems are addressed by their place in the draw. */
 import type { BranchReason } from '../../algorithm/branching.js';
 import type { Tree } from '../../algorithm/tree.js';
+import type { Verdict } from '../../tasks/verifier.js';
 
 /** `problems`. */
 export interface ProblemBatch {
@@ -17,7 +18,7 @@ export interface StoredProblem {
 
 /** `verdicts`, in the order of the rollouts. */
 export interface Verdicts {
-  readonly verdicts: readonly { readonly reward: 0 | 1; readonly reason: string }[];
+  readonly verdicts: readonly Verdict[];
 }
 
 /** `branch-points`. */

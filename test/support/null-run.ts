@@ -8,6 +8,7 @@ import type { RunForm } from '../../contracts/config-form.js';
 import type { Learner } from '../../contracts/engine.js';
 import type { RunResult } from '../../contracts/run.js';
 import { readTokenizer } from '../../policy/tokenizer.js';
+import { openVerifier } from '../../tasks/verifiers.js';
 import { LocalArtifactStore } from '../../store/local-artifact-store.js';
 import { writeCheckpoint } from './checkpoint.js';
 import { NullEngine, NullLearner } from './null-engine.js';
@@ -33,6 +34,7 @@ export async function nullServices(
     runsFolder: join(folder, 'runs'),
     engine: () => Promise.resolve(engine),
     learner: () => Promise.resolve(learner()),
+    verifier: openVerifier,
   };
 }
 

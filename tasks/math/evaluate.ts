@@ -1,0 +1,94 @@
+/** Values of expressions, with numbers in the place of their symbols. */
+import { createHash } from 'node:crypto';
+import { Complex } from 'complex.js';
+import { Fraction } from 'fraction.js';
+import { integerAt, openStream, Purpose } from '../../algorithm/random.js';
+import { some, type Expression } from './expression.js';
+import { OPERATORS } from './operators.js';
+import { isExact, rounded, type Value } from './value.js';
+
+const CONSTANTS: Readonly<Record<string, Complex>> = {
+  pi: new Complex(Math.PI, 0),
+  e: new Complex(Math.E, 0),
+  i: new Complex(0, 1),
+};
+
+/** Functions that tell numbers below zero from those above: there, points of both signs are asked. */
+const SIGNED = new Set(['abs', 'floor', 'ceiling']);
+
+/** Operations of one evaluation, those on large numbers counting for several. */
+const BUDGET = 20_000;
+const LARGE = 1n << 256n;
+
+export function hasSymbols(expression: Expression): boolean {
+  return some(expression, (part) => part.kind === 'symbol' && !Object.hasOwn(CONSTANTS, part.name));
+}
+
+/** Whether it holds a number that may be rounded. */
+export function isDecimal(expression: Expression): boolean {
+  return some(expression, (part) => part.kind === 'number' && part.decimal);
+}
+
+export function tellsSigns(...expressions: readonly Expression[]): boolean {
+  return expressions.some((one) => some(one, (part) => part.kind === 'apply' && SIGNED.has(part.operator)));
+}
+
+/** Where expressions are evaluated: each symbol has one value there, the same in every expression and every process. */
+export interface Point {
+  readonly index: number;
+  /** Values of both signs; else all above zero. */
+  readonly signed: boolean;
+}
+
+/** @returns undefined where the expression has no finite value, or none that is found within the budget */
+export function valueAt(expression: Expression, point: Point): Value | undefined {
+  let work = 0;
+  const evaluate = (part: Expression): Value | undefined => {
+    if (part.kind === 'number') return part.value;
+    if (part.kind === 'symbol') return CONSTANTS[part.name] ?? symbolAt(part.name, point);
+    if (part.kind !== 'apply') return undefined;
+    const operands: Value[] = [];
+    for (const operand of part.operands) {
+      const value = evaluate(operand);
+      if (value === undefined) return undefined;
+      work += isExact(value) && (value.n > LARGE || value.d > LARGE) ? 20 : 1;
+      operands.push(value);
+    }
+    if (work > BUDGET) return undefined;
+    const { operator } = part;
+    const value = operator.startsWith('call ') ? called(operator, operands) : OPERATORS[operator]?.(...operands);
+    return value === undefined || isExact(value) || value.isFinite() ? value : undefined;
+  };
+  return evaluate(expression);
+}
+
+/** A rational number between 0 and 4. */
+function symbolAt(name: string, { index, signed }: Point): Fraction {
+  const random = openStream(hashOf(name), Purpose.verification, [index]);
+  const value = new Fraction(2 * integerAt(random, 0, 2 ** 16) + 1, 2 ** 15);
+  return signed && integerAt(random, 1, 2) === 0 ? value.neg() : value;
+}
+
+/** An unknown function is some smooth function of its own. */
+function called(name: string, operands: readonly Value[]): Complex {
+  const random = openStream(hashOf(name), Purpose.verification);
+  return operands.reduce<Complex>(
+    (sum, operand, i) => {
+      const [shift, scale] = [0, 1].map((k) => integerAt(random, 2 * i + k, 2 ** 16) / 2 ** 16);
+      const z = rounded(operand);
+      return sum
+        .add(
+          z
+            .add(shift)
+            .sin()
+            .mul(1 + scale),
+        )
+        .add(z.mul(z).mul(scale));
+    },
+    new Complex(0, 0),
+  );
+}
+
+function hashOf(name: string): number {
+  return createHash('sha256').update(name).digest().readUInt32BE(0);
+}

@@ -1,0 +1,71 @@
+/**
+ * When are two quantities equal? Constants by their values: exactly where both are rational, to six decimals where one is
+ * written with a decimal point. Expressions in symbols by their values at random points (Schwartz and Zippel), exactly where
+ * those are rational: no false answer is known, and none can be made up without knowing the points.
+ */
+import type { Expression } from './expression.js';
+import { hasSymbols, isDecimal, tellsSigns, valueAt, type Point } from './evaluate.js';
+import { OPERATORS } from './operators.js';
+import { isExact, isZero, rounded, type Value } from './value.js';
+
+const POINTS = 6;
+/** Of those, so many must have values on both sides. */
+const ENOUGH = 3;
+const ROUNDING = 1e-9;
+const SIX_DECIMALS = 5.0001e-7;
+/** Below it, six decimals would not tell numbers apart; six digits do. */
+const SMALL = 1e-3;
+
+export function sameQuantity(a: Expression, b: Expression): boolean {
+  if (!hasSymbols(a) && !hasSymbols(b)) {
+    const [x, y] = [valueAt(a, CONSTANT), valueAt(b, CONSTANT)];
+    if (x === undefined || y === undefined) return false;
+    return isDecimal(a) || isDecimal(b) ? sameDecimal(x, y) : sameValue(x, y);
+  }
+  return agree(a, b, sameValue);
+}
+
+/** Whether a is b, times a number that is the same everywhere: so are equations the same. */
+export function proportional(a: Expression, b: Expression): boolean {
+  let factor: Value | undefined;
+  return agree(a, b, (x, y) => {
+    if (isZero(x) || isZero(y)) return isZero(x) && isZero(y);
+    const ratio = OPERATORS.divide(x, y);
+    factor ??= ratio;
+    return sameValue(ratio, factor);
+  });
+}
+
+const CONSTANT: Point = { index: 0, signed: false };
+
+function agree(a: Expression, b: Expression, same: (x: Value, y: Value) => boolean): boolean {
+  const signed = tellsSigns(a, b);
+  let found = 0;
+  for (let index = 0; index < POINTS; index += 1) {
+    const point = { index, signed: signed && index % 2 === 1 };
+    const x = valueAt(a, point);
+    const y = x && valueAt(b, point);
+    if (x === undefined || y === undefined) continue;
+    if (!same(x, y)) return false;
+    found += 1;
+  }
+  return found >= ENOUGH;
+}
+
+function sameValue(x: Value, y: Value): boolean {
+  if (isExact(x) && isExact(y)) return x.equals(y);
+  const { apart, size } = distance(x, y);
+  return apart <= ROUNDING * (isZero(x) || isZero(y) ? 1e-3 : size);
+}
+
+function sameDecimal(x: Value, y: Value): boolean {
+  if (isExact(x) && isExact(y) && x.equals(y)) return true;
+  const { apart, size } = distance(x, y);
+  return apart <= (size < SMALL ? 1e-6 * size : SIX_DECIMALS);
+}
+
+function distance(x: Value, y: Value): { apart: number; size: number } {
+  const [a, b] = [rounded(x), rounded(y)];
+  if (!a.isFinite() || !b.isFinite()) return { apart: Infinity, size: 0 };
+  return { apart: a.sub(b).abs(), size: Math.max(a.abs(), b.abs()) };
+}

@@ -1,0 +1,63 @@
+/** Numbers: decimals, groups of three digits, mixed and repeating ones. */
+import { Fraction } from 'fraction.js';
+import { Cursor, NotUnderstood } from './cursor.js';
+import { apply, type Expression } from './expression.js';
+import type { Token } from './tokens.js';
+
+const LARGEST_EXPONENT = 5000;
+
+export abstract class NumberParser extends Cursor {
+  protected abstract argument(): Expression;
+
+  /** An integer with a fraction behind it is a mixed number. */
+  protected number(): Expression {
+    const whole = this.literal();
+    const [first, second, third] = this.tokens.slice(this.at);
+    if (whole.kind !== 'number' || whole.decimal) return whole;
+    const isInteger = (token?: Token): boolean => token?.kind === 'number' && /^\d+$/.test(token.value);
+    if (first.kind === 'number' && first.spaced && isInteger(first) && second.value === '/' && isInteger(third)) {
+      this.at += 3;
+      return apply('add', whole, apply('divide', integer(Number(first.value)), integer(Number(third.value))));
+    }
+    if (first.kind !== 'command' || first.value !== 'frac') return whole;
+    const from = this.at;
+    this.at += 1;
+    const [numerator, denominator] = [this.argument(), this.argument()];
+    if (numerator.kind === 'number' && denominator.kind === 'number')
+      return apply('add', whole, apply('divide', numerator, denominator));
+    this.at = from;
+    return whole;
+  }
+
+  protected literal(): Expression {
+    let { value } = this.tokens[this.at++];
+    if (this.reading.thousands && /^\d{1,3}$/.test(value)) {
+      while (this.is('sign', ',') && this.isThousands(this.tokens[this.at + 1])) {
+        value += this.tokens[this.at + 1].value;
+        this.at += 2;
+      }
+    }
+    const [digits, exponent = '0'] = value.split(/[eE]/);
+    if (Math.abs(Number(exponent)) > LARGEST_EXPONENT) throw new NotUnderstood();
+    let number = new Fraction(digits.replace(/\.$/, ''));
+    const repeating = /\./.test(digits) && this.is('command', 'overline') && this.repeating();
+    if (repeating) number = new Fraction(`${digits}(${repeating})`);
+    const power = new Fraction(10).pow(Number(exponent));
+    return { kind: 'number', value: number.mul(power), decimal: !repeating && /[.eE]/.test(value) };
+  }
+
+  protected isThousands({ kind, value, spaced }: Token): boolean {
+    return kind === 'number' && !spaced && /^\d{3}(?:\.\d*)?$/.test(value);
+  }
+
+  protected repeating(): string {
+    this.at += 1;
+    const digits = this.source().replace(/[{}]/g, '');
+    if (!/^\d+$/.test(digits)) throw new NotUnderstood();
+    return digits;
+  }
+}
+
+export function integer(value: number): Expression {
+  return { kind: 'number', value: new Fraction(value), decimal: false };
+}

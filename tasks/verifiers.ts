@@ -1,0 +1,60 @@
+/** The verifiers that a run's configuration can name. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { rewardOf } from './reward.js';
+import type { Verifier } from './verifier.js';
+import { compiled, VerifierPool } from './verifier-pool.js';
+
+export interface VerifierSettings {
+  /** `math`, `math-in-process`, or the path of a module that exports `verify`. */
+  readonly name: string;
+  readonly secondsPerVerdict: number;
+  readonly processes: number;
+}
+
+/** The rules of `math` in the process of the caller: for tasks whose answers are short. */
+const inProcess: Verifier = {
+  verify: ({ groundTruth }, response) => Promise.resolve(rewardOf(response, groundTruth)),
+  close: () => Promise.resolve(),
+};
+
+export function openVerifier({ name, secondsPerVerdict: seconds, processes }: VerifierSettings): Verifier {
+  if (name === 'math-in-process') return inProcess;
+  const path = isModule(name) ? resolve(name) : compiled(`./${name}/verify.js`);
+  return new VerifierPool({ module: pathToFileURL(path).href, seconds, processes });
+}
+
+/** Whether the name is the path of a user's module. */
+function isModule(name: string): boolean {
+  return /\.[cm]?js$/.test(name);
+}
+
+/** Names a user's module by its content; undefined for the project's own verifiers. Rejects where the file can not be read. */
+export async function moduleHash({ name }: Pick<VerifierSettings, 'name'>): Promise<string | undefined> {
+  if (!isModule(name)) return undefined;
+  return createHash('sha256')
+    .update(await readFile(resolve(name)))
+    .digest('hex');
+}
+
+/**
+ * Tries the verifier on nothing.
+ * @returns what is wrong with it
+ */
+export async function checkVerifier(settings: VerifierSettings): Promise<string | undefined> {
+  const { name } = settings;
+  if (!isModule(name)) return OWN.includes(name) ? undefined : `no verifier "${name}"; there are ${OWN.join(', ')}`;
+  const verifier = openVerifier({ ...settings, processes: 1 });
+  try {
+    await verifier.verify({ prompt: '', groundTruth: '' }, '');
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    await verifier.close();
+  }
+}
+
+const OWN = ['math', 'math-in-process'];
