@@ -4,6 +4,12 @@ import type { ModelConfig } from '../qwen2/config.js';
 import type { Row } from './row.js';
 import type { Block, Slots } from './slots.js';
 
+export interface Decoder {
+  readonly session: Session;
+  /** Its graph takes top-k and top-p. */
+  readonly truncates: boolean;
+}
+
 export interface DecodedChunk {
   /** How many steps ran. */
   readonly steps: number;
@@ -17,10 +23,11 @@ export interface DecodedChunk {
 }
 
 /**
+ * @param decoder of the graph with truncation if any of the rows has one
  * @param slots the rows' prefixes, or those of groups of `siblings` rows each that follow one another
  */
 export async function decodeChunk(
-  session: Session,
+  { session, truncates }: Decoder,
   config: ModelConfig,
   chunk: number,
   slots: Slots,
@@ -47,7 +54,7 @@ export async function decodeChunk(
     for (let t = 0; t < places; t++) known[t * rows + r] = BigInt(row.tokens[row.start + t]);
     // Step t decides the token behind place t of the chunk.
     for (let t = places - 1; t < chunk; t++) uniforms[t * rows + r] = row.uniform(row.start + t + 1);
-    temperature[r] = row.request.temperature;
+    temperature[r] = row.temperature;
     start[r] = BigInt(row.start);
     budget[r] = BigInt(row.budget);
     row.request.stopIds.forEach((id, i) => (stopIds[r * stops + i] = BigInt(id)));
@@ -65,6 +72,7 @@ export async function decodeChunk(
     budget: int64s(budget, [rows]),
     stopIds: int64s(stopIds, [rows, stops]),
     prefixMask: floats(mask, [rows, 1, 1, capacity]),
+    ...(truncates ? truncationFeeds(active, rows, config.vocabSize) : {}),
     ...slots.feeds(prefixes),
   };
   const kvNames = Array.from({ length: config.layers }, (_, i) => [`newKeys${i}`, `newValues${i}`]).flat();
@@ -77,5 +85,24 @@ export async function decodeChunk(
     probabilities: result['probabilities'].data as Float32Array,
     rows,
     block: { keys: kv('newKeys'), values: kv('newValues') },
+  };
+}
+
+export const isTruncated = ({ topK, topP }: Pick<Row, 'topK' | 'topP'>): boolean => topK > 0 || topP < 1;
+
+function truncationFeeds(active: readonly Row[], rows: number, vocabSize: number): Record<string, HostTensor> {
+  const topK = new BigInt64Array(rows);
+  const topP = new Float32Array(rows).fill(1);
+  let candidates = 1;
+  active.forEach((row, r) => {
+    const k = Math.min(row.topK, vocabSize);
+    topK[r] = BigInt(k);
+    topP[r] = row.topP;
+    candidates = Math.max(candidates, k === 0 && row.topP < 1 ? vocabSize : k);
+  });
+  return {
+    topK: int64s(topK, [rows, 1]),
+    topP: floats(topP, [rows, 1]),
+    candidates: int64s(BigInt64Array.of(BigInt(candidates)), [1]),
   };
 }
