@@ -32,7 +32,7 @@ export const generateBranches = durable<Parameters<GenerateBranches>[0], Awaited
         planned,
         runSeed: seed,
         iteration: input.iteration,
-        temperature: sampling.temperature,
+        sampling,
         journal,
       });
       return storeRollouts(store, rollouts);

@@ -27,8 +27,7 @@ export const generate = durable<Parameters<Generate>[0], Awaited<ReturnType<Gene
           request,
         }));
       });
-      const { temperature } = sampling;
-      const plan = { planned, runSeed: seed, iteration, temperature, journal };
+      const plan = { planned, runSeed: seed, iteration, sampling, journal };
       const rollouts = await rollOut(services, manifest, policy, plan);
       return storeRollouts(store, rollouts);
     }),

@@ -1,5 +1,5 @@
 /** What `generate`, `generateBranches` and `evaluate` have in common. */
-import type { RolloutRequest } from '../contracts/engine.js';
+import type { RolloutRequest, SamplingParameters } from '../contracts/engine.js';
 import type { Generated, Timed } from '../contracts/activities.js';
 import type { RunManifest } from '../contracts/run-manifest.js';
 import type { ArtifactRef } from '../contracts/artifact-ref.js';
@@ -27,13 +27,13 @@ export async function rollOut(
     planned,
     runSeed,
     iteration,
-    temperature,
+    sampling: { temperature, topK, topP },
     journal,
   }: {
     planned: readonly PlannedRollout[];
     runSeed: number;
     iteration: number;
-    temperature: number;
+    sampling: SamplingParameters;
     journal: Journal;
   },
 ): Promise<StoredRollout[]> {
@@ -43,6 +43,8 @@ export async function rollOut(
     ...request,
     uniforms: { kind: 'counter', key: { runSeed, iteration, problem, response, branch } },
     temperature,
+    topK,
+    topP,
     stopIds: tokenizer.eosIds,
   }));
   const rollouts = await generateDurably(engine, id, requests, journal);

@@ -3,7 +3,9 @@
  *
  * Paper (section 3): steps are separated by "\n\n".
  * Authors' code, where the paper is silent: the separator is a token whose own text contains a blank line; without any, a
- * token with a newline; without that too, every token is a step. What follows the last separator is the last step.
+ * token with a newline; without that too, every token is a step. What follows the last separator is the last step. The
+ * reasoning ends with the last occurrence of the last id of `</think>`. Where that is several tokens, such an id (">") occurs
+ * anywhere: we look for the text.
  * Left out: padded layouts; positions here count from the first real prompt token.
  */
 
@@ -30,9 +32,12 @@ export interface TokenizedResponse {
   readonly ids: ArrayLike<number>;
   /** Text of each response token decoded alone; '' for added and special tokens, which never separate. */
   readonly texts: readonly string[];
-  /** Last id of the encoding of `</think>`; leave out where the tokenizer has none. */
-  readonly thinkEndId?: number;
+  /** Id of `</think>`; undefined where it is no token of its own: then its last occurrence in the texts is taken. */
+  readonly thinkEndId?: number | undefined;
 }
+
+/** What ends the reasoning. */
+export const THINK_END = '</think>';
 
 /** Cuts one response; an empty response has no steps (T = 0). */
 export function splitSteps({ promptLength, ids, texts, thinkEndId }: TokenizedResponse): Steps {
@@ -46,9 +51,19 @@ export function splitSteps({ promptLength, ids, texts, thinkEndId }: TokenizedRe
     stepRanges.push([promptLength + start, promptLength + token + 1]);
     start = token + 1;
   });
-  const thinkEndToken = thinkEndId === undefined ? -1 : Array.prototype.lastIndexOf.call(ids, thinkEndId);
+  const thinkEndToken =
+    thinkEndId === undefined ? lastThinkEnd(texts) : Array.prototype.lastIndexOf.call(ids, thinkEndId);
   const thinkEndStep = thinkEndToken < 0 ? -1 : stepRanges.findIndex(([, end]) => end > promptLength + thinkEndToken);
   return { stepRanges, separator, thinkEndToken, thinkEndStep };
+}
+
+/** The token in which the last `</think>` ends, or -1. */
+function lastThinkEnd(texts: readonly string[]): number {
+  const start = texts.join('').lastIndexOf(THINK_END);
+  if (start < 0) return -1;
+  const end = start + THINK_END.length;
+  let length = 0;
+  return texts.findIndex((text) => (length += text.length) >= end);
 }
 
 function separatorOf(texts: readonly string[]): StepSeparator {

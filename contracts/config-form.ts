@@ -10,6 +10,23 @@ import { MAX_ITERATIONS, MAX_LEARNING_RATE } from './steering.js';
 const unit = z.number().min(0).max(1);
 const count = (max: number) => z.int().min(1).max(max);
 const temperature = z.number().min(0.01).max(10);
+/** See `SamplingParameters`. */
+const truncation = {
+  topP: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(1)
+    .describe(
+      'Tokens are drawn from the most probable ones that together have this probability; 1: from all (paper: 1)',
+    ),
+  topK: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(0)
+    .describe('Tokens are drawn from this many of the most probable ones; 0: from all (paper: 0)'),
+};
 
 const task = z.strictObject({
   name: z.string().min(1).default('straight-line').describe('Name of a task in tasks/'),
@@ -20,6 +37,7 @@ const sampling = z.strictObject({
   problemsPerIteration: count(65_536).default(24).describe('B0: problems in the first draws (paper: 64)'),
   responsesPerProblem: count(1024).default(6).describe('n: initial responses per problem'),
   temperature: temperature.default(1),
+  ...truncation,
   maxPromptTokens: count(1_000_000).default(128).describe('Longer prompts are skipped and counted (paper: 1024)'),
   maxResponseTokens: count(1_000_000).default(128).describe('Longer responses are cut (paper: 8192)'),
 });
@@ -156,7 +174,7 @@ export const runForm = z.strictObject({
     .string()
     .min(1)
     .default('models/straight-line')
-    .describe('Directory of a Hugging Face checkpoint (Qwen2 family)'),
+    .describe('Directory of a Hugging Face checkpoint (Qwen2, Qwen3 or Llama family, dense)'),
   task: task.prefault({}),
   algorithm: z.enum(['attnrl', 'treerl', 'grpo']).default('attnrl'),
   pipeline: z

@@ -18,14 +18,22 @@ export type UniformSource =
   /** Given explicitly (golden tests); t-th new token uses values[t]. */
   | { readonly kind: 'given'; readonly values: readonly number[] };
 
+/** How a token is drawn. Log-probs are of the distribution at the temperature, before anything is cut off. */
+export interface SamplingParameters {
+  /** 1 leaves the distribution as it is; 0 takes the most probable token, whose log-prob is then that at temperature 1. */
+  readonly temperature: number;
+  /** Draws from the so many most probable tokens, and those as probable as the last of them; 0 or left out: from all. */
+  readonly topK?: number;
+  /** Draws from the most probable tokens that together reach this share, in (0, 1], of what `topK` leaves; 1 or left out: all. */
+  readonly topP?: number;
+}
+
 /** A rollout is a pure function of (policy, this request). */
-export interface RolloutRequest {
+export interface RolloutRequest extends SamplingParameters {
   /** Prompt, or prompt and kept part of a response: token ids, at least one. */
   readonly prefix: Int32Array;
   readonly uniforms: UniformSource;
   readonly maxNewTokens: number;
-  /** > 0; 1 leaves the distribution as it is. */
-  readonly temperature: number;
   /** Generation stops after one of these; it is kept as the last token. */
   readonly stopIds: readonly number[];
   /** Tokens an interrupted attempt already generated; generation goes on behind them with the same bits. */
@@ -35,7 +43,7 @@ export interface RolloutRequest {
 export interface Rollout {
   /** New tokens, stop token included; the prefix is not. */
   readonly tokens: Int32Array;
-  /** Natural log-probability of each new token at the request's temperature. */
+  /** Natural log-probability of each new token, see `SamplingParameters`. */
   readonly logProbs: Float32Array;
   /** True when it ended by a stop token, false when it reached maxNewTokens (or was interrupted). */
   readonly finished: boolean;

@@ -2,10 +2,10 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SafetensorsFile } from '../../store/safetensors-file.js';
-import { CheckpointDamaged } from '../../store/safetensors-header.js';
+import { CheckpointDamaged, type TensorInfo } from '../../store/safetensors-header.js';
 import type { ModelConfig } from '../qwen2/config.js';
 import { toHuggingFaceShapes } from '../qwen2/parameters.js';
-import { InvalidCheckpoint } from './invalid-checkpoint.js';
+import { type CheckpointProblem as Problem, InvalidCheckpoint } from './invalid-checkpoint.js';
 import { parseModelConfig } from './model-config.js';
 
 export interface CheckpointInfo {
@@ -14,11 +14,6 @@ export interface CheckpointInfo {
   readonly configJson: unknown;
   /** Paths of the safetensors files. */
   readonly weights: readonly string[];
-}
-
-interface Problem {
-  readonly path: string;
-  readonly problem: string;
 }
 
 /** @throws InvalidCheckpoint with all problems found */
@@ -30,7 +25,7 @@ export async function inspectCheckpoint(directory: string): Promise<CheckpointIn
     problems.push(...parsed.problems.map(({ path, problem }) => ({ path: `config.json ${path}`, problem })));
   }
   const weights = await weightFiles(directory, problems);
-  const found = await tensorShapes(directory, weights, problems);
+  const found = await tensorsOf(directory, weights, problems);
   if (parsed && 'config' in parsed && found) problems.push(...misfits(parsed.config, found));
   if (problems.length > 0 || !parsed || 'problems' in parsed) throw new InvalidCheckpoint(directory, problems);
   return { config: parsed.config, configJson, weights: weights.map((name) => join(directory, name)) };
@@ -74,16 +69,16 @@ async function weightFiles(directory: string, problems: Problem[]): Promise<stri
   return shards.filter((name) => files.has(name));
 }
 
-async function tensorShapes(
+async function tensorsOf(
   directory: string,
   names: readonly string[],
   problems: Problem[],
-): Promise<Map<string, readonly number[]> | undefined> {
-  const shapes = new Map<string, readonly number[]>();
+): Promise<Map<string, TensorInfo> | undefined> {
+  const tensors = new Map<string, TensorInfo>();
   for (const name of names) {
     try {
       const file = await SafetensorsFile.open(join(directory, name));
-      for (const [tensor, { shape }] of file.header.tensors) shapes.set(tensor, shape);
+      for (const [name, info] of file.header.tensors) tensors.set(name, info);
       await file.close();
     } catch (error) {
       if (!(error instanceof CheckpointDamaged)) throw error;
@@ -91,20 +86,29 @@ async function tensorShapes(
       return undefined;
     }
   }
-  return names.length > 0 ? shapes : undefined;
+  return names.length > 0 ? tensors : undefined;
 }
 
-function misfits(config: ModelConfig, found: ReadonlyMap<string, readonly number[]>): Problem[] {
+const FORMATS: readonly string[] = ['F32', 'F16', 'BF16'];
+/** The head of a tied model stands for its embedding; old Llama files hold the frequencies that config.json gives. */
+const REDUNDANT = [/^lm_head\.weight$/, /\.rotary_emb\.inv_freq$/];
+
+function misfits(config: ModelConfig, found: ReadonlyMap<string, TensorInfo>): Problem[] {
   const problems: Problem[] = [];
-  for (const [name, shape] of toHuggingFaceShapes(config)) {
-    const actual = found.get(name);
-    if (!actual) problems.push({ path: name, problem: 'tensor is missing' });
-    else if (actual.join() !== shape.join()) {
-      problems.push({
-        path: name,
-        problem: `has shape [${actual.join(', ')}], config.json asks for [${shape.join(', ')}]`,
-      });
+  const shapes = toHuggingFaceShapes(config);
+  for (const [path, shape] of shapes) {
+    const actual = found.get(path);
+    if (!actual) problems.push({ path, problem: 'tensor is missing' });
+    else if (actual.shape.join() !== shape.join()) {
+      const problem = `has shape [${actual.shape.join(', ')}], config.json asks for [${shape.join(', ')}]`;
+      problems.push({ path, problem });
+    } else if (!FORMATS.includes(actual.dtype)) {
+      problems.push({ path, problem: `is stored as ${actual.dtype}; supported: ${FORMATS.join(', ')}` });
     }
+  }
+  for (const path of found.keys()) {
+    if (shapes.has(path) || REDUNDANT.some((pattern) => pattern.test(path))) continue;
+    problems.push({ path, problem: 'tensor has no place in the model that config.json describes' });
   }
   return problems;
 }

@@ -1,74 +1,112 @@
 /** config.json of Hugging Face -> ModelConfig. What our graphs can not compute is named, all of it at once. */
 import { z } from 'zod';
 import type { ModelConfig } from '../qwen2/config.js';
+import type { CheckpointProblem } from './invalid-checkpoint.js';
+import { parseRope } from './rope-config.js';
 
 const positive = z.int().positive();
 
-/** Keys of a dense Qwen2 model that matter to inference; others (token ids, training notes) are left alone. */
-const Qwen2Json = z.object({
-  model_type: z.string(),
+/** Sizes of a dense model; what else matters is looked at below, and the rest (token ids, training notes) left alone. */
+const Sizes = z.object({
   vocab_size: positive,
   hidden_size: positive,
   intermediate_size: positive,
   num_hidden_layers: positive,
   num_attention_heads: positive,
-  num_key_value_heads: positive.optional(),
+  num_key_value_heads: positive.nullish(),
   head_dim: positive.nullish(),
   max_position_embeddings: positive,
   rms_norm_eps: z.number().positive(),
-  rope_theta: z.number().positive().optional(),
-  rope_scaling: z.unknown().optional(),
-  rope_parameters: z.record(z.string(), z.unknown()).nullish(),
-  hidden_act: z.string(),
   tie_word_embeddings: z.boolean().default(false),
-  use_sliding_window: z.boolean().default(false),
 });
 
-export type ModelConfigResult =
-  | { readonly config: ModelConfig }
-  | { readonly problems: readonly { readonly path: string; readonly problem: string }[] };
+/** What a `model_type` means. */
+interface Family {
+  readonly qkvBias: boolean;
+  readonly qkNorm: boolean;
+  /** Where config.json has no `head_dim`; undefined: the hidden size is divided among the heads. */
+  readonly headSize?: number;
+}
 
-const SUPPORTED_TYPES = ['qwen2'];
-const DEFAULT_ROPE_THETA = 10_000;
+const FAMILIES: Readonly<Record<string, Family>> = {
+  qwen2: { qkvBias: true, qkNorm: false },
+  qwen3: { qkvBias: false, qkNorm: true, headSize: 128 },
+  llama: { qkvBias: false, qkNorm: false },
+};
+
+/** Keys that, given otherwise than as listed, change what the model computes. null is as good as absent. */
+const FIXED: readonly (readonly [key: string, value: unknown, problem: string])[] = [
+  ['hidden_act', 'silu', 'only "silu" is supported'],
+  ['use_sliding_window', false, 'sliding-window attention is not supported'],
+  ['attention_bias', false, 'biases of the attention projections are not supported'],
+  ['mlp_bias', false, 'biases of the feed-forward network are not supported'],
+  ['quantization_config', undefined, 'quantised weights are not supported'],
+];
+
+export type ModelConfigResult = { readonly config: ModelConfig } | { readonly problems: readonly CheckpointProblem[] };
 
 export function parseModelConfig(json: unknown): ModelConfigResult {
-  const parsed = Qwen2Json.safeParse(json);
-  if (!parsed.success) {
-    return { problems: parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), problem: message })) };
+  const keys = z.record(z.string(), z.unknown()).safeParse(json);
+  if (!keys.success) return { problems: [{ path: '', problem: 'is not an object' }] };
+  const sizes = Sizes.safeParse(json);
+  const family = familyOf(keys.data);
+  const rope = parseRope(keys.data, sizes.data?.max_position_embeddings ?? 1);
+  const problems: CheckpointProblem[] = [
+    ...family.problems,
+    ...(sizes.error?.issues ?? []).map(({ path, message }) => ({ path: path.join('.'), problem: message })),
+    ...('problems' in rope ? rope.problems : []),
+    ...unsupported(keys.data),
+  ];
+  if (!sizes.success || !family.known || 'problems' in rope) return { problems };
+  const { qkvBias, qkNorm, headSize } = family.known;
+  const heads = sizes.data.num_attention_heads;
+  const config: ModelConfig = {
+    vocabSize: sizes.data.vocab_size,
+    hiddenSize: sizes.data.hidden_size,
+    intermediateSize: sizes.data.intermediate_size,
+    layers: sizes.data.num_hidden_layers,
+    heads,
+    kvHeads: sizes.data.num_key_value_heads ?? heads,
+    headSize: sizes.data.head_dim ?? headSize ?? sizes.data.hidden_size / heads,
+    ...rope.rope,
+    rmsNormEps: sizes.data.rms_norm_eps,
+    maxPositions: sizes.data.max_position_embeddings,
+    qkvBias,
+    qkNorm,
+    tiedHead: sizes.data.tie_word_embeddings,
+  };
+  problems.push(...impossible(config));
+  return problems.length > 0 ? { problems } : { config };
+}
+
+function familyOf(json: Readonly<Record<string, unknown>>): { known?: Family; problems: CheckpointProblem[] } {
+  const type = json['model_type'];
+  if (typeof type === 'string' && Object.hasOwn(FAMILIES, type)) return { known: FAMILIES[type], problems: [] };
+  const problem = `${JSON.stringify(type)} is not supported; supported: ${Object.keys(FAMILIES).join(', ')}`;
+  return { problems: [{ path: 'model_type', problem }] };
+}
+
+function unsupported(json: Readonly<Record<string, unknown>>): CheckpointProblem[] {
+  const problems = FIXED.filter(([key, value]) => json[key] != null && json[key] !== value).map(
+    ([path, , problem]) => ({ path, problem: `${shown(json[path])}: ${problem}` }),
+  );
+  const layerTypes = json['layer_types'];
+  const others = Array.isArray(layerTypes) ? [...new Set(layerTypes)].filter((type) => type !== 'full_attention') : [];
+  if (others.length > 0) {
+    problems.push({
+      path: 'layer_types',
+      problem: `${others.map(shown).join(', ')}: only "full_attention" is supported`,
+    });
   }
-  const keys = parsed.data;
-  const heads = keys.num_attention_heads;
-  const kvHeads = keys.num_key_value_heads ?? heads;
-  const headSize = keys.head_dim ?? keys.hidden_size / heads;
-  const ropeType = keys.rope_parameters?.['rope_type'] ?? 'default';
+  return problems;
+}
+
+function impossible({ heads, kvHeads, headSize }: ModelConfig): CheckpointProblem[] {
   const checks: [boolean, string, string][] = [
-    [
-      SUPPORTED_TYPES.includes(keys.model_type),
-      'model_type',
-      `"${keys.model_type}" is not supported; supported: ${SUPPORTED_TYPES.join(', ')}`,
-    ],
-    [keys.hidden_act === 'silu', 'hidden_act', `"${keys.hidden_act}" is not supported; supported: silu`],
-    [keys.rope_scaling == null, 'rope_scaling', 'scaled rotary embeddings are not supported'],
-    [ropeType === 'default', 'rope_parameters.rope_type', `${JSON.stringify(ropeType)} is not supported`],
-    [!keys.use_sliding_window, 'use_sliding_window', 'sliding-window attention is not supported'],
     [heads % kvHeads === 0, 'num_key_value_heads', `${kvHeads} does not divide num_attention_heads (${heads})`],
     [Number.isInteger(headSize) && headSize % 2 === 0, 'hidden_size', `the size of a head (${headSize}) must be even`],
   ];
-  const problems = checks.filter(([ok]) => !ok).map(([, path, problem]) => ({ path, problem }));
-  if (problems.length > 0) return { problems };
-  return {
-    config: {
-      vocabSize: keys.vocab_size,
-      hiddenSize: keys.hidden_size,
-      intermediateSize: keys.intermediate_size,
-      layers: keys.num_hidden_layers,
-      heads,
-      kvHeads,
-      headSize,
-      ropeTheta: keys.rope_theta ?? Number(keys.rope_parameters?.['rope_theta'] ?? DEFAULT_ROPE_THETA),
-      rmsNormEps: keys.rms_norm_eps,
-      maxPositions: keys.max_position_embeddings,
-      tiedHead: keys.tie_word_embeddings,
-    },
-  };
+  return checks.filter(([ok]) => !ok).map(([, path, problem]) => ({ path, problem }));
 }
+
+const shown = (value: unknown): string => (typeof value === 'object' ? 'given' : JSON.stringify(value));

@@ -17,6 +17,7 @@ import {
 } from '../qwen2/layers.js';
 import type { Weights } from '../qwen2/parameters.js';
 import { prefixAttention } from './prefix-attention.js';
+import { truncated, truncationInputs } from './truncation.js';
 import { Graph, type Value } from '../onnx/graph.js';
 import {
   add,
@@ -47,8 +48,9 @@ import {
 
 /**
  * Axes: R rows (slots in use), P prefix positions (padded), K chunk length, F places of the chunk given as keys and values.
+ * @param truncates whether rows may have top-k or top-p
  */
-export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number): Graph {
+export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number, truncates = false): Graph {
   const { layers, kvHeads, headSize, vocabSize } = config;
   const group = groupSize(config);
   // A product of one row takes a kernel of its own (GEMV), whose sums have other bits than prefill's: never have just one.
@@ -69,6 +71,7 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
   const budget = g.input('budget', 'int64', ['rows']);
   /** Filled up with -1, which no token equals. */
   const stopIds = g.input('stopIds', 'int64', ['rows', 'stops']);
+  const truncation = truncates ? truncationInputs(g) : undefined;
   const prefixMask = g.input('prefixMask', 'float32', ['rows', 1, 1, 'prefix']);
   const rows = g.node('Shape', [start], [{ type: 'int64', shape: [1] }], { start: 0n, end: 1n })[0];
   const prefix = prefixAttention(g, config, rows, queryRows);
@@ -122,7 +125,10 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
   const scaled = div(body, squeeze(body, logits(body, config, parameter, x), 1), temperature);
   const p = softmax(body, scaled); // [R, V]
   const u = unsqueeze(body, gather(body, uniforms, t), 1); // [R, 1]
-  const below = cast(body, less(body, cumSum(body, p, 1), u), 'int32');
+  const { cumulative, bound } = truncation
+    ? truncated(body, p, u, truncation)
+    : { cumulative: cumSum(body, p, 1), bound: u };
+  const below = cast(body, less(body, cumulative, bound), 'int32');
   const count = min(body, reduceSum(body, below, [1]), body.int32(vocabSize - 1));
   const sampled = cast(body, count, 'int64'); // [R]
   // The logarithm is taken outside: vectorised ones give other bits at the end of a row of numbers than within it.

@@ -4,6 +4,12 @@ import type { ModelConfig } from '../qwen2/config.js';
 import type { Row } from './row.js';
 import type { Block, Slots } from './slots.js';
 
+export interface Decoder {
+  readonly session: Session;
+  /** Its graph takes top-k and top-p. */
+  readonly truncates: boolean;
+}
+
 export interface DecodedChunk {
   /** Place in the chunk of the first step. */
   readonly first: number;
@@ -26,10 +32,11 @@ export interface ChunkStart {
 }
 
 /**
+ * @param decoder of the graph with truncation if any of the rows has one
  * @param slots the rows' prefixes, or those of groups of `siblings` rows each that follow one another
  */
 export async function decodeChunk(
-  session: Session,
+  { session, truncates }: Decoder,
   config: ModelConfig,
   chunk: number,
   slots: Slots,
@@ -56,7 +63,7 @@ export async function decodeChunk(
     for (let t = 0; t <= row.place; t++) known[t * rows + r] = BigInt(row.tokens[row.start + t]);
     // Step t decides the token behind place t of the chunk.
     for (let t = row.place; t < chunk; t++) uniforms[t * rows + r] = row.uniform(row.start + t + 1);
-    temperature[r] = row.request.temperature;
+    temperature[r] = row.temperature;
     start[r] = BigInt(row.start);
     budget[r] = BigInt(row.budget);
     row.request.stopIds.forEach((id, i) => (stopIds[r * stops + i] = BigInt(id)));
@@ -75,6 +82,7 @@ export async function decodeChunk(
     budget: int64s(budget, [rows]),
     stopIds: int64s(stopIds, [rows, stops]),
     prefixMask: floats(mask, [rows, 1, 1, capacity]),
+    ...(truncates ? truncationFeeds(active, rows, config.vocabSize) : {}),
     ...slots.feeds(prefixes),
     ...beginnings(config, chunk, rows, first, blocks),
   };
@@ -117,4 +125,23 @@ function beginnings(
       [`chunkValues${i}`, feed(({ values }) => values[i])] as const,
     ]).flat(),
   );
+}
+
+export const isTruncated = ({ topK, topP }: Pick<Row, 'topK' | 'topP'>): boolean => topK > 0 || topP < 1;
+
+function truncationFeeds(active: readonly Row[], rows: number, vocabSize: number): Record<string, HostTensor> {
+  const topK = new BigInt64Array(rows);
+  const topP = new Float32Array(rows).fill(1);
+  let candidates = 1;
+  active.forEach((row, r) => {
+    const k = Math.min(row.topK, vocabSize);
+    topK[r] = BigInt(k);
+    topP[r] = row.topP;
+    candidates = Math.max(candidates, k === 0 && row.topP < 1 ? vocabSize : k);
+  });
+  return {
+    topK: int64s(topK, [rows, 1]),
+    topP: floats(topP, [rows, 1]),
+    candidates: int64s(BigInt64Array.of(BigInt(candidates)), [1]),
+  };
 }

@@ -6,7 +6,7 @@ import type { Rollout, RolloutRequest } from '../../contracts/engine.js';
 import { Session } from '../onnx/runtime.js';
 import type { ModelConfig } from '../qwen2/config.js';
 import type { Weights } from '../qwen2/parameters.js';
-import { type ChunkStart, decodeChunk, type DecodedChunk } from './decode.js';
+import { type ChunkStart, decodeChunk, type DecodedChunk, type Decoder, isTruncated } from './decode.js';
 import { decodeGraph } from './decode-graph.js';
 import { findFamilies } from './families.js';
 import { firstRuns, type FirstRun } from './first-runs.js';
@@ -55,11 +55,13 @@ export class Generator {
   readonly #active: Job[] = [];
   readonly #slots: Slots;
   readonly #prefixes: PrefixCache;
+  /** Opened on first use: few policies generate both with and without truncation. */
+  readonly #decoders = new Map<boolean, Promise<Decoder>>();
 
   private constructor(
     private readonly config: ModelConfig,
+    private readonly weights: Weights,
     private readonly settings: GeneratorSettings,
-    private readonly decodeSession: Session,
     private readonly prefillSession: Session,
   ) {
     this.#slots = new Slots(config, settings.chunk, Math.max(2, settings.slots));
@@ -67,10 +69,8 @@ export class Generator {
   }
 
   static async open(config: ModelConfig, weights: Weights, settings: GeneratorSettings): Promise<Generator> {
-    const { chunk } = settings;
-    const decode = await Session.open(decodeGraph(config, weights, chunk), settings);
-    const prefill = await Session.open(prefillGraph(config, weights, chunk), settings);
-    return new Generator(config, settings, decode, prefill);
+    const prefill = await Session.open(prefillGraph(config, weights, settings.chunk), settings);
+    return new Generator(config, weights, settings, prefill);
   }
 
   get idle(): boolean {
@@ -114,8 +114,19 @@ export class Generator {
   }
 
   async close(): Promise<void> {
-    await this.decodeSession.close();
+    for (const decoder of this.#decoders.values()) await (await decoder).session.close();
     await this.prefillSession.close();
+  }
+
+  #decoder(rows: readonly Row[]): Promise<Decoder> {
+    const truncates = rows.some(isTruncated);
+    const open = async (): Promise<Decoder> => {
+      const graph = decodeGraph(this.config, this.weights, this.settings.chunk, truncates);
+      return { session: await Session.open(graph, this.settings), truncates };
+    };
+    const decoder = this.#decoders.get(truncates) ?? open();
+    this.#decoders.set(truncates, decoder);
+    return decoder;
   }
 
   /** Takes waiting jobs into free slots and computes the whole blocks that are missing of their prefixes. */
@@ -137,7 +148,7 @@ export class Generator {
 
   async #decodeActive(): Promise<void> {
     const rows = this.#active.map(({ row }) => row);
-    const result = await decodeChunk(this.decodeSession, this.config, this.settings.chunk, this.#slots, rows);
+    const result = await decodeChunk(await this.#decoder(rows), this.config, this.settings.chunk, this.#slots, rows);
     advance(rows, result);
     this.#slots.reserve(Math.max(0, ...rows.filter(({ done }) => !done).map(({ start }) => start)));
     // From the back, because the last row moves into the place of one that leaves.
@@ -154,9 +165,10 @@ export class Generator {
     const prefixes = new Slots(this.config, chunk, Math.max(2, jobs.length / siblings)); // decodeChunk never has one row
     prefixes.reserve(Math.max(...rows.map(({ start }) => start)));
     for (let r = 0; r < rows.length; r += siblings) this.#writePrefix(prefixes, prefixes.add(), rows[r]);
-    const result = await decodeChunk(this.decodeSession, this.config, chunk, prefixes, rows, siblings, {
+    const blocks = await this.#beginnings(rows, first);
+    const result = await decodeChunk(await this.#decoder(rows), this.config, chunk, prefixes, rows, siblings, {
       first,
-      blocks: await this.#beginnings(rows, first),
+      blocks,
     });
     advance(rows, result);
     jobs.forEach((job, r) => {

@@ -63,8 +63,28 @@ export class Row {
     return this.length - this.#prefixLength;
   }
 
+  /** What the logits are divided by. */
+  get temperature(): number {
+    return this.#greedy ? 1 : this.request.temperature;
+  }
+
+  /** How many of the most probable tokens are drawn from; 0: all. The most probable alone at temperature 0. */
+  get topK(): number {
+    return this.#greedy ? 1 : (this.request.topK ?? 0);
+  }
+
+  /** How much of the distribution is drawn from; 1: all. */
+  get topP(): number {
+    return this.request.topP ?? 1;
+  }
+
+  get #greedy(): boolean {
+    return this.request.temperature === 0;
+  }
+
   /** The uniform number that decides the token at an absolute position; 0 behind the end, where none is needed. */
   uniform(position: number): number {
+    if (this.#greedy) return 0; // the first, should several be the most probable
     return this.#uniforms[position - this.#prefixLength] ?? 0;
   }
 

@@ -1,5 +1,5 @@
 /**
- * Qwen2 over packed trees, arranged for training. The same function as `qwen2/layers.ts`, with passes over activations
+ * The model over packed trees, arranged for training. The same function as `qwen2/layers.ts`, with passes over activations
  * saved: weights, which are smaller, are split (gate, up) and take in the norms' scales. The trees of a micro-batch stand
  * one behind another, without rows and padding; only attention knows where they begin.
  */
@@ -25,7 +25,7 @@ import {
   unsqueeze,
 } from '../onnx/operators.js';
 import type { ModelConfig } from '../qwen2/config.js';
-import { embed, type ParameterValues } from '../qwen2/layers.js';
+import { embed, normaliseHeads, type ParameterValues } from '../qwen2/layers.js';
 import { type Attention, treeAttention } from './tree-attention.js';
 
 /** int64. Axes: T tokens, N trained tokens, E of them that are not the first child of their predecessor. */
@@ -91,7 +91,22 @@ function attention(
 /** Queries, keys and values of each token, before their positions are worked in: [T, (heads + 2 kvHeads) * headSize]. */
 export function projections(g: Graph, config: ModelConfig, parameter: ParameterValues, layer: number, x: Value): Value {
   const weight = scaled(g, parameter, `layer${layer}.qkv`, `layer${layer}.inputNorm`);
-  return add(g, matMul(g, normalised(g, config, x), weight), parameter(`layer${layer}.qkvBias`));
+  const product = matMul(g, normalised(g, config, x), weight);
+  const projected = config.qkvBias ? add(g, product, parameter(`layer${layer}.qkvBias`)) : product;
+  return config.qkNorm ? withNormalisedHeads(g, config, parameter, layer, projected) : projected;
+}
+
+function withNormalisedHeads(
+  g: Graph,
+  config: ModelConfig,
+  parameter: ParameterValues,
+  layer: number,
+  projected: Value,
+): Value {
+  const { heads, kvHeads, headSize } = config;
+  const sizes = [(heads + kvHeads) * headSize, kvHeads * headSize];
+  const [qk, v] = split(g, projected, sizes, 1) as [Value, Value];
+  return concat(g, [normaliseHeads(g, config, parameter, layer, qk), v], 1, projected.shape[1]);
 }
 
 export function feedForward(g: Graph, config: ModelConfig, parameter: ParameterValues, layer: number, x: Value): Value {

@@ -43,6 +43,7 @@ export const lessOrEqual = binary('LessOrEqual', 'bool');
 export const greater = binary('Greater', 'bool');
 export const equal = binary('Equal', 'bool');
 export const and = binary('And');
+export const or = binary('Or');
 
 export function not(g: Graph, x: Value): Value {
   return g.node('Not', [x], [nameless(x)])[0];
@@ -179,6 +180,16 @@ function reduction(opType: string) {
 }
 export const reduceSum = reduction('ReduceSum');
 export const reduceMax = reduction('ReduceMax');
+
+/** The `count` largest along the last axis, largest first; `count` is an int64 tensor of shape [1]. */
+export function topK(g: Graph, x: Value, count: Value, size: Dim): Value {
+  const shape = [...x.shape.slice(0, -1), size];
+  const outputs = [
+    { type: x.type, shape },
+    { type: 'int64' as const, shape },
+  ];
+  return g.node('TopK', [x, count], outputs, { axis: -1n, largest: 1n, sorted: 1n })[0];
+}
 
 export function cumSum(g: Graph, x: Value, axis: number): Value {
   return g.node('CumSum', [x, g.int64(axis)], [nameless(x)])[0];

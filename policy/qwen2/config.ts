@@ -1,4 +1,6 @@
-/** Shape of a Qwen2-family model, from the keys of Hugging Face's config.json. */
+import { ropeFrequencies, type RopeScaling } from './rope-frequencies.js';
+
+/** Shape of a dense model of the Qwen2, Qwen3 or Llama family, from the keys of Hugging Face's config.json. */
 export interface ModelConfig {
   readonly vocabSize: number;
   readonly hiddenSize: number;
@@ -8,8 +10,13 @@ export interface ModelConfig {
   readonly kvHeads: number;
   readonly headSize: number;
   readonly ropeTheta: number;
+  readonly ropeScaling?: RopeScaling;
   readonly rmsNormEps: number;
   readonly maxPositions: number;
+  /** Queries, keys and values have a bias (Qwen2). */
+  readonly qkvBias: boolean;
+  /** Each head of the queries and keys is normalised before it is rotated (Qwen3). */
+  readonly qkNorm: boolean;
   /** The output head is the transposed embedding. */
   readonly tiedHead: boolean;
 }
@@ -28,9 +35,7 @@ export function ropeCaches(config: ModelConfig, positions: number): { cos: Float
   const half = config.headSize / 2;
   const cos = new Float32Array(positions * half);
   const sin = new Float32Array(positions * half);
-  for (let i = 0; i < half; i++) {
-    // transformers computes the frequencies in fp32; so do we, or angles at far positions drift apart
-    const frequency = Math.fround(1 / Math.fround(config.ropeTheta ** Math.fround((2 * i) / config.headSize)));
+  for (const [i, frequency] of ropeFrequencies(config).entries()) {
     for (let p = 0; p < positions; p++) {
       const angle = Math.fround(p * frequency);
       cos[p * half + i] = Math.cos(angle);

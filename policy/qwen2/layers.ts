@@ -1,6 +1,6 @@
-/** The parts of a Qwen2 model that every graph (decode, prefill, score, learn) shares. */
+/** The parts of a model that every graph (decode, prefill, score, learn) shares. */
 import type { Graph, Value } from '../onnx/graph.js';
-import { add, gather, matMul, mul, rmsNorm, rotaryEmbedding, silu, split } from '../onnx/operators.js';
+import { add, concat, gather, matMul, mul, reshape, rmsNorm, rotaryEmbedding, silu, split } from '../onnx/operators.js';
 import { type ModelConfig, ropeCaches } from './config.js';
 import { hasLargeWeights } from './large.js';
 import { parameters, type Weights } from './parameters.js';
@@ -55,16 +55,39 @@ export function queriesKeysValues(
   positions: Value /* [B, T] */,
 ): [Value, Value, Value] {
   const [h] = rmsNorm(g, x, parameter(`layer${layer}.inputNorm`), config.rmsNormEps);
-  const qkv = add(g, matMul(g, h, parameter(`layer${layer}.qkv`)), parameter(`layer${layer}.qkvBias`));
+  const product = matMul(g, h, parameter(`layer${layer}.qkv`));
+  const qkv = config.qkvBias ? add(g, product, parameter(`layer${layer}.qkvBias`)) : product;
   const axis = x.shape.length - 1;
   const rotated = (config.heads + config.kvHeads) * config.headSize;
   const [qk, v] = split(g, qkv, [rotated, config.kvHeads * config.headSize], axis) as [Value, Value];
-  const turned = rotaryEmbedding(g, qk, positions, rope.cos, rope.sin, config.heads + config.kvHeads);
+  const normed = config.qkNorm ? normaliseHeads(g, config, parameter, layer, qk) : qk;
+  const turned = rotaryEmbedding(g, normed, positions, rope.cos, rope.sin, config.heads + config.kvHeads);
   const [q, k] = split(g, turned, [config.heads * config.headSize, config.kvHeads * config.headSize], axis) as [
     Value,
     Value,
   ];
   return [q, k, v];
+}
+
+/** RMS norm of each head of queries and keys, [..., (heads + kvHeads) * headSize]. */
+export function normaliseHeads(
+  g: Graph,
+  { heads, kvHeads, headSize, rmsNormEps }: ModelConfig,
+  parameter: ParameterValues,
+  layer: number,
+  qk: Value,
+): Value {
+  const axis = qk.shape.length - 1;
+  const before = qk.shape.slice(0, axis);
+  const keepBefore = before.map(() => 0);
+  const parts = split(g, qk, [heads * headSize, kvHeads * headSize], axis);
+  const normed = parts.map((x, i) => {
+    const [count, norm] = i === 0 ? [heads, 'queryNorm'] : [kvHeads, 'keyNorm'];
+    const byHead = reshape(g, x, [...keepBefore, count, headSize], [...before, count, headSize]);
+    const [y] = rmsNorm(g, byHead, parameter(`layer${layer}.${norm}`), rmsNormEps);
+    return reshape(g, y, [...keepBefore, count * headSize], x.shape);
+  });
+  return concat(g, normed, axis, (heads + kvHeads) * headSize);
 }
 
 /** Output projection of the attention, residual, feed-forward network, residual. */

@@ -31,20 +31,27 @@ export function parameters(config: ModelConfig): Parameter[] {
       ['k_proj', keys],
       ['v_proj', keys],
     ] as const;
-    list.push(
-      plain(`layer${i}.inputNorm`, `${hf}.input_layernorm.weight`, [hidden]),
-      {
-        name: `layer${i}.qkv`,
-        shape: [hidden, qkvSize(config)],
-        from: qkv.map(([name, outputs]) => ({ name: `${hf}.self_attn.${name}.weight`, outputs })),
-        transposed: true,
-      },
-      {
+    list.push(plain(`layer${i}.inputNorm`, `${hf}.input_layernorm.weight`, [hidden]), {
+      name: `layer${i}.qkv`,
+      shape: [hidden, qkvSize(config)],
+      from: qkv.map(([name, outputs]) => ({ name: `${hf}.self_attn.${name}.weight`, outputs })),
+      transposed: true,
+    });
+    if (config.qkvBias) {
+      list.push({
         name: `layer${i}.qkvBias`,
         shape: [qkvSize(config)],
         from: qkv.map(([name, outputs]) => ({ name: `${hf}.self_attn.${name}.bias`, outputs })),
         transposed: false,
-      },
+      });
+    }
+    if (config.qkNorm) {
+      list.push(
+        plain(`layer${i}.queryNorm`, `${hf}.self_attn.q_norm.weight`, [headSize]),
+        plain(`layer${i}.keyNorm`, `${hf}.self_attn.k_norm.weight`, [headSize]),
+      );
+    }
+    list.push(
       {
         name: `layer${i}.output`,
         shape: [queries, hidden],

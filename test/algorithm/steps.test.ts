@@ -49,6 +49,17 @@ test('the last think-end counts', () => {
   });
 });
 
+test('without a think-end id its text is found, also across tokens', () => {
+  const texts = ['a>', '</', 'think', '>\n\n', 'b', '</think>', ' c>\n\n', 'd'];
+  const ids = texts.map(() => 1);
+  expect(splitSteps({ promptLength: 2, ids, texts })).toMatchObject({ thinkEndToken: 5, thinkEndStep: 2 });
+  expect(splitSteps({ promptLength: 2, ids: ids.slice(3), texts: texts.slice(0, 5) })).toMatchObject({
+    thinkEndToken: 3,
+    thinkEndStep: 1,
+  });
+  expect(splitSteps({ promptLength: 2, ids: [1, 1], texts: ['<', '/think'] }).thinkEndToken).toBe(-1);
+});
+
 test('a token count that differs from the text count is refused', () => {
   expect(() => splitSteps({ promptLength: 0, ids: [1], texts: [] })).toThrow(RangeError);
 });

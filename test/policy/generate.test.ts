@@ -107,9 +107,14 @@ describe('a rollout is a pure function of policy and request', async () => {
     expect(together[0]).not.toEqual(together[1]);
   });
 
-  it('with key/value heads of their own for every query head', async () => {
-    const config = { ...smallConfig, kvHeads: 4 };
+  it.each([
+    ['key/value heads of their own for every query head', { kvHeads: 4 }],
+    ['heads that are normalised, and no biases', { qkNorm: true, qkvBias: false }],
+  ])('with %s', async (_, change) => {
+    const config = { ...smallConfig, ...change };
     const together = await generate(requests, {}, config);
+    const [alone] = await generate([requests[10]], { threads: 1 }, config);
+    expect(bits(alone)).toEqual(bits(together[10]));
     const whole = together[8];
     const [continued] = await generate([{ ...requests[8], generated: whole.tokens.slice(0, 21) }], {}, config);
     expect(bits({ ...continued, logProbs: continued.logProbs.slice(21) })).toEqual(

@@ -13,6 +13,8 @@ const config: ModelConfig = {
   ropeTheta: 1e5,
   rmsNormEps: 1e-6,
   maxPositions: 64,
+  qkvBias: true,
+  qkNorm: false,
   tiedHead: true,
 };
 

@@ -14,6 +14,8 @@ export const smallConfig: ModelConfig = {
   ropeTheta: 10_000,
   rmsNormEps: 1e-6,
   maxPositions: 512,
+  qkvBias: true,
+  qkNorm: false,
   tiedHead: true,
 };
 

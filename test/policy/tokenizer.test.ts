@@ -60,7 +60,7 @@ test('ids that no token has decode to nothing', async () => {
 test('added tokens never separate steps', async () => {
   const tokenizer = await readTokenizer(shipped);
   expect(tokenizer.stepText(tokenizer.encode('\n\n')[0])).toBe('\n\n');
-  expect(tokenizer.stepText(tokenizer.thinkEndId)).toBe('');
+  expect(tokenizer.stepText(tokenizer.thinkEndId!)).toBe('');
 });
 
 test('byte-level pieces are decoded alone and together', () => {

@@ -53,7 +53,7 @@ it('lists problems of configuration, model, tokenizer and task in one failure', 
 });
 
 it.each([
-  ['an architecture we do not know', { architectures: ['LlamaForCausalLM'], model_type: 'llama' }, 'model'],
+  ['an architecture we do not know', { architectures: ['MixtralForCausalLM'], model_type: 'mixtral' }, 'model'],
   ['too few positions', { max_position_embeddings: 64 }, 'sampling.maxResponseTokens'],
 ])('refuses %s', async (_, change, path) => {
   await withFolder(async (folder) => {

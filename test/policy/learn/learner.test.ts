@@ -12,6 +12,7 @@ import { randomWeights, smallConfig } from '../random-model.js';
 import { chain, loss, optimizer, randomTree } from './rows.js';
 
 const untied: ModelConfig = { ...smallConfig, tiedHead: false };
+const normalised: ModelConfig = { ...smallConfig, qkNorm: true, qkvBias: false };
 const reference = randomWeights(smallConfig, 2, 8);
 const trees = [1, 2, 3, 4, 5].map((seed) => randomTree(seed, smallConfig.vocabSize));
 const packed = trees.map((tree) => tree.packed);
@@ -58,7 +59,7 @@ const bits = (weights: Weights): string[] =>
 
 describe('a gradient', () => {
   it('of packed trees is that of their leaf paths one by one', async () => {
-    for (const config of [smallConfig, untied]) {
+    for (const config of [smallConfig, untied, normalised]) {
       const whole = await gradientOf(packed, { config });
       const single = await gradientOf(
         trees.flatMap((tree) => tree.leaves),
@@ -82,13 +83,18 @@ describe('a gradient', () => {
   it('has the same bits in every run and with any number of threads', async () => {
     // Of a size at which onnxruntime divides products by columns as well as by rows.
     const config: ModelConfig = { ...smallConfig, vocabSize: 64, hiddenSize: 128, intermediateSize: 384, layers: 1 };
+    await expectSameBits(config);
+    await expectSameBits({ ...config, qkNorm: true, qkvBias: false });
+  });
+
+  async function expectSameBits(config: ModelConfig): Promise<void> {
     for (const rows of [[chain(8, 60, config.vocabSize)], [...packed, chain(9, 200, config.vocabSize)]]) {
       const expected = bits((await gradientOf(rows, { threads: 1, config })).gradient);
       for (const threads of [2, 2, 4]) {
         expect(bits((await gradientOf(rows, { threads, config })).gradient)).toEqual(expected);
       }
     }
-  });
+  }
 
   it('agrees with differences of the loss', async () => {
     const rows = packed.slice(0, 2);
