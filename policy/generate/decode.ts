@@ -3,6 +3,7 @@ import { floats, int64s, type HostTensor, type Session } from '../onnx/runtime.j
 import type { ModelConfig } from '../qwen2/config.js';
 import type { Row } from './row.js';
 import type { Block, Slots } from './slots.js';
+import { candidatesOf } from './truncation.js';
 
 export interface Decoder {
   readonly session: Session;
@@ -132,16 +133,13 @@ export const isTruncated = ({ topK, topP }: Pick<Row, 'topK' | 'topP'>): boolean
 function truncationFeeds(active: readonly Row[], rows: number, vocabSize: number): Record<string, HostTensor> {
   const topK = new BigInt64Array(rows);
   const topP = new Float32Array(rows).fill(1);
-  let candidates = 1;
   active.forEach((row, r) => {
-    const k = Math.min(row.topK, vocabSize);
-    topK[r] = BigInt(k);
+    topK[r] = BigInt(Math.min(row.topK, vocabSize));
     topP[r] = row.topP;
-    candidates = Math.max(candidates, k === 0 && row.topP < 1 ? vocabSize : k);
   });
   return {
     topK: int64s(topK, [rows, 1]),
     topP: floats(topP, [rows, 1]),
-    candidates: int64s(BigInt64Array.of(BigInt(candidates)), [1]),
+    candidates: int64s(BigInt64Array.of(BigInt(candidatesOf(active, vocabSize))), [1]),
   };
 }

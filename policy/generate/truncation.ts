@@ -2,23 +2,28 @@
  * Top-k and top-p in the decode graph: what is left of a row's distribution before a token is drawn from it.
  *
  * As transformers and vLLM have it: of the probabilities at the row's temperature, the `topK` largest are kept; then, of
- * these as a distribution of their own, the largest that together reach `topP`. Unlike theirs, tokens as probable as the
- * last that is kept are kept as well, so that nothing depends on how a sort orders equals. A row that truncates nothing
- * gets the bits that the graph without truncation gives it.
+ * these as a distribution of their own, the largest that together reach `topP`. Tokens as probable as the last of them are
+ * kept as well, so that nothing depends on how a sort orders equals. A row that truncates nothing gets the bits that the
+ * graph without truncation gives it.
  */
-import type { Graph, Value } from '../onnx/graph.js';
+import { Graph, type Value } from '../onnx/graph.js';
 import {
+  and,
   cast,
   cumSum,
   gatherElements,
   greater,
+  identity,
+  ifElse,
   less,
   max,
   min,
   mul,
   or,
+  reduceMax,
   reduceSum,
   slice,
+  squeeze,
   sub,
   topK as largest,
   where,
@@ -30,7 +35,7 @@ export interface Truncation {
   readonly topK: Value;
   /** [R, 1]; 1: all. */
   readonly topP: Value;
-  /** int64 [1]: how many probabilities of a row are sorted. At least any row's `topK`; all if a row has `topP` alone. */
+  /** int64 [1]: how many of a row's probabilities are sorted at first, see `candidatesOf`. */
   readonly candidates: Value;
 }
 
@@ -42,6 +47,18 @@ export function truncationInputs(g: Graph): Truncation {
   };
 }
 
+/** Few enough to be found without sorting a large vocabulary, and nearly always enough for `topP`. */
+const CANDIDATES = 1024;
+
+/** How many must be sorted for these rows: any row's `topK`, and for `topP` alone a guess. */
+export function candidatesOf(
+  rows: readonly { readonly topK: number; readonly topP: number }[],
+  vocabSize: number,
+): number {
+  const wanted = rows.map(({ topK, topP }) => (topK > 0 ? topK : topP < 1 ? CANDIDATES : 1));
+  return Math.min(vocabSize, Math.max(...wanted));
+}
+
 /** The least positive normal number: removed tokens at the front of a cumulative sum are below it, kept ones are not. */
 const TINY = 2 ** -126;
 
@@ -51,23 +68,52 @@ const TINY = 2 ** -126;
  * @returns the cumulative sum of what is left of p, [R, V], and the number to compare it with in place of u, [R, 1]
  */
 export function truncated(g: Graph, p: Value, u: Value, truncation: Truncation): { cumulative: Value; bound: Value } {
-  const { topK, topP, candidates } = truncation;
-  const [none, first, last] = [g.float(0), g.int64(0), g.int64(1)];
-  const hasTopK = greater(g, topK, first);
-  const hasTopP = less(g, topP, g.float(1));
+  const { threshold, missing } = thresholdAmong(g, p, truncation, truncation.candidates);
+  const enough = less(g, reduceMax(g, missing, [0, 1]), g.int32(1));
+  const isEnough = new Graph(g);
+  isEnough.output('thresholdFound', identity(isEnough, threshold));
+  const isNot = new Graph(g);
+  const everything = isNot.node('Shape', [p], [{ type: 'int64', shape: [1] }], { start: 1n, end: 2n })[0];
+  isNot.output('thresholdSorted', thresholdAmong(isNot, p, truncation, everything).threshold);
+  const least = ifElse(g, enough, isEnough, isNot, threshold);
 
-  const sorted = largest(g, p, candidates, 'candidates'); // [R, C]
-  const kth = gatherElements(g, sorted, sub(g, max(g, topK, last), last));
-  const fromTopK = where(g, hasTopK, kth, none); // [R, 1]
-  const mass = cumSum(g, where(g, less(g, sorted, fromTopK), none, sorted), 1);
-  const wanted = mul(g, topP, lastColumn(g, mass));
-  const before = reduceSum(g, cast(g, less(g, mass, wanted), 'int64'), [1], true);
-  const pth = gatherElements(g, sorted, min(g, before, sub(g, candidates, last)));
-  const threshold = max(g, fromTopK, where(g, hasTopP, pth, none));
-
-  const cumulative = cumSum(g, where(g, less(g, p, threshold), none, p), 1);
+  const cumulative = cumSum(g, where(g, less(g, p, least), g.float(0), p), 1);
   const share = max(g, mul(g, u, lastColumn(g, cumulative)), g.float(TINY));
-  return { cumulative, bound: where(g, or(g, hasTopK, hasTopP), share, u) };
+  const truncates = or(g, greater(g, truncation.topK, g.int64(0)), less(g, truncation.topP, g.float(1)));
+  return { cumulative, bound: where(g, truncates, share, u) };
+}
+
+/**
+ * The least probability that is kept, [R, 1]. Bits do not depend on how many are sorted, as long as these are enough:
+ * `missing` is 1 where they are not, int32 [R, 1].
+ */
+function thresholdAmong(
+  g: Graph,
+  p: Value,
+  { topK, topP }: Truncation,
+  candidates: Value,
+): { threshold: Value; missing: Value } {
+  const hasTopK = greater(g, topK, g.int64(0));
+  const hasTopP = less(g, topP, g.float(1));
+  const sorted = largest(g, p, candidates, 'candidates'); // [R, C]
+  const kth = gatherElements(g, sorted, sub(g, max(g, topK, g.int64(1)), g.int64(1)));
+  const fromTopK = where(g, hasTopK, kth, g.float(0));
+  // By place, not by value: of equals behind the k-th, as many are sorted as other rows ask for.
+  const place = g.node(
+    'Range',
+    [g.int64(0), squeeze(g, candidates, 0), g.int64(1)],
+    [{ type: 'int64', shape: ['candidates'] }],
+  )[0];
+  const isCounted = less(g, place, where(g, hasTopK, topK, g.int64(Number.MAX_SAFE_INTEGER)));
+  const mass = cumSum(g, where(g, isCounted, sorted, g.float(0)), 1);
+  const massOfAll = lastColumn(g, mass);
+  const wanted = mul(g, topP, where(g, hasTopK, massOfAll, g.float(1)));
+  const before = reduceSum(g, cast(g, less(g, mass, wanted), 'int64'), [1], true);
+  // Of all together rounding may leave less than is wanted: then all are kept.
+  const pth = gatherElements(g, sorted, min(g, before, sub(g, candidates, g.int64(1))));
+  const threshold = max(g, fromTopK, where(g, hasTopP, pth, g.float(0)));
+  const missing = cast(g, and(g, hasTopP, less(g, massOfAll, wanted)), 'int32');
+  return { threshold, missing };
 }
 
 function lastColumn(g: Graph, x: Value): Value {

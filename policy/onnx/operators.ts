@@ -54,6 +54,15 @@ export function where(g: Graph, condition: Value, a: Value, b: Value): Value {
   return g.node('Where', [condition, a, b], [{ type: a.type, shape }])[0];
 }
 
+export function identity(g: Graph, x: Value): Value {
+  return g.node('Identity', [x], [nameless(x)])[0];
+}
+
+/** The only output of one of two subgraphs, shaped like `like`. @param condition bool [] */
+export function ifElse(g: Graph, condition: Value, thenBranch: Graph, elseBranch: Graph, like: Value): Value {
+  return g.node('If', [condition], [nameless(like)], { then_branch: thenBranch, else_branch: elseBranch })[0];
+}
+
 export function clip(g: Graph, x: Value, low: number, high: number): Value {
   return g.node('Clip', [x, g.float(low), g.float(high)], [nameless(x)])[0];
 }

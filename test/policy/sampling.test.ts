@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { uniforms } from '../../algorithm/random.js';
 import type { Rollout, RolloutRequest, SamplingParameters } from '../../contracts/engine.js';
 import { Generator, type GeneratorSettings } from '../../policy/generate/generator.js';
 import { truncated, truncationInputs } from '../../policy/generate/truncation.js';
@@ -17,7 +18,7 @@ interface DrawnRow extends Truncation {
 
 /** Sums of them are exact in fp32, so that graph and reference can not differ by rounding at a boundary. */
 const distributions = fc
-  .array(fc.oneof(fc.nat(255), fc.constantFrom(0, 7)), { minLength: 5, maxLength: 5 })
+  .array(fc.oneof(fc.nat(255), fc.constantFrom(0, 7, 90)), { minLength: 5, maxLength: 5 })
   .map((n) => {
     const sum = n.reduce((a, b) => a + b, 0);
     const whole = 2 ** 11;
@@ -45,10 +46,10 @@ describe('truncation in the graph', () => {
   });
   afterAll(() => session.close());
 
-  async function drawn(batch: readonly DrawnRow[]): Promise<number[]> {
+  /** @param sorted more than must be, as far as there are */
+  async function drawn(batch: readonly DrawnRow[], sorted = 0): Promise<number[]> {
     const size = batch[0].p.length;
     const column = (of: (row: DrawnRow) => number) => floats(Float32Array.from(batch, of), [batch.length, 1]);
-    const sorted = (row: DrawnRow): number => (row.topK > 0 ? Math.min(row.topK, size) : row.topP < 1 ? size : 1);
     const feeds = {
       p: floats(Float32Array.from(batch.flatMap(({ p }) => p)), [batch.length, size]),
       u: column(({ u }) => u),
@@ -57,7 +58,10 @@ describe('truncation in the graph', () => {
         BigInt64Array.from(batch, ({ topK }) => BigInt(Math.min(topK, size))),
         [batch.length, 1],
       ),
-      candidates: int64s(BigInt64Array.of(BigInt(Math.max(...batch.map(sorted)))), [1]),
+      candidates: int64s(
+        BigInt64Array.of(BigInt(Math.min(size, Math.max(1, sorted, ...batch.map(({ topK }) => topK))))),
+        [1],
+      ),
     };
     const result = await session.run(feeds, ['drawn']);
     return Array.from(result['drawn'].data, Number);
@@ -65,16 +69,32 @@ describe('truncation in the graph', () => {
 
   it('draws what the reference draws, each row by its own rule', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(rows, { minLength: 1, maxLength: 6 }), async (batch) => {
+      fc.asyncProperty(fc.array(rows, { minLength: 1, maxLength: 6 }), fc.nat(6), async (batch, sorted) => {
         const expected = batch.map((row) =>
           row.topK === 0 && row.topP === 1
             ? row.p.filter((_, id) => row.p.slice(0, id + 1).reduce((a, b) => a + b, 0) < row.u).length
             : draw(row.p, row.u, row),
         );
-        expect(await drawn(batch)).toEqual(expected);
+        expect(await drawn(batch, sorted)).toEqual(expected);
       }),
-      { numRuns: 500 },
+      { numRuns: 1000 },
     );
+  });
+
+  it('draws the same however many are sorted at first', async () => {
+    const key = { runSeed: 1, iteration: 0, problem: 0, response: 0, branch: 0 };
+    const weights = uniforms(key, 0, 4000).map((u) => Math.exp(12 * u));
+    const total = weights.reduce((a, b) => a + b, 0);
+    const p = Array.from(weights, (weight) => weight / total);
+    const batch = Array.from(uniforms(key, 5000, 40), (u, i) => ({
+      p,
+      u,
+      topK: 0,
+      topP: [0.1, 0.5, 0.9, 0.999][i % 4],
+    }));
+    const expected = await drawn(batch, p.length);
+    expect(new Set(expected).size).toBeGreaterThan(10);
+    for (const sorted of [1, 100, 1000]) expect(await drawn(batch, sorted)).toEqual(expected);
   });
 
   it('never draws what it removes', async () => {

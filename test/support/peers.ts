@@ -14,7 +14,8 @@ export const SKIPPED_WITHOUT_PEERS = '(skipped without bench/peers/.venv)';
 export function runFamilies(args: readonly string[], input: unknown = null): Promise<string> {
   return new Promise((resolve, reject) => {
     const python = execFile(PYTHON, [FAMILIES, ...args], (error, stdout) => {
-      if (error) reject(error);
+      if (error)
+        reject(new Error(`families.py ${args.join(' ')}: ${error.message}`)); // it holds stderr
       else resolve(stdout);
     });
     python.stdin!.end(JSON.stringify(input));

@@ -7,16 +7,12 @@ export interface Truncation {
   readonly topP: number;
 }
 
-/** Ids that may be drawn, ascending. */
+/** Ids that may be drawn, ascending: the most probable, and those as probable as the last of them. */
 export function keptIds(p: readonly number[], { topK, topP }: Truncation): number[] {
-  const descending = [...p].sort((a, b) => b - a);
-  let least = topK > 0 ? descending[Math.min(topK, p.length) - 1] : 0;
-  if (topP < 1) {
-    const left = descending.filter((x) => x >= least);
-    const total = left.reduce((sum, x) => sum + x, 0);
-    let sum = 0;
-    least = left.find((x) => (sum += x) >= topP * total)!;
-  }
+  const largest = [...p].sort((a, b) => b - a).slice(0, topK > 0 ? topK : p.length);
+  const total = largest.reduce((sum, x) => sum + x, 0);
+  let sum = 0;
+  const least = topP < 1 ? largest.find((x) => (sum += x) >= topP * total)! : largest.at(-1)!;
   return p.flatMap((x, id) => (x >= least ? [id] : []));
 }
 
