@@ -10,6 +10,7 @@ import { describeMachine } from './machine.js';
 import { orchestration } from './orchestration.js';
 import { renderTable, toJson, type Row } from './report.js';
 import { score } from './score.js';
+import { verifier } from './verifier.js';
 
 const benches: Readonly<Record<string, (options: { iterations?: number }) => Promise<Row[]>>> = {
   decode,
@@ -18,6 +19,7 @@ const benches: Readonly<Record<string, (options: { iterations?: number }) => Pro
   score,
   iteration,
   orchestration,
+  verifier,
 };
 
 async function run(name: string, { json, ...options }: { json?: string; iterations?: number }): Promise<void> {

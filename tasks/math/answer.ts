@@ -6,25 +6,27 @@
  * Left out: sums, products, integrals and limits that are not worked out (compared by spelling), solution sets with parameters in
  * another form, units of different size (`1 m` is not `100 cm`), angles in other units.
  */
+import { Budget } from './budget.js';
 import type { Expression } from './expression.js';
 import type { Reading } from './cursor.js';
 import { parseAnswer } from './parse.js';
-import { sameExpression } from './same.js';
+import { Comparison } from './same.js';
 import { withoutTypesetting } from './typesetting.js';
 
-/** Longer answers are compared by spelling: no answer of a problem set comes near. */
+/** Longer answers are compared as they are: no answer of a problem set comes near. */
 const LONGEST_ANSWER = 2000;
 
-/** Symmetric, and every answer that is not empty is the same as itself. */
-export function sameAnswer(left: string, right: string): boolean {
-  const [a, b] = [left, right].map((answer) =>
-    answer.length > LONGEST_ANSWER ? answer.trim() : withoutTypesetting(answer),
-  );
+/** Every answer that is not empty is the same as itself; symmetric, where the truth is no condition (`same.ts`). */
+export function sameAnswer(answer: string, truth: string): boolean {
+  const [written, other] = [answer.trim(), truth.trim()];
+  if (written === other) return written !== '';
+  if (Math.max(written.length, other.length) > LONGEST_ANSWER) return false;
+  const [a, b] = [written, other].map(withoutTypesetting);
   if (spelling(a) === '' || spelling(b) === '') return false;
   if (spelling(a) === spelling(b)) return true;
-  if (Math.max(a.length, b.length) > LONGEST_ANSWER) return false;
+  const comparison = new Comparison(new Budget());
   const readings = readingsOf(b);
-  return readingsOf(a).some((one) => readings.some((other) => sameExpression(one, other)));
+  return readingsOf(a).some((one) => readings.some((other) => comparison.same(one, other)));
 }
 
 /** What is compared letter by letter: no blanks, no font, and no difference between `East` and `east`. */

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { Complex } from 'complex.js';
 import { Fraction } from 'fraction.js';
 import { integerAt, openStream, Purpose } from '../../algorithm/random.js';
+import type { Budget } from './budget.js';
 import { some, type Expression } from './expression.js';
 import { OPERATORS } from './operators.js';
 import { isExact, rounded, type Value } from './value.js';
@@ -13,15 +14,20 @@ const CONSTANTS: Readonly<Record<string, Complex>> = {
   i: new Complex(0, 1),
 };
 
-/** Functions that tell numbers below zero from those above: there, points of both signs are asked. */
-const SIGNED = new Set(['abs', 'floor', 'ceiling']);
+/** Functions that are another one here than there: points of both signs and of every size are asked. */
+const STEPS = new Set(['abs', 'floor', 'ceiling']);
 
-/** Operations of one evaluation, those on large numbers counting for several. */
-const BUDGET = 20_000;
+/** Numbers of so many bits cost more than one step. */
 const LARGE = 1n << 256n;
+const LARGE_STEPS = 50;
+
+/** A letter that stands for no number of its own. */
+export function isVariable(part: Expression): boolean {
+  return part.kind === 'symbol' && !Object.hasOwn(CONSTANTS, part.name);
+}
 
 export function hasSymbols(expression: Expression): boolean {
-  return some(expression, (part) => part.kind === 'symbol' && !Object.hasOwn(CONSTANTS, part.name));
+  return some(expression, isVariable);
 }
 
 /** Whether it holds a number that may be rounded. */
@@ -29,20 +35,19 @@ export function isDecimal(expression: Expression): boolean {
   return some(expression, (part) => part.kind === 'number' && part.decimal);
 }
 
-export function tellsSigns(...expressions: readonly Expression[]): boolean {
-  return expressions.some((one) => some(one, (part) => part.kind === 'apply' && SIGNED.has(part.operator)));
+export function tellsSteps(...expressions: readonly Expression[]): boolean {
+  return expressions.some((one) => some(one, (part) => part.kind === 'apply' && STEPS.has(part.operator)));
 }
 
 /** Where expressions are evaluated: each symbol has one value there, the same in every expression and every process. */
 export interface Point {
   readonly index: number;
-  /** Values of both signs; else all above zero. */
-  readonly signed: boolean;
+  /** Values of both signs, up to some thousands; else between 0 and 4. */
+  readonly wide: boolean;
 }
 
 /** @returns undefined where the expression has no finite value, or none that is found within the budget */
-export function valueAt(expression: Expression, point: Point): Value | undefined {
-  let work = 0;
+export function valueAt(expression: Expression, point: Point, budget: Budget): Value | undefined {
   const evaluate = (part: Expression): Value | undefined => {
     if (part.kind === 'number') return part.value;
     if (part.kind === 'symbol') return CONSTANTS[part.name] ?? symbolAt(part.name, point);
@@ -51,10 +56,9 @@ export function valueAt(expression: Expression, point: Point): Value | undefined
     for (const operand of part.operands) {
       const value = evaluate(operand);
       if (value === undefined) return undefined;
-      work += isExact(value) && (value.n > LARGE || value.d > LARGE) ? 20 : 1;
+      if (!budget.spend(isExact(value) && (value.n > LARGE || value.d > LARGE) ? LARGE_STEPS : 1)) return undefined;
       operands.push(value);
     }
-    if (work > BUDGET) return undefined;
     const { operator } = part;
     const value = operator.startsWith('call ') ? called(operator, operands) : OPERATORS[operator]?.(...operands);
     return value === undefined || isExact(value) || value.isFinite() ? value : undefined;
@@ -62,11 +66,12 @@ export function valueAt(expression: Expression, point: Point): Value | undefined
   return evaluate(expression);
 }
 
-/** A rational number between 0 and 4. */
-function symbolAt(name: string, { index, signed }: Point): Fraction {
+function symbolAt(name: string, { index, wide }: Point): Fraction {
   const random = openStream(hashOf(name), Purpose.verification, [index]);
   const value = new Fraction(2 * integerAt(random, 0, 2 ** 16) + 1, 2 ** 15);
-  return signed && integerAt(random, 1, 2) === 0 ? value.neg() : value;
+  if (!wide) return value;
+  const scaled = value.mul(4 ** index);
+  return index % 2 === 0 ? scaled : scaled.neg();
 }
 
 /** An unknown function is some smooth function of its own. */

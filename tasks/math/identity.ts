@@ -3,8 +3,9 @@
  * written with a decimal point. Expressions in symbols by their values at random points (Schwartz and Zippel), exactly where
  * those are rational: no false answer is known, and none can be made up without knowing the points.
  */
+import type { Budget } from './budget.js';
 import type { Expression } from './expression.js';
-import { hasSymbols, isDecimal, tellsSigns, valueAt, type Point } from './evaluate.js';
+import { hasSymbols, isDecimal, tellsSteps, valueAt, type Point } from './evaluate.js';
 import { OPERATORS } from './operators.js';
 import { isExact, isZero, rounded, type Value } from './value.js';
 
@@ -12,23 +13,24 @@ const POINTS = 6;
 /** Of those, so many must have values on both sides. */
 const ENOUGH = 3;
 const ROUNDING = 1e-9;
+const ROUNDED_ZERO = 1e-12;
 const SIX_DECIMALS = 5.0001e-7;
 /** Below it, six decimals would not tell numbers apart; six digits do. */
 const SMALL = 1e-3;
 
-export function sameQuantity(a: Expression, b: Expression): boolean {
+export function sameQuantity(a: Expression, b: Expression, budget: Budget): boolean {
   if (!hasSymbols(a) && !hasSymbols(b)) {
-    const [x, y] = [valueAt(a, CONSTANT), valueAt(b, CONSTANT)];
+    const [x, y] = [valueAt(a, CONSTANT, budget), valueAt(b, CONSTANT, budget)];
     if (x === undefined || y === undefined) return false;
     return isDecimal(a) || isDecimal(b) ? sameDecimal(x, y) : sameValue(x, y);
   }
-  return agree(a, b, sameValue);
+  return agree(a, b, budget, sameValue);
 }
 
 /** Whether a is b, times a number that is the same everywhere: so are equations the same. */
-export function proportional(a: Expression, b: Expression): boolean {
+export function proportional(a: Expression, b: Expression, budget: Budget): boolean {
   let factor: Value | undefined;
-  return agree(a, b, (x, y) => {
+  return agree(a, b, budget, (x, y) => {
     if (isZero(x) || isZero(y)) return isZero(x) && isZero(y);
     const ratio = OPERATORS.divide(x, y);
     factor ??= ratio;
@@ -36,15 +38,15 @@ export function proportional(a: Expression, b: Expression): boolean {
   });
 }
 
-const CONSTANT: Point = { index: 0, signed: false };
+const CONSTANT: Point = { index: 0, wide: false };
 
-function agree(a: Expression, b: Expression, same: (x: Value, y: Value) => boolean): boolean {
-  const signed = tellsSigns(a, b);
+function agree(a: Expression, b: Expression, budget: Budget, same: (x: Value, y: Value) => boolean): boolean {
+  const wide = tellsSteps(a, b);
   let found = 0;
   for (let index = 0; index < POINTS; index += 1) {
-    const point = { index, signed: signed && index % 2 === 1 };
-    const x = valueAt(a, point);
-    const y = x && valueAt(b, point);
+    const point = { index, wide };
+    const x = valueAt(a, point, budget);
+    const y = x && valueAt(b, point, budget);
     if (x === undefined || y === undefined) continue;
     if (!same(x, y)) return false;
     found += 1;
@@ -54,8 +56,11 @@ function agree(a: Expression, b: Expression, same: (x: Value, y: Value) => boole
 
 function sameValue(x: Value, y: Value): boolean {
   if (isExact(x) && isExact(y)) return x.equals(y);
+  // What is zero but for rounding; an exact number is not.
+  if (isZero(x) && isZero(y)) return true;
+  if (isZero(x) || isZero(y)) return !isExact(isZero(x) ? y : x) && distance(x, y).apart <= ROUNDED_ZERO;
   const { apart, size } = distance(x, y);
-  return apart <= ROUNDING * (isZero(x) || isZero(y) ? 1e-3 : size);
+  return apart <= ROUNDING * size;
 }
 
 function sameDecimal(x: Value, y: Value): boolean {

@@ -71,7 +71,7 @@ function power(base: Value, exponent: Value): Value {
   const n = smallInteger(exponent, LARGEST_POWER);
   if (isExact(base) && n !== undefined && !(n <= 0 && isZero(base))) {
     const digits = (base.n > base.d ? base.n : base.d).toString(16).length;
-    if (digits * Math.abs(n) <= LARGEST_POWER) return bounded(base.pow(n)!);
+    if (digits * Math.abs(n) <= LARGEST_POWER) return bounded(base.pow(n));
   }
   const z = rounded(base);
   if (n !== undefined && n !== 0) return byhalves(z, n);

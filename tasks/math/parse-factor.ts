@@ -241,12 +241,19 @@ export abstract class FactorParser extends NumberParser {
     this.split(1);
     this.at += 1;
     const letter = value[0];
-    const called = value.length === 1 && 'fghFGH'.includes(letter) && this.is('sign', '(') && !this.next.spaced;
-    if (!called) return { kind: 'symbol', name: letter };
+    if (value.length > 1 || !this.isCall(letter)) return { kind: 'symbol', name: letter };
     this.at += 1;
     const items = this.list();
     this.expect('sign', ')');
     return apply(`call ${letter}`, ...items);
+  }
+
+  /** `f(x)` is no product, and neither is `I(0)`. */
+  protected isCall(letter: string): boolean {
+    if (!this.is('sign', '(') || this.next.spaced) return false;
+    const [, inside, close] = this.tokens.slice(this.at);
+    const ofNumber = inside.kind === 'number' && close?.value === ')';
+    return 'fghFGH'.includes(letter) || (ofNumber && (/[A-Z]/.test(letter) || Number(inside.value) === 0));
   }
 
   /** Words are words; a number or a letter in text is that. */

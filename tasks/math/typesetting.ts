@@ -64,7 +64,7 @@ const RULES: readonly Rule[] = [
 ];
 
 export function withoutTypesetting(latex: string): string {
-  let text = latex.trim().replace(/[^\x00-\x7f]/g, (character) => CHARACTERS[character] ?? character);
+  let text = latex.trim().replace(/\P{ASCII}/gu, (character) => CHARACTERS[character] ?? character);
   for (const [pattern, replacement] of RULES) text = text.replace(pattern, replacement);
   return text.trim();
 }

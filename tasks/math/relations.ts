@@ -1,0 +1,70 @@
+/** What equations and inequalities say about their variable. */
+import { hasSymbols, isVariable } from './evaluate.js';
+import { apply, type Expression } from './expression.js';
+
+export type Relation = Extract<Expression, { kind: 'relation' }>;
+
+export function isEquation({ operators }: Relation): boolean {
+  return operators.every((operator) => operator === '=');
+}
+
+/** `x = 5`, `f(x) = …`, `5 = x`. */
+export function isAssignment({ sides }: Relation): boolean {
+  return sides.length === 2 && sides.some(isName);
+}
+
+function isName(side: Expression): boolean {
+  return side.kind === 'symbol' || (side.kind === 'apply' && side.operator.startsWith('call '));
+}
+
+/** What an equation says the answer is: its right side, unless only the left one is more than a name. */
+export function answerOf({ sides }: Relation): Expression {
+  const last = sides[sides.length - 1];
+  return isName(last) && !isName(sides[0]) ? sides[0] : last;
+}
+
+/** Whether the equation gives a name to its right side (`x = 5`, `f(x) = …`, `(x, y) = (1, 2)`), and is no condition (`x + y = 5`). */
+export function isDefinition({ sides }: Relation): boolean {
+  return isAssignment({ kind: 'relation', operators: ['='], sides }) || sides.slice(0, -1).every(isNamed);
+}
+
+function isNamed(side: Expression): boolean {
+  if (isName(side) || side.kind === 'text' || side.kind === 'number') return true;
+  if (side.kind === 'sequence') return side.items.every(isNamed);
+  return side.kind === 'apply' && (side.operator === 'multiply' ? side.operands.every(isNamed) : !hasSymbols(side));
+}
+
+export function difference({ sides: [left, right] }: Relation): Expression {
+  return apply('add', left, apply('negate', right));
+}
+
+const TURNED: Readonly<Record<string, string>> = { '<': '>', '>': '<', '<=': '>=', '>=': '<=' };
+
+/** Read from right to left. */
+export function reversed({ operators, sides }: Relation): Relation {
+  return {
+    kind: 'relation',
+    operators: operators.map((operator) => TURNED[operator] ?? operator).reverse(),
+    sides: [...sides].reverse(),
+  };
+}
+
+/** The set that an inequality says its variable is in: `x > 3`, `1 < x \le 2`. */
+export function intervalOf(relation: Relation): Expression | undefined {
+  const { operators, sides } = relation.operators.every((one) => one.startsWith('<')) ? relation : reversed(relation);
+  if (!operators.every((operator) => operator.startsWith('<'))) return undefined;
+  const at = sides.findIndex(isVariable);
+  if (sides.length > 3 || at < 0 || (sides.length === 3 && at !== 1)) return undefined;
+  const low = at > 0 ? sides[at - 1] : apply('negate', INFINITY);
+  const high = at + 1 < sides.length ? sides[at + 1] : INFINITY;
+  const open = at > 0 && operators[at - 1] === '<=' ? '[' : '(';
+  const close = at + 1 < sides.length && operators[at] === '<=' ? ']' : ')';
+  return { kind: 'sequence', brackets: open + close, items: [low, high] };
+}
+
+export function sameVariable(a: Relation, b: Relation): boolean {
+  const [x, y] = [a, b].map(({ sides }) => sides.find(isVariable));
+  return x?.kind === 'symbol' && y?.kind === 'symbol' && x.name === y.name;
+}
+
+const INFINITY: Expression = { kind: 'symbol', name: '\\infty' };
