@@ -14,11 +14,9 @@ export const chooseBranchPoints = durable<Parameters<ChooseBranchPoints>[0], Awa
       const { config } = await readManifest(store, manifest);
       const problems = await readBatch(store, batch, config);
       const { plan, controller } = planBranches(problems, config, batch.iteration, before);
-      const branchPoints = pointsOf(plan).length;
       return {
         points: await putJson(store, 'branch-points', plan),
-        branchPoints,
-        rollouts: branchPoints * config.branching.rolloutsPerPoint,
+        branchPoints: pointsOf(plan).length,
         controller,
       };
     }),

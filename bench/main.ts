@@ -7,12 +7,12 @@ import { iteration } from './iteration.js';
 import { large } from './large.js';
 import { learn } from './learn.js';
 import { describeMachine } from './machine.js';
-import { orchestration } from './orchestration.js';
+import { orchestration, type OrchestrationOptions } from './orchestration.js';
 import { renderTable, toJson, type Row } from './report.js';
 import { score } from './score.js';
 import { verifier } from './verifier.js';
 
-const benches: Readonly<Record<string, (options: { iterations?: number }) => Promise<Row[]>>> = {
+const benches: Readonly<Record<string, (options: OrchestrationOptions) => Promise<Row[]>>> = {
   decode,
   learn,
   large,
@@ -22,7 +22,7 @@ const benches: Readonly<Record<string, (options: { iterations?: number }) => Pro
   verifier,
 };
 
-async function run(name: string, { json, ...options }: { json?: string; iterations?: number }): Promise<void> {
+async function run(name: string, { json, ...options }: OrchestrationOptions & { json?: string }): Promise<void> {
   const rows = await benches[name](options);
   console.log(renderTable(rows));
   if (json !== undefined)
@@ -37,6 +37,7 @@ await program
   .addArgument(new Argument('<name>', 'what to measure').choices(Object.keys(benches)))
   .option('--json <file>', 'write the rows there, too')
   .option('--iterations <number>', 'of the long run of `orchestration` (default: 1000)', wholeNumber)
+  .option('--runs <number>', 'of `orchestration` at once (default: 20); 0: only the long one', wholeNumber)
   .action(run)
   .parseAsync()
   .catch((error: unknown) => {
@@ -45,6 +46,6 @@ await program
   });
 
 function wholeNumber(text: string): number {
-  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('it must be a whole number above 0');
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('it must be a whole number');
   return Number(text);
 }

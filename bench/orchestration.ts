@@ -13,7 +13,7 @@ import { queueName } from '../contracts/queues.js';
 import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
 import { median } from './in-turn.js';
 import { residentMemory } from './process-memory.js';
-import { alone, type Row } from './report.js';
+import { alone, renderTable, type Row } from './report.js';
 import { startWorker } from './training-run.js';
 
 const ITERATIONS = 1000;
@@ -42,7 +42,17 @@ const FORM: RunForm = {
   evaluation: { every: 0, problemsPerSet: 1, samplesPerProblem: 1, sets: ['short'] },
 };
 
-export async function orchestration({ iterations = ITERATIONS }: { iterations?: number }): Promise<Row[]> {
+export interface OrchestrationOptions {
+  /** Of the long run, at least 3; each of the many has a twentieth. */
+  readonly iterations?: number;
+  /** Runs at once; 0: the long one only. */
+  readonly runs?: number;
+}
+
+export async function orchestration({
+  iterations = ITERATIONS,
+  runs = RUNS_AT_ONCE,
+}: OrchestrationOptions): Promise<Row[]> {
   const home = await mkdtemp(join(tmpdir(), 'attnrl-bench-'));
   const env = { ...process.env, TEMPORAL_ADDRESS: undefined };
   const searchAttributes = Object.values(SEARCH_ATTRIBUTES);
@@ -52,8 +62,11 @@ export async function orchestration({ iterations = ITERATIONS }: { iterations?: 
   const bench: Bench = { client: new Client({ connection, namespace: server.namespace }), home, worker };
   try {
     await worker.ready;
-    const long = await oneLongRun(bench, iterations);
-    return [...long, ...(await manyRuns(bench, Math.max(FEWEST_ITERATIONS, Math.ceil(iterations / RUNS_AT_ONCE))))];
+    const long = await oneLongRun(bench, Math.max(FEWEST_ITERATIONS, iterations));
+    if (runs === 0) return long;
+    console.error(renderTable(long)); // the rest takes long
+    const each = Math.max(FEWEST_ITERATIONS, Math.ceil(iterations / RUNS_AT_ONCE));
+    return [...long, ...(await manyRuns(bench, runs, each))];
   } finally {
     await connection.close();
     worker.kill();
@@ -75,7 +88,7 @@ async function oneLongRun(bench: Bench, iterations: number): Promise<Row[]> {
   const commits = await train(bench, 'long', iterations).finally(() => sampling.abort());
   await sampled;
 
-  const seconds = intervals(commits).slice(WARM_UP);
+  const seconds = intervals(commits).slice(iterations > 2 * WARM_UP ? WARM_UP : 0);
   const workflows = await executionsOf(bench.client, 'long');
   const sum = (size: (info: WorkflowExecutionInfo) => number): number =>
     workflows.reduce((total, info) => total + size(info), 0) / iterations;
@@ -113,18 +126,18 @@ async function oneLongRun(bench: Bench, iterations: number): Promise<Row[]> {
   ];
 }
 
-async function manyRuns(bench: Bench, iterations: number): Promise<Row[]> {
-  const names = Array.from({ length: RUNS_AT_ONCE }, (_, i) => `many-${i}`);
+async function manyRuns(bench: Bench, runs: number, iterations: number): Promise<Row[]> {
+  const names = Array.from({ length: runs }, (_, i) => `many-${i}`);
   // Another seed each: other problems, so nothing is already known.
   const commits = await Promise.all(names.map((name, seed) => train(bench, name, iterations, seed + 1)));
   const waits = commits.map(intervals);
   const ends = commits.map((times) => times.at(-1)! - Math.min(...commits.flat()));
-  const name = `${RUNS_AT_ONCE} runs at once, ${iterations} iterations each`;
+  const name = `${runs} runs at once, ${iterations} iterations each`;
   const row = (metric: string, unit: string, ours: number, atMost?: number): Row =>
     alone({ case: name, metric, unit, ours }, atMost);
   return [
     row('iteration, median over all runs', 's', median(waits.flat())),
-    row('iterations of all runs', '1/s', (RUNS_AT_ONCE * iterations) / Math.max(...ends)),
+    row('iterations of all runs', '1/s', (runs * iterations) / Math.max(...ends)),
     row(
       'longest wait of any run for an iteration / median',
       '',

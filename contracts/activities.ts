@@ -89,7 +89,6 @@ export type Joined = Generated & Verified & Scored;
 export interface Branching extends Timed {
   readonly points: ArtifactRef;
   readonly branchPoints: number;
-  readonly rollouts: number;
   /** Means updated, batch size as before. */
   readonly controller: ControllerState;
 }

@@ -123,7 +123,10 @@ const engine = z.strictObject({
 const distribution = z.strictObject({
   rolloutsPerShard: count(65_536)
     .default(512)
-    .describe('Rollouts that are generated, verified and scored by one worker at a time. Changes no bit of the result'),
+    .describe(
+      'Initial responses that are generated, verified and scored by one worker at a time; the branches that grow on them are ' +
+        'divided into as many parts. Changes no bit of the result',
+    ),
   heartbeatSeconds: z
     .int()
     .min(5)

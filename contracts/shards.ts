@@ -1,5 +1,5 @@
 /**
- * How the rollouts of a phase are divided among workers. The number of shards follows from the plan and the number of rollouts
+ * How the rollouts of a phase are divided among workers. The number of shards follows from the plan and the size of the batch
  * alone, never from who is there to work; and no shard's result depends on how many others there are.
  */
 
@@ -12,12 +12,12 @@ export interface Shard {
 const MOST_SHARDS = 64;
 
 /**
- * @param rollouts in all
- * @param units that are not divided, since their rollouts share a prefix: problems, branch points
- * @param rolloutsPerShard about so many rollouts each, more where that made more than 64 shards
+ * @param responses of the batch
+ * @param units of the phase that are not divided, since their rollouts share a prefix: problems, branch points
+ * @param rolloutsPerShard about so many responses each, more where that made more than 64 shards
  */
-export function shardsOf(rollouts: number, units: number, rolloutsPerShard: number): Shard[] {
-  const count = Math.max(1, Math.min(MOST_SHARDS, units, Math.ceil(rollouts / rolloutsPerShard)));
+export function shardsOf(responses: number, units: number, rolloutsPerShard: number): Shard[] {
+  const count = Math.max(1, Math.min(MOST_SHARDS, units, Math.ceil(responses / rolloutsPerShard)));
   return Array.from({ length: count }, (_, index) => ({ index, count }));
 }
 

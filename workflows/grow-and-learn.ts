@@ -120,7 +120,7 @@ async function growBranches(input: GrowAndLearnInput): Promise<Branched> {
       manifest,
       plan,
       label: `${label} · ${chosen.branchPoints} branch points`,
-      rollouts: chosen.rollouts,
+      responses: batch.statistics.responses,
       units: chosen.branchPoints,
     },
     {

@@ -28,7 +28,7 @@ export async function sampleInitial(input: SampleInitialInput): Promise<InitialB
   );
   const { problems } = drawn;
   const sampled = await inShards(
-    { manifest, plan, label, rollouts: drawn.count * plan.responsesDrawn, units: drawn.count },
+    { manifest, plan, label, responses: drawn.count * plan.responsesDrawn, units: drawn.count },
     {
       generate: (shard, name) => activity('generate', name, { manifest, iteration, policy, problems, shard }, plan),
       verify: ({ rollouts: responses }, name) =>

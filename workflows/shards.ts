@@ -14,7 +14,8 @@ export interface Phase {
   readonly manifest: ArtifactRef;
   readonly plan: RunPlan;
   readonly label: string;
-  readonly rollouts: number;
+  /** Initial responses of the batch: as many shards as these need; branches, of which there are more and shorter ones, get no more. */
+  readonly responses: number;
   /** Problems or branch points. */
   readonly units: number;
 }
@@ -26,15 +27,15 @@ export interface ShardSteps {
 }
 
 /**
- * Generates, verifies and scores `rollouts` rollouts in shards, each on a worker that is free. A shard goes on to its verdicts and
+ * Generates, verifies and scores the rollouts of a phase in shards, each on a worker that is free. A shard goes on to its verdicts and
  * scores when it is generated, whatever the others do; all shards that one worker has share the slots of its engine.
  */
 export async function inShards(
-  { manifest, plan, label, rollouts, units }: Phase,
+  { manifest, plan, label, responses, units }: Phase,
   { generate, verify, score }: ShardSteps,
 ): Promise<Sampled> {
   const shards = await Promise.all(
-    shardsOf(rollouts, units, plan.rolloutsPerShard).map(async (shard) => {
+    shardsOf(responses, units, plan.rolloutsPerShard).map(async (shard) => {
       const name = shard.count === 1 ? label : `${label} · shard ${shard.index + 1} of ${shard.count}`;
       const generated = await generate(shard, name);
       const sized = `${name} · ${generated.count} rollouts, ${generated.tokens} tokens`;

@@ -7,14 +7,24 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TypedSearchAttributes, type DataConverter } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  makeTelemetryFilterString,
+  Runtime,
+  Worker,
+  type WorkflowBundle,
+} from '@temporalio/worker';
 import type { Services } from '../../activities/services.js';
 import { queueName, ROLES } from '../../contracts/queues.js';
 import { SEARCH_ATTRIBUTES } from '../../contracts/search-attributes.js';
 import { findTemporal } from '../../scripts/temporal-binary.mjs';
 import { createWorkers } from '../../workers/create-workers.js';
 
-Runtime.install({ logger: new DefaultLogger('ERROR') });
+Runtime.install({
+  logger: new DefaultLogger('ERROR'),
+  telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } },
+});
 
 export class Temporal {
   #prefixes = 0;
