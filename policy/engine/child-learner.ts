@@ -8,11 +8,10 @@ import type {
   UpdateMetrics,
 } from '../../contracts/engine.js';
 import { ChildCaller } from './rpc.js';
+import type { OnnxLearnerSettings } from '../learn/onnx-learner.js';
 import { reviveError } from './revive-error.js';
 
-export interface LearnerSettings {
-  readonly threads: number;
-}
+export type LearnerSettings = OnnxLearnerSettings;
 
 export class ChildLearner implements Learner {
   readonly #caller: ChildCaller;

@@ -1,5 +1,5 @@
 /** Runs training graphs over the micro-batches of a mini-batch and sums their gradients, in a fixed order. */
-import { floats, type HostTensor, Session, type SessionSettings } from '../onnx/runtime.js';
+import { floats, type HostTensor, int64s, Session, type SessionSettings } from '../onnx/runtime.js';
 import { type ModelConfig, ropeCaches } from '../qwen2/config.js';
 import { emptyParameters, parameters, type Weights } from '../qwen2/parameters.js';
 import { cutIntoMicroBatches, type MicroBatch, microBatch } from './micro-batches.js';
@@ -58,6 +58,7 @@ export class GradientRunner implements GradientSource {
         ...this.#rope(micro.positions),
         ...micro.feeds,
         ...columnFeeds(micro, columns),
+        ...(session.takesEmptyInputs ? {} : noEmptyInputs(micro)),
       };
       const perToken = goal.kind === 'policy' ? (['logProbs', 'entropies'] as const) : (['logProbs'] as const);
       const embedded = this.#embeddedGradient(micro);
@@ -117,4 +118,9 @@ export class GradientRunner implements GradientSource {
     if (this.#embedded.length < size) this.#embedded = new Float32Array(size);
     return floats(this.#embedded.subarray(0, size), dims);
   }
+}
+
+/** Where no token is a later sibling: the sibling of none, whose gradient goes nowhere. */
+function noEmptyInputs({ feeds }: MicroBatch): Record<string, HostTensor> {
+  return feeds['laterSiblings'].data.length > 0 ? {} : { laterSiblings: int64s(BigInt64Array.of(-1n), [1]) };
 }
