@@ -30,6 +30,8 @@ export interface SessionSettings {
   readonly planMemory?: boolean;
   /** Keep memory between runs for the next one. Off where many sessions would each keep that of their largest run. */
   readonly keepMemory?: boolean;
+  /** Beginning of the name of a file in which every node's provider and time is found once the session is closed. */
+  readonly profile?: string;
 }
 
 export class Session {
@@ -60,6 +62,7 @@ export class Session {
       executionMode: 'sequential',
       enableMemPattern: settings.planMemory ?? true,
       enableCpuMemArena: settings.keepMemory ?? true,
+      ...(settings.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: settings.profile }),
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
       extra: {
@@ -95,6 +98,7 @@ export class Session {
   }
 
   async close(): Promise<void> {
+    this.session.endProfiling();
     await this.session.release();
   }
 }
