@@ -118,6 +118,14 @@ const engine = z.strictObject({
     .max(256)
     .default(0)
     .describe('Threads of one engine process; 0: as many as the machine has cores. Changes no bit of the result'),
+  provider: z
+    .enum(['cpu', 'cuda', 'webgpu'])
+    .optional()
+    .describe("What computes, one of onnxruntime's execution providers; left out: cpu. Part of the result's bits"),
+  weights: z
+    .enum(['fp32', 'fp16'])
+    .optional()
+    .describe("How generation and scoring hold matrices; left out: fp32. Part of the result's bits"),
 });
 
 const distribution = z.strictObject({

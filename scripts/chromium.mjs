@@ -3,8 +3,8 @@
  * it. Run by itself (before `npm test`) it only prepares; a test that finds none says why.
  */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { since, step } from './step.mjs';
 
@@ -20,6 +20,19 @@ export function findChromium(path = process.env.PATH ?? '') {
 export const CHROMIUM_MISSING =
   `none of ${NAMES.join(', ')} is on the PATH, and it is not for us to install one (that takes apt-get and root): ` +
   'install Chromium and run the tests again';
+
+/**
+ * Chromium's Vulkan driver that computes on the CPU: what a process must have in its environment to use it for WebGPU.
+ * @returns {{ VK_ICD_FILENAMES: string, LD_LIBRARY_PATH: string } | undefined}
+ */
+export function findSwiftShader() {
+  const executable = findChromium();
+  const folders = ['/usr/lib/chromium', ...(executable === undefined ? [] : [dirname(realpathSync(executable))])];
+  const folder = folders.find((place) => existsSync(join(place, 'vk_swiftshader_icd.json')));
+  return folder === undefined
+    ? undefined
+    : { VK_ICD_FILENAMES: join(folder, 'vk_swiftshader_icd.json'), LD_LIBRARY_PATH: folder };
+}
 
 function isExecutable(/** @type {string} */ file) {
   try {

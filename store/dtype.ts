@@ -49,6 +49,27 @@ export function widenF16(halves: Uint16Array): Float32Array {
   return values;
 }
 
+/** To the nearest half-precision number, ties to the even one; beyond the largest: infinity. */
+export function narrowF16(values: Float32Array): Uint16Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  return Uint16Array.from(bits, (x) => {
+    const sign = (x >>> 16) & 0x8000;
+    const magnitude = x & 0x7fffffff;
+    if (magnitude > 0x7f800000) return sign | 0x7e00; // not a number
+    if (magnitude >= 0x47800000) return sign | 0x7c00;
+    // Below 2^-14 numbers are multiples of 2^-24: so many of them.
+    if (magnitude < 0x38800000)
+      return sign | nearestEven(((magnitude & 0x7fffff) | 0x800000) / 2 ** (126 - (magnitude >>> 23)));
+    return sign | nearestEven((magnitude - 0x38000000) / 2 ** 13);
+  });
+}
+
+function nearestEven(x: number): number {
+  const below = Math.floor(x);
+  const rest = x - below;
+  return rest > 0.5 || (rest === 0.5 && below % 2 === 1) ? below + 1 : below;
+}
+
 let f16Table: Float32Array | undefined;
 
 function f16ToNumber(bits: number): number {

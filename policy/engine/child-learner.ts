@@ -9,11 +9,10 @@ import type {
 } from '../../contracts/engine.js';
 import type { Team } from '../learn/lanes.js';
 import { ChildCaller } from './rpc.js';
+import type { OnnxLearnerSettings } from '../learn/onnx-learner.js';
 import { reviveError } from './revive-error.js';
 
-export interface LearnerSettings {
-  readonly threads: number;
-}
+export type LearnerSettings = OnnxLearnerSettings;
 
 export interface MemberSettings extends LearnerSettings {
   readonly team?: Omit<Team, 'meet'>;

@@ -1,5 +1,7 @@
+import type { SessionSettings } from '../onnx/runtime.js';
+
 /** Settings of an engine process. */
-export interface EngineSettings {
+export interface EngineSettings extends Pick<SessionSettings, 'provider' | 'weights'> {
   /** Most rollouts generated at the same time. */
   readonly slots: number;
   /** Tokens per run of the decode graph, K: a multiple of 16. Decides bits. */

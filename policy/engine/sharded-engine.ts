@@ -49,7 +49,8 @@ export class ShardedInferenceEngine implements InferenceEngine {
 
   async load(policy: PolicyFiles): Promise<void> {
     const sizes = await Promise.all(policy.weights.map(async (path) => (await stat(path)).size));
-    if (sizes.reduce((a, b) => a + b, 0) > MAX_BYTES_EVERYWHERE) return this.#first.load(policy);
+    const { provider = 'cpu' } = this.settings; // a graphics processor is not shared
+    if (provider !== 'cpu' || sizes.reduce((a, b) => a + b, 0) > MAX_BYTES_EVERYWHERE) return this.#first.load(policy);
     const slots = Math.ceil(this.settings.slots / this.#shards.length);
     await Promise.all(this.#shards.map(({ engine }) => engine.load(policy, { slots, threads: 1 })));
     this.#everywhere.add(policy.id);

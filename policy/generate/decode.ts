@@ -48,7 +48,7 @@ export async function decodeChunk(
   // A matrix product with one row takes a kernel of its own (GEMV), whose sums have other bits: never run one alone.
   const rows = Math.max(2, active.length);
   const prefixes = siblings === 1 ? rows : active.length / siblings;
-  const capacity = Math.max(...active.map(({ start }) => start));
+  const capacity = Math.max(session.takesEmptyInputs ? 0 : chunk, ...active.map(({ start }) => start));
   slots.reserve(capacity);
 
   const known = new BigInt64Array((chunk + 1) * rows).fill(-1n);

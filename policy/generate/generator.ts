@@ -3,7 +3,7 @@
  * chunk and waiting ones enter. Requests of concurrent callers share the slots; who shares them changes no bit.
  */
 import type { Rollout, RolloutRequest } from '../../contracts/engine.js';
-import { Session } from '../onnx/runtime.js';
+import { Session, type SessionSettings } from '../onnx/runtime.js';
 import type { ModelConfig } from '../qwen2/config.js';
 import type { Weights } from '../qwen2/parameters.js';
 import { type ChunkStart, decodeChunk, type DecodedChunk, type Decoder, isTruncated } from './decode.js';
@@ -16,12 +16,11 @@ import { PrefixCache } from './prefix-cache.js';
 import { Row } from './row.js';
 import { Slots } from './slots.js';
 
-export interface GeneratorSettings {
+export interface GeneratorSettings extends SessionSettings {
   /** Most rows in one run. */
   readonly slots: number;
   /** Tokens per run, K: a multiple of 16. Part of a run's configuration, since it decides bits. */
   readonly chunk: number;
-  readonly threads: number;
 }
 
 /** Memory for shared prefixes beyond the slots themselves. */

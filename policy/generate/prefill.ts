@@ -72,7 +72,8 @@ async function computeBlocks(
 ): Promise<Block[]> {
   // A product of a single row takes another kernel with other bits; see decode.ts.
   const rows = Math.max(2, missing.length);
-  const capacity = Math.max(...missing.map(({ before }) => before.length)) * chunk;
+  const known = missing.map(({ before }) => before.length);
+  const capacity = Math.max(session.takesEmptyInputs ? 0 : 1, ...known) * chunk;
   const prefixes = new Slots(config, chunk, rows);
   prefixes.reserve(capacity);
   const tokens = new BigInt64Array(rows * chunk);

@@ -1,5 +1,5 @@
 /** Runs training graphs over the micro-batches of a mini-batch and sums their gradients, in a fixed order. */
-import { floats, type HostTensor, Session, type SessionSettings } from '../onnx/runtime.js';
+import { floats, type HostTensor, int64s, Session, type SessionSettings } from '../onnx/runtime.js';
 import { type ModelConfig, ropeCaches } from '../qwen2/config.js';
 import { parameters, type Weights } from '../qwen2/parameters.js';
 import { LANES, Lanes, type Team } from './lanes.js';
@@ -60,6 +60,7 @@ export class GradientRunner implements GradientSource {
         ...this.#rope(micro.positions),
         ...micro.feeds,
         ...columnFeeds(micro, columns),
+        ...(session.takesEmptyInputs ? {} : noEmptyInputs(micro)),
       };
       await this.#pass(session, feeds, micro, derives ? this.#lanes.of(lane) : undefined, passed, goal);
     }
@@ -131,4 +132,9 @@ export class GradientRunner implements GradientSource {
     if (this.#embedded.length < size) this.#embedded = new Float32Array(size);
     return floats(this.#embedded.subarray(0, size), dims);
   }
+}
+
+/** Where no token is a later sibling: the sibling of none, whose gradient goes nowhere. */
+function noEmptyInputs({ feeds }: MicroBatch): Record<string, HostTensor> {
+  return feeds['laterSiblings'].data.length > 0 ? {} : { laterSiblings: int64s(BigInt64Array.of(-1n), [1]) };
 }

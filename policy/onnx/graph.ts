@@ -3,7 +3,7 @@
  * Knows nothing of models; `operators.ts` adds one function per operator, `serialize.ts` turns it into ONNX bytes.
  */
 
-export type ElementType = 'float32' | 'int32' | 'int64' | 'bool';
+export type ElementType = 'float32' | 'float16' | 'int32' | 'int64' | 'bool';
 
 /** A dimension known now, or the name of one that is known when the graph runs. */
 export type Dim = number | string;
@@ -29,7 +29,8 @@ export interface GraphNode {
   readonly attributes: Readonly<Record<string, Attribute>>;
 }
 
-export type ConstantData = Float32Array | Int32Array | BigInt64Array | Uint8Array;
+/** Half precision by its bits. */
+export type ConstantData = Float32Array | Uint16Array | Int32Array | BigInt64Array | Uint8Array;
 
 export interface Initializer {
   readonly value: Value;

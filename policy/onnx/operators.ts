@@ -67,7 +67,7 @@ export function clip(g: Graph, x: Value, low: number, high: number): Value {
   return g.node('Clip', [x, g.float(low), g.float(high)], [nameless(x)])[0];
 }
 
-const ONNX_TYPE: Readonly<Record<ElementType, bigint>> = { float32: 1n, int32: 6n, int64: 7n, bool: 9n };
+const ONNX_TYPE: Readonly<Record<ElementType, bigint>> = { float32: 1n, float16: 10n, int32: 6n, int64: 7n, bool: 9n };
 
 export function cast(g: Graph, x: Value, to: ElementType): Value {
   if (x.type === to) return x;

@@ -2,10 +2,12 @@
 // Before onnxruntime-node, which reads the setting when it is loaded.
 import './no-telemetry.js';
 import * as ort from 'onnxruntime-node';
-import type { ElementType, Graph } from './graph.js';
+import type { ElementType, Graph, Initializer } from './graph.js';
+import { halfPrecisionWeights } from './half-precision-weights.js';
+import { plainOperators } from './plain-operators.js';
 import { serialize } from './serialize.js';
 
-export type TensorData = Float32Array | Int32Array | BigInt64Array | Uint8Array;
+export type TensorData = Float32Array | Uint16Array | Int32Array | BigInt64Array | Uint8Array;
 
 /** A tensor in JavaScript memory; onnxruntime reads and (as a given output) writes it in place, without a copy. */
 export interface HostTensor {
@@ -14,38 +16,66 @@ export interface HostTensor {
   readonly dims: readonly number[];
 }
 
+/** What computes: onnxruntime's execution providers. Operators that one lacks are left to the CPU. */
+export type Provider = 'cpu' | 'cuda' | 'webgpu';
+
 export interface SessionSettings {
+  /** Left out: cpu. */
+  readonly provider?: Provider;
+  /** How constant matrices are held; left out: fp32. */
+  readonly weights?: 'fp32' | 'fp16';
   /** Threads of one operator. Results do not depend on it (tested). */
   readonly threads: number;
   /** Plan one block of memory for each set of input shapes. Off where shapes change often: such blocks pile up. */
   readonly planMemory?: boolean;
   /** Keep memory between runs for the next one. Off where many sessions would each keep that of their largest run. */
   readonly keepMemory?: boolean;
+  /** Beginning of the name of a file in which every node's provider and time is found once the session is closed. */
+  readonly profile?: string;
 }
 
 export class Session {
   private constructor(
     private readonly session: ort.InferenceSession,
     private readonly bound: Readonly<Record<string, ort.Tensor>>,
+    private readonly provider: Provider,
   ) {}
 
+  /** Whether inputs may have a dimension of 0; WebGPU's runtime crashes on them. */
+  get takesEmptyInputs(): boolean {
+    return this.provider === 'cpu';
+  }
+
   static async open(graph: Graph, settings: SessionSettings): Promise<Session> {
-    const session = await ort.InferenceSession.create(serialize(graph), {
-      executionProviders: ['cpu'],
+    const provider = settings.provider ?? 'cpu';
+    if (provider === 'webgpu') plainOperators(graph);
+    if (settings.weights === 'fp16') halfPrecisionWeights(graph);
+    const external = provider === 'cpu' ? [] : unbind(graph);
+    const session = await ort.InferenceSession.create(serialize(graph, external), {
+      externalData: external.map(({ value: { name }, data }) => ({
+        path: name,
+        data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+      })),
+      executionProviders: [provider],
       intraOpNumThreads: settings.threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',
       enableMemPattern: settings.planMemory ?? true,
       enableCpuMemArena: settings.keepMemory ?? true,
+      ...(settings.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: settings.profile }),
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
-      // Spinning threads take the core of the other engine process; see docs/decisions.
-      extra: { session: { intra_op: { allow_spinning: '1' } } },
+      extra: {
+        // Spinning threads take the core of the other engine process; see docs/decisions.
+        session: { intra_op: { allow_spinning: '1' } },
+        // It would widen half-precision weights again and keep them so.
+        ...(settings.weights === 'fp16' ? { optimization: { disable_specified_optimizers: 'ConstantFolding' } } : {}),
+      },
     });
     const bound = graph.bound.map(({ value: { name, type, shape }, data }) => {
       return [name, toOrt({ type, data, dims: shape as readonly number[] })] as const;
     });
-    return new Session(session, Object.fromEntries(bound));
+    return new Session(session, Object.fromEntries(bound), provider);
   }
 
   /** @param into outputs to be written into given memory instead of fresh arrays. */
@@ -68,8 +98,17 @@ export class Session {
   }
 
   async close(): Promise<void> {
+    this.session.endProfiling();
     await this.session.release();
   }
+}
+
+/** Bound inputs as constants: another device than the CPU is to get them once, and not in each run. */
+function unbind({ inputs, bound }: Graph): Initializer[] {
+  const constants = bound.splice(0);
+  const values = new Set(constants.map(({ value }) => value));
+  inputs.splice(0, Infinity, ...inputs.filter((input) => !values.has(input)));
+  return constants;
 }
 
 function toOrt({ type, data, dims }: HostTensor): ort.Tensor {

@@ -6,6 +6,7 @@ import {
   type AttributeProtoSchema,
   type GraphProtoSchema,
   ModelProtoSchema,
+  TensorProto_DataLocation,
   TensorProto_DataType,
   type TensorProtoSchema,
   type ValueInfoProtoSchema,
@@ -18,12 +19,14 @@ const IR_VERSION = 10n;
 
 const DATA_TYPE: Readonly<Record<ElementType, TensorProto_DataType>> = {
   float32: TensorProto_DataType.FLOAT,
+  float16: TensorProto_DataType.FLOAT16,
   int32: TensorProto_DataType.INT32,
   int64: TensorProto_DataType.INT64,
   bool: TensorProto_DataType.BOOL,
 };
 
-export function serialize(graph: Graph): Uint8Array {
+/** @param external constants whose data is given to the session beside these bytes, under their names */
+export function serialize(graph: Graph, external: readonly Initializer[] = []): Uint8Array {
   const model = create(ModelProtoSchema, {
     irVersion: IR_VERSION,
     producerName: 'attnrl',
@@ -31,17 +34,21 @@ export function serialize(graph: Graph): Uint8Array {
       { domain: '', version: OPSET },
       { domain: 'com.microsoft', version: 1n },
     ],
-    graph: graphProto(graph, 'main'),
+    graph: graphProto(graph, 'main', external),
   });
   return toBinary(ModelProtoSchema, model);
 }
 
-function graphProto(graph: Graph, name: string): MessageInitShape<typeof GraphProtoSchema> {
+function graphProto(
+  graph: Graph,
+  name: string,
+  external: readonly Initializer[] = [],
+): MessageInitShape<typeof GraphProtoSchema> {
   return {
     name,
     input: graph.inputs.map(valueInfo),
     output: graph.outputs.map(valueInfo),
-    initializer: graph.initializers.map(tensorProto),
+    initializer: [...graph.initializers.map(tensorProto), ...external.map(externalTensorProto)],
     node: graph.nodes.map((node, i) => ({
       name: `${node.opType}#${i}`,
       opType: node.opType,
@@ -67,6 +74,18 @@ function tensorProto({ value, data }: Initializer): MessageInitShape<typeof Tens
     dataType: DATA_TYPE[value.type],
     dims: value.shape.map((d) => BigInt(d)),
     rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  };
+}
+
+/** A message is at most 2 GiB. */
+function externalTensorProto({ value, data }: Initializer): MessageInitShape<typeof TensorProtoSchema> {
+  const place = { location: value.name, offset: 0, length: data.byteLength };
+  return {
+    name: value.name,
+    dataType: DATA_TYPE[value.type],
+    dims: value.shape.map((d) => BigInt(d)),
+    dataLocation: TensorProto_DataLocation.EXTERNAL,
+    externalData: Object.entries(place).map(([key, entry]) => ({ key, value: String(entry) })),
   };
 }
 

@@ -1,7 +1,7 @@
 /** Scores sequences teacher-forced, in runs of similar length within a token budget. */
 import { zeroOutsideReasoning } from '../../algorithm/influence.js';
 import type { Score, ScoreRequest } from '../../contracts/engine.js';
-import { floats, int64s, type HostTensor, Session } from '../onnx/runtime.js';
+import { floats, int64s, type HostTensor, Session, type SessionSettings } from '../onnx/runtime.js';
 import type { ModelConfig } from '../qwen2/config.js';
 import type { Weights } from '../qwen2/parameters.js';
 import { hasLargeVocabulary } from '../qwen2/large.js';
@@ -16,10 +16,6 @@ const QUERY_BLOCK = 64;
 /** Sequences are padded to a multiple of it, which no vectorised sum over them notices. */
 const LANES = 16;
 
-export interface ScorerSettings {
-  readonly threads: number;
-}
-
 export class Scorer {
   #plain?: Session;
   #withInfluence?: Session;
@@ -27,7 +23,7 @@ export class Scorer {
   constructor(
     private readonly config: ModelConfig,
     private readonly weights: Weights,
-    private readonly settings: ScorerSettings,
+    private readonly settings: SessionSettings,
   ) {}
 
   /**
