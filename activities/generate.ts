@@ -25,11 +25,11 @@ export const generate = durable<Parameters<Generate>[0], Awaited<ReturnType<Gene
           branch: 0,
           at: 0,
           request,
+          key: { runSeed: seed, iteration, problem, response, branch: 0 },
         }));
       });
       const { temperature } = sampling;
-      const plan = { planned, runSeed: seed, iteration, temperature, journal };
-      const rollouts = await rollOut(services, manifest, policy, plan);
+      const rollouts = await rollOut(services, manifest, policy, { planned, temperature, journal });
       return storeRollouts(store, rollouts);
     }),
 );

@@ -1,14 +1,16 @@
 /** The tasks a run's configuration can name (`task.name`, `task.options`). */
 import { z } from 'zod';
 import { InvalidConfig } from '../contracts/errors.js';
-import { readProblems } from '../tasks/jsonl.js';
+import type { RunManifest } from '../contracts/run-manifest.js';
+import { readProblems } from '../tasks/problem-files.js';
 import type { ProblemSource } from '../tasks/problem-source.js';
 import { DEFAULT_PROGRAMS } from '../tasks/straight-line/generator.js';
 import { evaluationProblems, trainingProblems } from '../tasks/straight-line/problem-sets.js';
 import { VARIABLE_NAMES } from '../tasks/straight-line/program.js';
 
 export interface Task {
-  readonly training: ProblemSource;
+  /** Absent where the options name none: then the task can only be evaluated on. */
+  readonly training: ProblemSource | undefined;
   /** Held-out sets; names differ. */
   readonly evaluation: readonly ProblemSource[];
 }
@@ -32,11 +34,19 @@ const straightLineOptions = z
     error: 'firstShare and previousShare must not add up to more than 1',
   });
 
-const jsonlOptions = z.strictObject({
-  /** A JSONL file, or a folder of them. */
-  training: z.string().min(1),
+const filesOptions = z.strictObject({
+  /** A file (.jsonl, .json, .parquet), or a folder of them. */
+  training: z.string().min(1).optional(),
   /** The same by name of held-out set. */
   evaluation: z.record(z.string().min(1), z.string().min(1)).default({}),
+  /** In place of those of our schema, verl's or DeepScaleR's. */
+  columns: z
+    .strictObject({ prompt: z.string().min(1), groundTruth: z.string().min(1), id: z.string().min(1).optional() })
+    .optional(),
+  /** A prompt that is a text is what the user says in a chat. Default: in DeepScaleR's schema. */
+  chat: z.boolean().optional(),
+  /** Added to what the user says. Default: in DeepScaleR's schema, the one that it is trained with. */
+  instruction: z.string().optional(),
 });
 
 const TASKS: Readonly<Record<string, (options: unknown) => Task | Promise<Task>>> = {
@@ -44,15 +54,18 @@ const TASKS: Readonly<Record<string, (options: unknown) => Task | Promise<Task>>
     const { seed, problems, ...settings } = checked(straightLineOptions, options);
     return { training: trainingProblems(seed, settings, problems), evaluation: evaluationProblems() };
   },
-  jsonl: async (options) => {
-    const { training, evaluation } = checked(jsonlOptions, options);
+  files: async (options) => {
+    const { training, evaluation, ...form } = checked(filesOptions, options);
     const held = Object.entries(evaluation).map(async ([name, location]) => ({
-      ...(await readProblems(location)),
+      ...(await readProblems(location, form)),
       name,
     }));
     // All at once: a rejection that nobody awaits would end the process.
-    const [source, ...sets] = await Promise.all([readProblems(training), ...held]);
-    return { training: source, evaluation: sets };
+    const [source, ...sets] = await Promise.all([
+      training === undefined ? undefined : readProblems(training, form),
+      ...held,
+    ]);
+    return { training: source, evaluation: sets.filter((set) => set !== undefined) };
   },
 };
 
@@ -67,6 +80,27 @@ export async function openTask(name: string, options: unknown): Promise<Task> {
     ]);
   }
   return TASKS[name](options);
+}
+
+/** The problems to draw from are not those that the run began with: its data cursor would mean something else. */
+export class ProblemSetChanged extends Error {
+  override readonly name = 'ProblemSetChanged';
+}
+
+/**
+ * The problems that a run draws from.
+ * @throws ProblemSetChanged
+ */
+export function trainingSet(
+  { training }: Task,
+  { dataSetSize, dataSetSha256 }: Pick<RunManifest, 'dataSetSize' | 'dataSetSha256'>,
+): ProblemSource {
+  if (!training) throw new ProblemSetChanged('the task has no training set');
+  if (training.size !== dataSetSize)
+    throw new ProblemSetChanged(`the task has ${training.size} problems, ${dataSetSize} when the run began`);
+  if (training.sha256 !== dataSetSha256)
+    throw new ProblemSetChanged(`the problems of "${training.name}" are not those that the run began with`);
+  return training;
 }
 
 function checked<Options>(schema: z.ZodType<Options>, options: unknown): Options {

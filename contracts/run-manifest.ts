@@ -11,6 +11,8 @@ export interface RunManifest {
   readonly policy: ArtifactRef;
   /** Problems to draw from. */
   readonly dataSetSize: number;
+  /** Of the problems in files; absent where the task makes its problems. */
+  readonly dataSetSha256?: string;
   readonly evaluationSets: readonly string[];
   readonly controller: ControllerState;
   /** Absent in a run that starts from a base model; else it goes on behind this record of another run. */
