@@ -37,7 +37,7 @@ export const generateBranches = durable<Parameters<GenerateBranches>[0], Awaited
       });
       const rollouts = await rollOut(services, manifest, input.policy, {
         planned,
-        temperature: sampling.temperature,
+        sampling,
         journal,
       });
       return storeRollouts(store, rollouts);

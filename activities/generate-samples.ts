@@ -29,8 +29,12 @@ export const generateSamples = durable<Parameters<GenerateSamples>[0], Awaited<R
           key: sampleKey(seed, set, { index }, response),
         }));
       });
-      const { temperature } = evaluation;
-      const rollouts = await rollOut(services, manifest, policy, { planned, temperature, journal, background: true });
+      const rollouts = await rollOut(services, manifest, policy, {
+        planned,
+        sampling: evaluation,
+        journal,
+        background: true,
+      });
       return storeRollouts(store, rollouts);
     }),
 );

@@ -28,8 +28,7 @@ export const generate = durable<Parameters<Generate>[0], Awaited<ReturnType<Gene
           key: { runSeed: seed, iteration, problem, response, branch: 0 },
         }));
       });
-      const { temperature } = sampling;
-      const rollouts = await rollOut(services, manifest, policy, { planned, temperature, journal });
+      const rollouts = await rollOut(services, manifest, policy, { planned, sampling, journal });
       return storeRollouts(store, rollouts);
     }),
 );

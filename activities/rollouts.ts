@@ -26,12 +26,12 @@ export async function rollOut(
   policy: ArtifactRef,
   {
     planned,
-    temperature,
+    sampling: { temperature },
     journal,
     background = false,
   }: {
     planned: readonly PlannedRollout[];
-    temperature: number;
+    sampling: Pick<RolloutRequest, 'temperature'>;
     journal: Journal;
     /** Beside the training, never in its way. */
     background?: boolean;
