@@ -59,6 +59,7 @@ export async function planRun(form: unknown, options: PlanOptions = {}): Promise
   const input = await checkInput(form, {});
   const { config } = input;
   const { model, problems, notes } = await shapeOf(input);
+  notes.push(...setNotes(input));
   const assumed = assumptions(input, options, onProgress);
   notes.push(...assumed.notes);
   if (!model) return { config, problems, notes, cost: undefined };
@@ -83,7 +84,7 @@ export async function planRun(form: unknown, options: PlanOptions = {}): Promise
 }
 
 /** The model's shape from its files, or that of the published model of the same name; files that are not there yet are a note. */
-async function shapeOf({ config, directory, problems, policy, task }: CheckedInput) {
+async function shapeOf({ config, directory, problems, policy }: CheckedInput) {
   const present = await isThere(directory);
   const notes: string[] = [];
   const remaining = problems.filter(({ path, problem }) => {
@@ -103,8 +104,21 @@ async function shapeOf({ config, directory, problems, policy, task }: CheckedInp
   const parsed = known && parseModelConfig(known);
   const model: ModelConfig | undefined = parsed && 'config' in parsed ? parsed.config : undefined;
   if (model) checkLengths(config, { config: model }, ['sampling', 'evaluation'], remaining);
-  if (task?.training) notes.push(`${task.training.size} problems to train on`);
   return { model, problems: remaining, notes };
+}
+
+/** What is trained and judged on, as far as it is there. */
+function setNotes({ config, task }: CheckedInput): string[] {
+  if (!task) return [];
+  const { sets, problemsPerSet, samplesPerProblem, samplesBySet = {}, every } = config.evaluation;
+  const held = task.evaluation.filter(({ name }) => sets?.includes(name) ?? true);
+  const samples = held.reduce(
+    (sum, { name, size }) => sum + Math.min(size, problemsPerSet) * (samplesBySet[name] ?? samplesPerProblem),
+    0,
+  );
+  const often = every > 0 ? `before, after and every ${every} iterations` : 'before and after';
+  const judged = `an evaluation is ${samples} samples of ${held.length} held-out sets: ${often}`;
+  return [...(task.training ? [`${task.training.size} problems to train on`] : []), judged];
 }
 
 /** Prompts are measured where tokenizer and problems are there, else as long as the limit; responses are as asked, or as long. */

@@ -41,8 +41,11 @@ test('the files that are there are looked at: shape, prompts, and what would be 
     const form: RunForm = { model, sampling: { maxPromptTokens: 40, maxResponseTokens: 100 } };
     const planned = await planRun(form, { rates: RATES });
     expect(planned.problems).toEqual([]);
-    const [prompts] = planned.notes;
-    expect(prompts).toMatch(/^prompts: 20000, of which \d+ are longer than 40 tokens and left out$/);
+    expect(planned.notes).toContain('20000 problems to train on');
+    expect(planned.notes).toContain(
+      'an evaluation is 1536 samples of 6 held-out sets: before, after and every 10 iterations',
+    );
+    expect(planned.notes.at(-1)).toMatch(/^prompts: 20000, of which \d+ are longer than 40 tokens and left out$/);
     expect(planned.cost?.assumptions.promptTokens).toBeLessThan(40);
     const config = JSON.parse(await readFile(join(model, 'config.json'), 'utf8')) as { vocab_size: number };
     expect(planned.cost?.model.parameters).toBeGreaterThan(config.vocab_size * 128);
