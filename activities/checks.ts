@@ -8,10 +8,9 @@ import { InvalidCheckpoint } from '../policy/checkpoint/invalid-checkpoint.js';
 import type { PromptEncoder } from '../contracts/prompt.js';
 import { InvalidChatTemplate, NoChatTemplate, readChatTemplate, TemplatedPrompts } from '../policy/chat-template.js';
 import { readTokenizer, TokenizerMismatch } from '../policy/tokenizer.js';
-import { EmptyProblemSet, InvalidProblemSet } from '../tasks/problem-files.js';
 import type { ProblemSource } from '../tasks/problem-source.js';
 import { projectRoot } from './project.js';
-import { openTask, type Task } from './task.js';
+import { openTask, TaskUnreadable, type Task } from './task.js';
 
 /** A checkpoint on this machine: as given, or one of those that come with the project. */
 export async function locateModel(model: string): Promise<string> {
@@ -80,11 +79,10 @@ export async function checkTask(
 ): Promise<Task | undefined> {
   let task: Task;
   try {
-    task = await openTask(config.task.name, config.task.options);
+    task = await openTask(config.task.name, config.task.options, evaluationOnly ? ['evaluation'] : undefined);
   } catch (error) {
-    const found = taskProblems(error);
-    if (!found) throw error;
-    problems.push(...found);
+    if (!(error instanceof InvalidConfig || error instanceof TaskUnreadable)) throw error;
+    problems.push(...error.problems);
     return undefined;
   }
   const known = task.evaluation.map(({ name }) => name);
@@ -133,18 +131,6 @@ export function checkPrompts(
     return;
   }
   problems.push({ path: `${group}.maxPromptTokens`, problem: `every prompt of "${source.name}" is longer` });
-}
-
-function taskProblems(error: unknown): readonly InputProblem[] | undefined {
-  if (error instanceof InvalidConfig) return error.problems;
-  if (error instanceof EmptyProblemSet) return [{ path: 'task.options', problem: error.message }];
-  if (error instanceof InvalidProblemSet) {
-    return error.problems.map((problem) => ({ path: 'task.options', problem: `${error.source}: ${problem}` }));
-  }
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
-    return [{ path: 'task.options', problem: error.message }];
-  }
-  return undefined;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -16,7 +16,10 @@ export const drawHeldOut = durable<Parameters<DrawHeldOut>[0], Awaited<ReturnTyp
     timed(async () => {
       const { config, policy } = await readManifest(store, ref);
       const { task, evaluation } = config;
-      const { evaluation: sets } = await beating('read the problems', openTask(task.name, task.options));
+      const { evaluation: sets } = await beating(
+        'read the problems',
+        openTask(task.name, task.options, ['evaluation']),
+      );
       const source = sets.find(({ name }) => name === set);
       if (!source) throw new RangeError(`the task has no held-out set "${set}"`);
       const limits = { ...evaluation, problems: evaluation.problemsPerSet };

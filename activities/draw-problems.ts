@@ -16,7 +16,10 @@ export const drawProblems = durable<Parameters<DrawProblems>[0], Awaited<ReturnT
     timed(async () => {
       const manifest = await readManifest(store, ref);
       const { task } = manifest.config;
-      const source = trainingSet(await beating('read the problems', openTask(task.name, task.options)), manifest);
+      const source = trainingSet(
+        await beating('read the problems', openTask(task.name, task.options, ['training'])),
+        manifest,
+      );
       const draw = new ProblemDraw(manifest, source, await promptsOf(store, manifest.policy), cursor);
       // `prepare` made sure that at least one prompt fits, so every epoch adds to the draw.
       while (draw.problems.length < count) {

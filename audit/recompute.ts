@@ -54,7 +54,7 @@ export function taskOpener(): TaskOpener {
   const opened = new Map<string, Promise<Task>>();
   return ({ task }) => {
     const key = canonicalJson(task);
-    const found = opened.get(key) ?? openTask(task.name, task.options);
+    const found = opened.get(key) ?? openTask(task.name, task.options, ['training']);
     opened.set(key, found);
     return found;
   };

@@ -57,8 +57,6 @@ export const NON_RETRYABLE: readonly string[] = [
   'InvalidChatTemplate',
   'NoChatTemplate',
   'ProblemSetChanged',
-  'InvalidProblemSet',
-  'EmptyProblemSet',
   'RangeError',
   'ReferenceError',
   'SyntaxError',

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { InvalidConfig } from '../../contracts/errors.js';
-import { openTask } from '../../activities/task.js';
+import { openTask, type TaskUnreadable } from '../../activities/task.js';
 
 test('straight-line programs by default, six held-out sets', async () => {
   const task = await openTask('straight-line', {});
@@ -44,5 +44,11 @@ test('every wrong option is named with its path', async () => {
   await expect(openTask('files', { training: 7 })).rejects.toThrow('task.options.training');
   await expect(openTask('files', { columns: { prompt: 'p' } })).rejects.toThrow('task.options.columns.groundTruth');
   expect((await openTask('files', {})).training).toBeUndefined();
+  const absent = { training: 'nowhere.parquet', evaluation: { held: 'nowhere.jsonl' } };
+  const missing = await openTask('files', absent).catch((e: unknown) => e);
+  expect((missing as TaskUnreadable).problems.map(({ path: at }) => at)).toEqual(
+    expect.arrayContaining(['task.options.training', 'task.options.evaluation.held']),
+  );
+  expect(await openTask('files', absent, [])).toEqual({ training: undefined, evaluation: [] });
   await expect(openTask('toString', {})).rejects.toThrow('task.name: no task "toString"');
 });
