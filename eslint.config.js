@@ -17,7 +17,8 @@ const mayImport = {
   activities: ['policy', 'tasks', 'store', 'format', 'contracts', 'algorithm'],
   workers: ['activities', 'contracts'],
   audit: ['activities', 'store', 'format', 'contracts', 'algorithm'],
-  cli: ['audit', 'contracts', 'store', 'scripts'],
+  planning: ['activities', 'policy', 'tasks', 'format', 'contracts', 'algorithm'],
+  cli: ['audit', 'planning', 'contracts', 'store', 'scripts'],
   // Development commands: they measure and make things, and run no workflow.
   tools: ['cli', 'policy', 'tasks', 'store', 'format', 'contracts', 'algorithm'],
   scripts: [],

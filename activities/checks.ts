@@ -5,12 +5,13 @@ import type { RunConfig } from '../contracts/config.js';
 import { InvalidConfig, type InputProblem } from '../contracts/errors.js';
 import { inspectCheckpoint, type CheckpointInfo } from '../policy/checkpoint/inspect.js';
 import { InvalidCheckpoint } from '../policy/checkpoint/invalid-checkpoint.js';
-import { readTokenizer, TokenizerMismatch, type PolicyTokenizer } from '../policy/tokenizer.js';
-import { EmptyProblemSet, InvalidProblemSet } from '../tasks/jsonl.js';
+import type { PromptEncoder } from '../contracts/prompt.js';
+import { InvalidChatTemplate, NoChatTemplate, readChatTemplate, TemplatedPrompts } from '../policy/chat-template.js';
+import { readTokenizer, TokenizerMismatch } from '../policy/tokenizer.js';
 import type { ProblemSource } from '../tasks/problem-source.js';
 import { checkVerifier } from '../tasks/verifiers.js';
 import { projectRoot } from './project.js';
-import { openTask, type Task } from './task.js';
+import { openTask, TaskUnreadable, type Task } from './task.js';
 
 /** A checkpoint on this machine: as given, or one of those that come with the project. */
 export async function locateModel(model: string): Promise<string> {
@@ -35,17 +36,21 @@ export async function checkCheckpoint(
   }
 }
 
-export async function checkTokenizer(
+/** Tokenizer and chat template of a checkpoint: prompts as its model gets them. */
+export async function checkPromptEncoder(
   directory: string,
   problems: InputProblem[],
-): Promise<PolicyTokenizer | undefined> {
+): Promise<PromptEncoder | undefined> {
   try {
-    return await readTokenizer(directory);
+    const tokenizer = await readTokenizer(directory);
+    return new TemplatedPrompts(tokenizer, await readChatTemplate(directory), directory);
   } catch (error) {
-    if (!(error instanceof TokenizerMismatch)) throw error;
-    // What is wrong with config.json itself, the check of the checkpoint says.
-    const own = error.problems.filter((problem) => !problem.startsWith('config.json:'));
-    problems.push(...own.map((problem) => ({ path: 'model', problem: `${directory}/${problem}` })));
+    if (error instanceof InvalidChatTemplate) problems.push({ path: 'model', problem: error.message });
+    else if (error instanceof TokenizerMismatch) {
+      // What is wrong with config.json itself, the check of the checkpoint says.
+      const own = error.problems.filter((problem) => !problem.startsWith('config.json:'));
+      problems.push(...own.map((problem) => ({ path: 'model', problem: `${directory}/${problem}` })));
+    } else throw error;
     return undefined;
   }
 }
@@ -54,9 +59,10 @@ export async function checkTokenizer(
 export function checkLengths(
   config: RunConfig,
   { config: model }: Pick<CheckpointInfo, 'config'>,
+  groups: readonly ('sampling' | 'evaluation')[],
   problems: InputProblem[],
 ): void {
-  for (const group of ['sampling', 'evaluation'] as const) {
+  for (const group of groups) {
     const { maxPromptTokens, maxResponseTokens } = config[group];
     const longest = maxPromptTokens + maxResponseTokens;
     if (longest <= model.maxPositions) continue;
@@ -72,54 +78,65 @@ export async function checkVerification({ verifier }: RunConfig, problems: Input
   if (problem !== undefined) problems.push({ path: 'verifier.name', problem });
 }
 
-export async function checkTask(config: RunConfig, problems: InputProblem[]): Promise<Task | undefined> {
+export async function checkTask(
+  config: RunConfig,
+  problems: InputProblem[],
+  evaluationOnly: boolean,
+): Promise<Task | undefined> {
   let task: Task;
   try {
-    task = await openTask(config.task.name, config.task.options);
+    task = await openTask(config.task.name, config.task.options, evaluationOnly ? ['evaluation'] : undefined);
   } catch (error) {
-    const found = taskProblems(error);
-    if (!found) throw error;
-    problems.push(...found);
+    if (!(error instanceof InvalidConfig || error instanceof TaskUnreadable)) throw error;
+    problems.push(...error.problems);
     return undefined;
   }
   const known = task.evaluation.map(({ name }) => name);
+  const unknown = (set: string): string => `the task has no held-out set "${set}"; it has: ${known.join(', ')}`;
+  const { sets = known, samplesBySet = {} } = config.evaluation;
+  if (!task.training && !evaluationOnly)
+    problems.push({ path: 'task.options.training', problem: 'names no problems to train on' });
   if (known.length === 0) {
     problems.push({
       path: 'task.options.evaluation',
       problem: 'names no held-out set: a run is judged by at least one',
     });
   }
-  (config.evaluation.sets ?? []).forEach((set, i) => {
-    const problem = `the task has no held-out set "${set}"; it has: ${known.join(', ')}`;
-    if (!known.includes(set)) problems.push({ path: `evaluation.sets[${i}]`, problem });
+  if (sets.length > MOST_SETS) {
+    problems.push({
+      path: 'evaluation.sets',
+      problem: `${sets.length} held-out sets, at most ${MOST_SETS} are possible`,
+    });
+  }
+  sets.forEach((set, i) => {
+    if (!known.includes(set)) problems.push({ path: `evaluation.sets[${i}]`, problem: unknown(set) });
   });
+  for (const set of Object.keys(samplesBySet)) {
+    if (!known.includes(set)) problems.push({ path: `evaluation.samplesBySet.${set}`, problem: unknown(set) });
+  }
   return task;
 }
 
+/** Their figures are in the workflow's history, which holds small results only. */
+const MOST_SETS = 16;
+
 /** A set without a single prompt that fits would be drawn from for ever. */
 export function checkPrompts(
-  config: RunConfig,
   source: ProblemSource,
-  tokenizer: PolicyTokenizer,
+  { group, maxPromptTokens }: { readonly group: 'sampling' | 'evaluation'; readonly maxPromptTokens: number },
+  prompts: PromptEncoder,
   problems: InputProblem[],
 ): void {
-  const { maxPromptTokens } = config.sampling;
-  for (let index = 0; index < source.size; index++) {
-    if (tokenizer.encode(source.problem(index).prompt).length <= maxPromptTokens) return;
+  try {
+    for (let index = 0; index < source.size; index++) {
+      if (prompts.encode(source.problem(index).prompt).length <= maxPromptTokens) return;
+    }
+  } catch (error) {
+    if (!(error instanceof NoChatTemplate || error instanceof InvalidChatTemplate)) throw error;
+    problems.push({ path: 'model', problem: error.message });
+    return;
   }
-  problems.push({ path: 'sampling.maxPromptTokens', problem: `every prompt of "${source.name}" is longer` });
-}
-
-function taskProblems(error: unknown): readonly InputProblem[] | undefined {
-  if (error instanceof InvalidConfig) return error.problems;
-  if (error instanceof EmptyProblemSet) return [{ path: 'task.options', problem: error.message }];
-  if (error instanceof InvalidProblemSet) {
-    return error.problems.map((problem) => ({ path: 'task.options', problem: `${error.source}: ${problem}` }));
-  }
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
-    return [{ path: 'task.options', problem: error.message }];
-  }
-  return undefined;
+  problems.push({ path: `${group}.maxPromptTokens`, problem: `every prompt of "${source.name}" is longer` });
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,11 +1,11 @@
 import type { ControlActivities } from '../contracts/activities.js';
-import { beat, breathe } from './beat.js';
+import { beat, beating, breathe } from './beat.js';
 import { ProblemDraw } from './draw.js';
 import { durable, timed } from './durable.js';
 import type { ProblemBatch } from './formats/documents.js';
 import { putJson, readManifest } from './io.js';
-import { tokenizerOf } from './policies.js';
-import { openTask } from './task.js';
+import { promptsOf } from './policies.js';
+import { openTask, trainingSet } from './task.js';
 
 type DrawProblems = ControlActivities['drawProblems'];
 
@@ -15,9 +15,12 @@ export const drawProblems = durable<Parameters<DrawProblems>[0], Awaited<ReturnT
   ({ store }, { manifest: ref, cursor, count }) =>
     timed(async () => {
       const manifest = await readManifest(store, ref);
-      const tokenizer = await tokenizerOf(store, manifest.policy);
-      const { training } = await openTask(manifest.config.task.name, manifest.config.task.options);
-      const draw = new ProblemDraw(manifest, training, tokenizer, cursor);
+      const { task } = manifest.config;
+      const source = trainingSet(
+        await beating('read the problems', openTask(task.name, task.options, ['training'])),
+        manifest,
+      );
+      const draw = new ProblemDraw(manifest, source, await promptsOf(store, manifest.policy), cursor);
       // `prepare` made sure that at least one prompt fits, so every epoch adds to the draw.
       while (draw.problems.length < count) {
         draw.advance(count);

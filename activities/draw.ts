@@ -1,6 +1,6 @@
 import { drawProblems, type DataCursor, type DataOrder } from '../algorithm/data-order.js';
+import type { PromptEncoder } from '../contracts/prompt.js';
 import type { RunManifest } from '../contracts/run-manifest.js';
-import type { TextTokenizer } from '../contracts/tokenizer.js';
 import type { ProblemSource } from '../tasks/problem-source.js';
 import type { StoredProblem } from './formats/documents.js';
 
@@ -15,7 +15,7 @@ export class ProblemDraw {
   constructor(
     { config, dataSetSize }: RunManifest,
     private readonly source: ProblemSource,
-    private readonly tokenizer: Pick<TextTokenizer, 'encode'>,
+    private readonly prompts: PromptEncoder,
     /** The next problem. */
     public cursor: DataCursor,
   ) {
@@ -29,7 +29,7 @@ export class ProblemDraw {
     this.cursor = cursor;
     for (const index of indices) {
       const { prompt, groundTruth } = this.source.problem(index);
-      const tokens = this.tokenizer.encode(prompt);
+      const tokens = this.prompts.encode(prompt);
       if (tokens.length > this.#maxPromptTokens) this.skippedPrompts += 1;
       else this.problems.push({ index, prompt: [...tokens], groundTruth });
     }

@@ -6,13 +6,13 @@ import type { InputProblem } from '../contracts/errors.js';
 import type { IterationRecord } from '../contracts/iteration-record.js';
 import { iterationRecord } from '../contracts/iteration-record-schema.js';
 import type { PolicyArtifact } from '../contracts/policy-artifact.js';
+import type { PromptEncoder } from '../contracts/prompt.js';
 import type { RunManifest } from '../contracts/run-manifest.js';
 import { parseModelConfig } from '../policy/checkpoint/model-config.js';
-import type { PolicyTokenizer } from '../policy/tokenizer.js';
 import { ArtifactDamaged, ArtifactMissing, type ArtifactStore } from '../store/artifact-store.js';
-import type { ProblemSource } from '../tasks/problem-source.js';
 import { getJson, readManifest } from './io.js';
-import { tokenizerOf } from './policies.js';
+import { promptsOf } from './policies.js';
+import { ProblemSetChanged, trainingSet, type Task } from './task.js';
 
 export interface Fork {
   readonly record: IterationRecord;
@@ -20,7 +20,7 @@ export interface Fork {
   readonly parent: RunManifest;
   readonly start: RunStart;
   readonly model: { readonly config: ModelConfig };
-  readonly tokenizer: PolicyTokenizer;
+  readonly prompts: PromptEncoder;
 }
 
 type ModelConfig = Extract<ReturnType<typeof parseModelConfig>, { config: unknown }>['config'];
@@ -58,7 +58,7 @@ export async function readFork(
         ahead: ahead ? { policy: policy.before, batchSize: controller.before.batchSize } : null,
       },
       model,
-      tokenizer: await tokenizerOf(store, policy.after),
+      prompts: await promptsOf(store, policy.after),
     };
   } catch (error) {
     const expected = [NotUsable, ArtifactMissing, ArtifactDamaged].some((type) => error instanceof type);
@@ -72,12 +72,13 @@ export async function readFork(
 class NotUsable extends Error {}
 
 /** The data cursor must mean the same. */
-export function checkDataSet({ parent }: Fork, { name, size }: ProblemSource, problems: InputProblem[]): void {
-  if (size === parent.dataSetSize) return;
-  problems.push({
-    path: 'task',
-    problem: `"${name}" has ${size} problems, the parent drew from ${parent.dataSetSize}: its data cursor does not fit`,
-  });
+export function checkDataSet({ parent }: Fork, task: Task, problems: InputProblem[]): void {
+  try {
+    trainingSet(task, parent);
+  } catch (error) {
+    if (!(error instanceof ProblemSetChanged)) throw error;
+    problems.push({ path: 'task', problem: `${error.message}: the data cursor of the parent does not fit` });
+  }
 }
 
 /** Looks for the policies' files, and keeps those that are there from being collected. */

@@ -25,13 +25,18 @@ export const generateBranches = durable<Parameters<GenerateBranches>[0], Awaited
       const planned = sliceOf(points, input.shard).flatMap(({ point, ...place }) => {
         const request = { prefix: prefixes.before(place), maxNewTokens: sampling.maxResponseTokens - place.at };
         return Array.from({ length: branching.rolloutsPerPoint }, (_, rollout): PlannedRollout => {
-          return { ...place, branch: 1 + point * branching.rolloutsPerPoint + rollout, request };
+          const branch = 1 + point * branching.rolloutsPerPoint + rollout;
+          const { problem, response } = place;
+          return {
+            ...place,
+            branch,
+            request,
+            key: { runSeed: seed, iteration: input.iteration, problem, response, branch },
+          };
         });
       });
       const rollouts = await rollOut(services, manifest, input.policy, {
         planned,
-        runSeed: seed,
-        iteration: input.iteration,
         sampling,
         journal,
       });

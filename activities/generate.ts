@@ -25,10 +25,10 @@ export const generate = durable<Parameters<Generate>[0], Awaited<ReturnType<Gene
           branch: 0,
           at: 0,
           request,
+          key: { runSeed: seed, iteration, problem, response, branch: 0 },
         }));
       });
-      const plan = { planned, runSeed: seed, iteration, sampling, journal };
-      const rollouts = await rollOut(services, manifest, policy, plan);
+      const rollouts = await rollOut(services, manifest, policy, { planned, sampling, journal });
       return storeRollouts(store, rollouts);
     }),
 );

@@ -5,11 +5,12 @@ import { assertSmall } from '../contracts/result-size.js';
 import { handedBack } from './beat.js';
 import { chooseBranchPoints } from './choose-branch-points.js';
 import { commitIteration } from './commit-iteration.js';
+import { drawHeldOut } from './draw-held-out.js';
 import { drawProblems } from './draw-problems.js';
-import { evaluate } from './evaluate.js';
 import { explainWait } from './explain-wait.js';
 import { finishRun } from './finish-run.js';
 import { generateBranches } from './generate-branches.js';
+import { generateSamples } from './generate-samples.js';
 import { generate } from './generate.js';
 import { growTree } from './grow-tree.js';
 import { identifySender } from './identify-sender.js';
@@ -34,6 +35,7 @@ export function createActivities(services: Services, role: Role): Record<string,
     chooseBranchPoints: chooseBranchPoints(services),
     growTree: growTree(services),
     commitIteration: commitIteration(services),
+    drawHeldOut: drawHeldOut(services),
     recordEvaluation: recordEvaluation(services),
     explainWait: explainWait(),
     finishRun: finishRun(services),
@@ -41,7 +43,7 @@ export function createActivities(services: Services, role: Role): Record<string,
     generateBranches: generateBranches(services),
     scoreInitial: scoreInitial(services),
     scoreBranches: scoreBranches(services),
-    evaluate: evaluate(services),
+    generateSamples: generateSamples(services),
     update: update(services),
     verify: verify(services),
   };

@@ -3,6 +3,8 @@ import type { ArtifactRef } from '../contracts/artifact-ref.js';
 import type { InferenceEngine, PolicyFiles } from '../contracts/engine.js';
 import type { PolicyArtifact } from '../contracts/policy-artifact.js';
 import type { RunManifest } from '../contracts/run-manifest.js';
+import type { PromptEncoder } from '../contracts/prompt.js';
+import { CHAT_TEMPLATE_FILE, chatTemplateOf, TemplatedPrompts } from '../policy/chat-template.js';
 import { PolicyTokenizer } from '../policy/tokenizer.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
 import { beating } from './beat.js';
@@ -61,6 +63,16 @@ export async function tokenizerOf(store: ArtifactStore, ref: ArtifactRef): Promi
     tokenizers.set(key, tokenizer);
   }
   return tokenizer;
+}
+
+/** Prompts as the policy's model gets them. */
+export async function promptsOf(store: ArtifactStore, ref: ArtifactRef): Promise<PromptEncoder> {
+  const policy = await getJson<PolicyArtifact>(store, ref);
+  const source = `policy ${ref.sha256}`;
+  const { [CHAT_TEMPLATE_FILE]: file } = policy.files;
+  const text = file && (await store.get(file)).toString();
+  const template = chatTemplateOf(await readFile(store, policy, 'tokenizer_config.json'), text, source);
+  return new TemplatedPrompts(await tokenizerOf(store, ref), template, source);
 }
 
 async function readFile(store: ArtifactStore, policy: PolicyArtifact, name: string): Promise<unknown> {

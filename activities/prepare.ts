@@ -4,7 +4,7 @@ import { NO_INFLUENCE_MEANS } from '../algorithm/adaptive-sampling.js';
 import { clampBatchSize } from '../algorithm/batch-size.js';
 import type { ControlActivities, Prepared } from '../contracts/activities.js';
 import type { ArtifactRef } from '../contracts/artifact-ref.js';
-import { configHash, readConfig, type RunConfig } from '../contracts/config.js';
+import { configHash, type RunConfig } from '../contracts/config.js';
 import { InvalidConfig } from '../contracts/errors.js';
 import { SHARD_INDEX, type PolicyArtifact } from '../contracts/policy-artifact.js';
 import type { ControllerState } from '../contracts/run.js';
@@ -15,45 +15,31 @@ import { moduleHash } from '../tasks/verifiers.js';
 import type { Task } from './task.js';
 import { batchSizeSettings } from './batch.js';
 import { beating } from './beat.js';
-import {
-  checkCheckpoint,
-  checkLengths,
-  checkPrompts,
-  checkTask,
-  checkTokenizer,
-  checkVerification,
-  locateModel,
-} from './checks.js';
-import { checkDataSet, readFork } from './fork.js';
+import { checkInput } from './check-input.js';
 import { putJson } from './io.js';
 import type { Services } from './services.js';
 
 /** Refuses everything that can be known to fail, then freezes what the run is. */
 export const prepare =
   ({ store }: Services): ControlActivities['prepare'] =>
-  async ({ form }): Promise<Prepared> => {
-    const { config, problems } = readConfig(form);
-    const directory = await locateModel(config.model);
-    const fork = config.from && (await readFork(store, config, problems));
-    const checkpoint = config.from ? undefined : await checkCheckpoint(directory, problems);
-    const tokenizer = fork?.tokenizer ?? (config.from ? undefined : await checkTokenizer(directory, problems));
-    const task = await checkTask(config, problems);
-    await checkVerification(config, problems);
-    const model = checkpoint ?? fork?.model;
-    if (model) checkLengths(config, model, problems);
-    if (task && tokenizer) checkPrompts(config, task.training, tokenizer, problems);
-    if (task && fork) checkDataSet(fork, task.training, problems);
-    if (problems.length > 0 || !(checkpoint ?? fork) || !task) throw new InvalidConfig(problems);
+  async ({ form, evaluationOnly = false }): Promise<Prepared> => {
+    const checking = checkInput(form, { store, evaluationOnly });
+    const { config, problems, directory, policy, task } = await beating('look at model and problems', checking);
+    if (problems.length > 0 || !policy || !task) throw new InvalidConfig(problems);
 
+    const fork = 'fork' in policy ? policy.fork : undefined;
+    const { training } = task;
     const verifierModule = await moduleHash(config.verifier);
     const manifest: RunManifest = {
       schema: 1,
       config,
       configHash: configHash(config),
-      policy: checkpoint
-        ? await beating('store the base model', importCheckpoint(store, directory, checkpoint))
-        : fork!.parent.policy, // one of the two is there
-      dataSetSize: task.training.size,
+      policy:
+        'fork' in policy
+          ? policy.fork.parent.policy
+          : await beating('store the base model', importCheckpoint(store, directory, policy.checkpoint)),
+      dataSetSize: training?.size ?? 0,
+      ...(training?.sha256 === undefined ? {} : { dataSetSha256: training.sha256 }),
       evaluationSets: config.evaluation.sets ?? task.evaluation.map(({ name }) => name),
       ...(verifierModule === undefined ? {} : { verifierModule }),
       controller: fork?.record.controller.after ?? firstController(config, task),
@@ -80,7 +66,10 @@ export const prepare =
   };
 
 function firstController(config: RunConfig, { training }: Task): ControllerState {
-  const batchSize = clampBatchSize(config.sampling.problemsPerIteration, batchSizeSettings(config, training.size));
+  const batchSize = clampBatchSize(
+    config.sampling.problemsPerIteration,
+    batchSizeSettings(config, training?.size ?? 0),
+  );
   return { batchSize, means: NO_INFLUENCE_MEANS };
 }
 

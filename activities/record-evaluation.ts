@@ -1,21 +1,97 @@
-import type { ControlActivities } from '../contracts/activities.js';
-import type { EvaluationSummary } from '../contracts/run.js';
-import { putJson } from './io.js';
+import { bootstrapIntervals, type Interval } from '../algorithm/bootstrap.js';
+import type { ControlActivities, SampledSet } from '../contracts/activities.js';
+import type { RecordedEvaluation, SetSummary } from '../contracts/run.js';
+import type { ArtifactStore } from '../store/artifact-store.js';
+import { evaluationResult, setNumber, type EvaluationResult, type JudgedSample } from '../tasks/evaluate.js';
+import { beat, breathe } from './beat.js';
+import type { ProblemBatch, Verdicts } from './formats/documents.js';
+import { decodeRollouts } from './formats/rollouts.js';
+import { getArrays, getJson, putJson, readManifest } from './io.js';
 import { writeLine } from './run-folder.js';
 import type { Services } from './services.js';
 
 type RecordEvaluation = ControlActivities['recordEvaluation'];
 
-/** Joins the sets' results into one artifact and mirrors them in the run's folder. */
+/**
+ * What the samples of all sets say, as one artifact that also names them, and in the run's folder. The same samples give the same
+ * artifact.
+ */
 export const recordEvaluation =
   (services: Services): RecordEvaluation =>
-  async ({ run, policy, policyVersion, sets }): Promise<EvaluationSummary> => {
-    const results = sets.map(({ seconds: _, ...result }) => result);
-    const evaluation = await putJson(services.store, 'evaluation', { policy, sets: results });
-    const accuracies = sets.map(({ accuracy }) => accuracy);
+  async ({ manifest, run, policy, policyVersion, sets }): Promise<RecordedEvaluation> => {
+    const { store } = services;
+    const { seed } = (await readManifest(store, manifest)).config;
+    const results: EvaluationResult[] = [];
+    for (const set of sets) {
+      beat({ doing: 'count', done: results.length, total: sets.length });
+      results.push(await resultOf(store, set));
+      await breathe();
+    }
+    const intervals = bootstrapIntervals(
+      results.map(({ correct }, i) => correct.map((problem) => problem.correct / sets[i].samplesPerProblem)),
+      seed,
+      sets.map(({ set }) => setNumber(set)),
+    );
+    const accuracies = results.map(({ accuracy }) => accuracy);
     const mean = accuracies.reduce((sum, accuracy) => sum + accuracy, 0) / accuracies.length;
-    const byName = Object.fromEntries(sets.map(({ set, accuracy }) => [set, accuracy]));
-    const value = { mean, accuracy: byName, evaluation };
-    await writeLine(services, run, 'evaluations.jsonl', { number: policyVersion, value });
-    return { policyVersion, accuracies, mean, evaluation };
+    const evaluation = await putJson(store, 'evaluation', {
+      policy,
+      mean,
+      interval: intervals.mean,
+      sets: results.map((result, i) => ({ ...result, interval: intervals.sets[i], ...samplesOf(sets[i]) })),
+    });
+    const accuracy = Object.fromEntries(sets.map(({ set }, i) => [set, accuracies[i]]));
+    await writeLine(services, run, 'evaluations.jsonl', {
+      number: policyVersion,
+      value: { mean, accuracy, interval: intervals.mean, evaluation },
+    });
+    return {
+      summary: { policyVersion, accuracies, mean, evaluation },
+      sets: results.map((result, i) => summaryOf(result, intervals.sets[i], sets[i])),
+      interval: bounds(intervals.mean),
+    };
   };
+
+async function resultOf(store: ArtifactStore, { set, problems: ref, skippedPrompts, shards }: SampledSet) {
+  const { problems } = await getJson<ProblemBatch>(store, ref);
+  const judged: JudgedSample[] = [];
+  for (const { rollouts, verdicts: verdictsRef } of shards) {
+    const { verdicts } = await getJson<Verdicts>(store, verdictsRef);
+    decodeRollouts(await getArrays(store, rollouts)).forEach(({ tokens, finished }, i) =>
+      judged.push({ tokens: tokens.length, finished, correct: verdicts[i].reward === 1 }),
+    );
+  }
+  const named = problems.map(({ id, index }) => ({ id: id ?? `${set}/${index}` }));
+  return evaluationResult(set, { problems: named, skippedPrompts }, judged);
+}
+
+function samplesOf({ problems, samplesPerProblem, shards }: SampledSet) {
+  return { samplesPerProblem, artifacts: { problems, shards } };
+}
+
+function summaryOf(
+  { set, problems, skippedPrompts, accuracy, passAt, meanLength, truncated }: EvaluationResult,
+  interval: Interval,
+  { samplesPerProblem }: SampledSet,
+): SetSummary {
+  return {
+    set,
+    problems,
+    samplesPerProblem,
+    skippedPrompts,
+    accuracy: rounded(accuracy),
+    interval: bounds(interval),
+    passAtK: rounded(passAt[samplesPerProblem] ?? 0),
+    meanLength: rounded(meanLength),
+    truncated: rounded(truncated),
+  };
+}
+
+function bounds({ low, high }: Interval): SetSummary['interval'] {
+  return [rounded(low), rounded(high)];
+}
+
+/** A history holds small results only. */
+function rounded(value: number): number {
+  return Math.round(value * 1e6) / 1e6;
+}

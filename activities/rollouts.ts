@@ -1,5 +1,5 @@
-/** What `generate`, `generateBranches` and `evaluate` have in common. */
-import type { RolloutRequest, SamplingParameters } from '../contracts/engine.js';
+/** What `generate`, `generateBranches` and `generateSamples` have in common. */
+import type { RolloutKey, RolloutRequest, SamplingParameters } from '../contracts/engine.js';
 import type { Generated, Timed } from '../contracts/activities.js';
 import type { RunManifest } from '../contracts/run-manifest.js';
 import type { ArtifactRef } from '../contracts/artifact-ref.js';
@@ -16,38 +16,38 @@ export type RolloutPlace = Pick<StoredRollout, 'problem' | 'response' | 'branch'
 
 export interface PlannedRollout extends RolloutPlace {
   readonly request: Pick<RolloutRequest, 'prefix' | 'maxNewTokens'>;
+  readonly key: RolloutKey;
 }
 
-/** Generates the planned rollouts in one call of the engine; `runSeed` and `iteration` key their randomness. */
+/** Generates the planned rollouts in one call of the engine. */
 export async function rollOut(
   services: Services,
   manifest: RunManifest,
   policy: ArtifactRef,
   {
     planned,
-    runSeed,
-    iteration,
     sampling: { temperature, topK, topP },
     journal,
+    background = false,
   }: {
     planned: readonly PlannedRollout[];
-    runSeed: number;
-    iteration: number;
     sampling: SamplingParameters;
     journal: Journal;
+    /** Beside the training, never in its way. */
+    background?: boolean;
   },
 ): Promise<StoredRollout[]> {
   if (planned.length === 0) return [];
   const { engine, id, tokenizer } = await loadedEngine(services, manifest, policy);
-  const requests = planned.map(({ request, problem, response, branch }): RolloutRequest => ({
+  const requests = planned.map(({ request, key }): RolloutRequest => ({
     ...request,
-    uniforms: { kind: 'counter', key: { runSeed, iteration, problem, response, branch } },
+    uniforms: { kind: 'counter', key },
     temperature,
     topK,
     topP,
     stopIds: tokenizer.eosIds,
   }));
-  const rollouts = await generateDurably(engine, id, requests, journal);
+  const rollouts = await generateDurably(engine, id, requests, journal, { background });
   return rollouts.map((rollout, i) => {
     const { problem, response, branch, at } = planned[i];
     return { problem, response, branch, at, ...rollout };

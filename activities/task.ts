@@ -1,14 +1,16 @@
 /** The tasks a run's configuration can name (`task.name`, `task.options`). */
 import { z } from 'zod';
-import { InvalidConfig } from '../contracts/errors.js';
-import { readProblems } from '../tasks/jsonl.js';
+import { InvalidConfig, type InputProblem } from '../contracts/errors.js';
+import type { RunManifest } from '../contracts/run-manifest.js';
+import { EmptyProblemSet, InvalidProblemSet, readProblems } from '../tasks/problem-files.js';
 import type { ProblemSource } from '../tasks/problem-source.js';
 import { DEFAULT_PROGRAMS } from '../tasks/straight-line/generator.js';
 import { evaluationProblems, trainingProblems } from '../tasks/straight-line/problem-sets.js';
 import { VARIABLE_NAMES } from '../tasks/straight-line/program.js';
 
 export interface Task {
-  readonly training: ProblemSource;
+  /** Absent where the options name none, so that the task can only be evaluated on, or where it was not wanted. */
+  readonly training: ProblemSource | undefined;
   /** Held-out sets; names differ. */
   readonly evaluation: readonly ProblemSource[];
 }
@@ -32,41 +34,105 @@ const straightLineOptions = z
     error: 'firstShare and previousShare must not add up to more than 1',
   });
 
-const jsonlOptions = z.strictObject({
-  /** A JSONL file, or a folder of them. */
-  training: z.string().min(1),
+const filesOptions = z.strictObject({
+  /** A file (.jsonl, .json, .parquet), or a folder of them. */
+  training: z.string().min(1).optional(),
   /** The same by name of held-out set. */
   evaluation: z.record(z.string().min(1), z.string().min(1)).default({}),
+  /** In place of those of our schema, verl's or DeepScaleR's. */
+  columns: z
+    .strictObject({ prompt: z.string().min(1), groundTruth: z.string().min(1), id: z.string().min(1).optional() })
+    .optional(),
+  /** A prompt that is a text is what the user says in a chat. Default: in DeepScaleR's schema. */
+  chat: z.boolean().optional(),
+  /** Added to what the user says. Default: in DeepScaleR's schema, the one that it is trained with. */
+  instruction: z.string().optional(),
 });
 
-const TASKS: Readonly<Record<string, (options: unknown) => Task | Promise<Task>>> = {
+/** What of a task is wanted; the rest is not read, and need not be there. */
+export type TaskPart = 'training' | 'evaluation';
+
+type OpenTask = (options: unknown, parts: readonly TaskPart[]) => Task | Promise<Task>;
+
+const TASKS: Readonly<Record<string, OpenTask>> = {
   'straight-line': (options) => {
     const { seed, problems, ...settings } = checked(straightLineOptions, options);
     return { training: trainingProblems(seed, settings, problems), evaluation: evaluationProblems() };
   },
-  jsonl: async (options) => {
-    const { training, evaluation } = checked(jsonlOptions, options);
-    const held = Object.entries(evaluation).map(async ([name, location]) => ({
-      ...(await readProblems(location)),
-      name,
-    }));
-    // All at once: a rejection that nobody awaits would end the process.
-    const [source, ...sets] = await Promise.all([readProblems(training), ...held]);
-    return { training: source, evaluation: sets };
+  files: async (options, parts) => {
+    const { training, evaluation, ...form } = checked(filesOptions, options);
+    const problems: InputProblem[] = [];
+    const read = async (path: string, location: string): Promise<ProblemSource | undefined> => {
+      try {
+        return await readProblems(location, form);
+      } catch (error) {
+        problems.push(...unreadable(`task.options.${path}`, error));
+        return undefined;
+      }
+    };
+    const held = Object.entries(parts.includes('evaluation') ? evaluation : {}).map(async ([name, location]) => {
+      const source = await read(`evaluation.${name}`, location);
+      return source && { ...source, name };
+    });
+    const trained = training === undefined || !parts.includes('training') ? undefined : read('training', training);
+    const [source, ...sets] = await Promise.all([trained, ...held]);
+    if (problems.length > 0) throw new TaskUnreadable(problems);
+    return { training: source, evaluation: sets.filter((set) => set !== undefined) };
   },
 };
 
+/** Files of problems that are not there, or hold something else. Lists everything that is wrong with all of them. */
+export class TaskUnreadable extends Error {
+  override readonly name = 'TaskUnreadable';
+  constructor(readonly problems: readonly InputProblem[]) {
+    super(problems.map(({ path, problem }) => `${path}: ${problem}`).join('\n'));
+  }
+}
+
+function unreadable(path: string, error: unknown): InputProblem[] {
+  if (error instanceof InvalidProblemSet)
+    return error.problems.map((problem) => ({ path, problem: `${error.source}: ${problem}` }));
+  const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  if (error instanceof EmptyProblemSet || missing) return [{ path, problem: (error as Error).message }];
+  throw error;
+}
+
 /**
  * @throws InvalidConfig for an unknown name or wrong options, each problem with its path
- * @throws EmptyProblemSet, InvalidProblemSet for files that can not be trained on
+ * @throws TaskUnreadable
  */
-export async function openTask(name: string, options: unknown): Promise<Task> {
+export async function openTask(
+  name: string,
+  options: unknown,
+  parts: readonly TaskPart[] = ['training', 'evaluation'],
+): Promise<Task> {
   if (!Object.hasOwn(TASKS, name)) {
     throw new InvalidConfig([
       { path: 'task.name', problem: `no task "${name}"; there are ${Object.keys(TASKS).join(', ')}` },
     ]);
   }
-  return TASKS[name](options);
+  return TASKS[name](options, parts);
+}
+
+/** The problems to draw from are not those that the run began with: its data cursor would mean something else. */
+export class ProblemSetChanged extends Error {
+  override readonly name = 'ProblemSetChanged';
+}
+
+/**
+ * The problems that a run draws from.
+ * @throws ProblemSetChanged
+ */
+export function trainingSet(
+  { training }: Task,
+  { dataSetSize, dataSetSha256 }: Pick<RunManifest, 'dataSetSize' | 'dataSetSha256'>,
+): ProblemSource {
+  if (!training) throw new ProblemSetChanged('the task has no training set');
+  if (training.size !== dataSetSize)
+    throw new ProblemSetChanged(`the task has ${training.size} problems, ${dataSetSize} when the run began`);
+  if (training.sha256 !== dataSetSha256)
+    throw new ProblemSetChanged(`the problems of "${training.name}" are not those that the run began with`);
+  return training;
 }
 
 function checked<Options>(schema: z.ZodType<Options>, options: unknown): Options {

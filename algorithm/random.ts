@@ -33,6 +33,7 @@ export const Purpose = {
   demonstration: 6,
   initialWeights: 7,
   verification: 8,
+  bootstrap: 9,
   chaos: 64,
 } as const;
 export type Purpose = (typeof Purpose)[keyof typeof Purpose];

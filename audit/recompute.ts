@@ -16,12 +16,12 @@ import { encodeRows, type StoredRow } from '../activities/formats/rows.js';
 import { decodeScores } from '../activities/formats/scores.js';
 import { getArrays, getJson } from '../activities/io.js';
 import { Judge, verifierOf } from '../activities/judge.js';
-import { tokenizerOf } from '../activities/policies.js';
+import { promptsOf, tokenizerOf } from '../activities/policies.js';
 import { readPrefixes, type Prefixes } from '../activities/prefixes.js';
 import { meanEntropy } from '../activities/scores.js';
 import type { Services } from '../activities/services.js';
 import { stepEnds, stepsOf } from '../activities/step-ranges.js';
-import { openTask, type Task } from '../activities/task.js';
+import { openTask, trainingSet, type Task } from '../activities/task.js';
 import { growProblem, leafPaths, measure, nextDraw, NO_BRANCHES, readBranches } from '../activities/trees.js';
 import type { ArtifactRef } from '../contracts/artifact-ref.js';
 import { canonicalJson } from '../contracts/canonical-json.js';
@@ -62,7 +62,7 @@ export function taskOpener(): TaskOpener {
   const opened = new Map<string, Promise<Task>>();
   return ({ task }) => {
     const key = canonicalJson(task);
-    const found = opened.get(key) ?? openTask(task.name, task.options);
+    const found = opened.get(key) ?? openTask(task.name, task.options, ['training']);
     opened.set(key, found);
     return found;
   };
@@ -99,7 +99,7 @@ class Recomputation {
 
     const source = await this.#source();
     if (!source) return false;
-    const draw = new ProblemDraw(manifest, source, await tokenizerOf(this.store, manifest.policy), cursor.before);
+    const draw = new ProblemDraw(manifest, source, await promptsOf(this.store, manifest.policy), cursor.before);
     const { length } = (await getJson<ProblemBatch>(this.store, problems)).problems;
     for (let seen = 0; draw.problems.length < length && seen <= length; seen += 1) draw.advance(length);
     await this.#compareJson('draw', problems, { problems: draw.problems } satisfies ProblemBatch);
@@ -109,17 +109,14 @@ class Recomputation {
   }
 
   /** The problems that were drawn from; undefined where they are not what they were, which says nothing about the run. */
-  async #source(): Promise<Task['training'] | undefined> {
-    const { config, dataSetSize } = this.entry.manifest;
-    const note = (why: string): void => void this.findings.notes.add(`draws were not repeated: ${why}`);
+  async #source(): Promise<Task['training']> {
+    const { manifest } = this.entry;
     try {
-      const { training } = await this.services.openTask(config);
-      if (training.size === dataSetSize) return training;
-      note(`the task has ${training.size} problems, ${dataSetSize} when the run began`);
+      return trainingSet(await this.services.openTask(manifest.config), manifest);
     } catch (error) {
-      note(`the task can not be opened: ${(error as Error).message}`);
+      this.findings.notes.add(`draws were not repeated: ${(error as Error).message}`);
+      return undefined;
     }
-    return undefined;
   }
 
   /** A batch is sized, and sampled, by what was known when its sampling began: one iteration ahead, or on policy. */

@@ -9,6 +9,7 @@ import { exportCommand } from './export.js';
 import { forkCommand } from './fork.js';
 import { gcCommand } from './gc.js';
 import { inspectCommand } from './inspect.js';
+import { planCommand } from './plan.js';
 import { setupServerCommand } from './setup-server.js';
 import { statusCommand } from './status.js';
 import { steeringCommands } from './steer.js';
@@ -21,6 +22,7 @@ program
   .addCommand(trainCommand(), { isDefault: true })
   .addCommand(workerCommand())
   .addCommand(evaluateCommand())
+  .addCommand(planCommand())
   .addCommand(statusCommand())
   .addCommand(auditCommand())
   .addCommand(inspectCommand())

@@ -62,7 +62,7 @@ function ask(handle: WorkflowHandle): Promise<RunProgress | undefined> {
 }
 
 /** Undefined where a child has not started yet. */
-function describe(handle: WorkflowHandle): Promise<WorkflowExecutionDescription | undefined> {
+export function describe(handle: WorkflowHandle): Promise<WorkflowExecutionDescription | undefined> {
   return quietly(handle.describe());
 }
 
@@ -78,7 +78,7 @@ function quietly<T>(request: Promise<T>): Promise<T | undefined> {
   });
 }
 
-function workOf({ raw, workflowId }: WorkflowExecutionDescription, run: string): Work[] {
+export function workOf({ raw, workflowId }: WorkflowExecutionDescription, run: string): Work[] {
   return (raw.pendingActivities ?? []).map(({ activityType, heartbeatDetails, attempt, lastFailure }) => {
     const [payload] = heartbeatDetails?.payloads ?? [];
     const beat = payload ? defaultPayloadConverter.fromPayload<Partial<Work>>(payload) : {};

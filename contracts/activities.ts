@@ -13,6 +13,7 @@ import type {
   InitialBatch,
   IterationMetrics,
   IterationSummary,
+  RecordedEvaluation,
   RunPlan,
   UpdateSummary,
 } from './run.js';
@@ -105,14 +106,21 @@ export interface Updated extends Timed {
   readonly update: UpdateSummary;
 }
 
-/** Accuracy on one held-out set, 0..1. */
-export interface SetEvaluation extends Timed {
+/** A held-out set as one policy after another meets it. */
+export interface DrawnSet extends Timed {
   readonly set: string;
-  readonly evaluation: ArtifactRef;
-  readonly accuracy: number;
-  readonly samples: number;
+  /** Those whose prompts fit, in order. */
+  readonly problems: ArtifactRef;
+  readonly count: number;
+  /** Samples of each. */
+  readonly samplesPerProblem: number;
   /** Prompts over the limit. */
   readonly skippedPrompts: number;
+}
+
+/** A set, and what the shards of its samples made, in their order. */
+export interface SampledSet extends Omit<DrawnSet, keyof Timed> {
+  readonly shards: readonly Pick<ShardRefs, 'rollouts' | 'verdicts'>[];
 }
 
 export interface Committed {
@@ -128,8 +136,8 @@ export interface BatchRefs {
 }
 
 export interface ControlActivities {
-  /** Validates everything and freezes the manifest. @throws InvalidConfig */
-  prepare(input: { readonly form: unknown }): Promise<Prepared>;
+  /** Validates everything and freezes the manifest; what only trainings need is let be where nothing is trained. @throws InvalidConfig */
+  prepare(input: { readonly form: unknown; readonly evaluationOnly?: boolean }): Promise<Prepared>;
   /** Who sent an update of this execution, as the server's history has it. */
   identifySender(input: {
     readonly run: string;
@@ -175,15 +183,17 @@ export interface ControlActivities {
   ): Promise<Committed>;
   /** Why the run does not get on; no reasons where it does. */
   explainWait(input: { readonly run: string }): Promise<{ readonly reasons: readonly string[] }>;
-  /** Joins the results of the sets; mirrors them in the run's folder. */
+  /** The problems of a held-out set, for all evaluations of the run. */
+  drawHeldOut(input: InRun & { readonly set: string }): Promise<DrawnSet>;
+  /** What the samples of all sets say; mirrors it in the run's folder. */
   recordEvaluation(
     input: InRun & {
       readonly run: string;
       readonly policy: ArtifactRef;
       readonly policyVersion: number;
-      readonly sets: readonly SetEvaluation[];
+      readonly sets: readonly SampledSet[];
     },
-  ): Promise<EvaluationSummary>;
+  ): Promise<RecordedEvaluation>;
   /** Writes the trained model and the evaluations into the run's folder. */
   finishRun(
     input: InRun & {
@@ -216,8 +226,16 @@ export interface RolloutActivities {
   scoreBranches(
     input: InRun & BatchRefs & { readonly policy: ArtifactRef; readonly branches: ArtifactRef },
   ): Promise<Scored>;
-  /** One held-out set. */
-  evaluate(input: InRun & { readonly policy: ArtifactRef; readonly set: string }): Promise<SetEvaluation>;
+  /** Samples the problems of a held-out set, or of a shard of it: behind the training. */
+  generateSamples(
+    input: InRun & {
+      readonly policy: ArtifactRef;
+      readonly set: string;
+      readonly problems: ArtifactRef;
+      readonly samplesPerProblem: number;
+      readonly shard: Shard;
+    },
+  ): Promise<Generated>;
 }
 
 export interface LearnerActivities {

@@ -10,6 +10,7 @@ export const ACTIVITY_ROLES = {
   chooseBranchPoints: 'control',
   growTree: 'control',
   commitIteration: 'control',
+  drawHeldOut: 'control',
   recordEvaluation: 'control',
   explainWait: 'control',
   finishRun: 'control',
@@ -17,7 +18,7 @@ export const ACTIVITY_ROLES = {
   generateBranches: 'rollout',
   scoreInitial: 'rollout',
   scoreBranches: 'rollout',
-  evaluate: 'rollout',
+  generateSamples: 'rollout',
   update: 'learner',
   verify: 'verifier',
 } as const satisfies Record<keyof Activities, Role>;

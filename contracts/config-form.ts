@@ -99,8 +99,12 @@ const evaluation = z.strictObject({
     .default(10)
     .describe('Iterations between evaluations; 0: only before and after the run'),
   sets: z.array(z.string().min(1)).min(1).optional().describe("Names of the task's held-out sets; default: all"),
-  problemsPerSet: count(100_000).default(64),
-  samplesPerProblem: count(1024).default(4),
+  problemsPerSet: count(100_000).default(64).describe("A set's first problems"),
+  samplesPerProblem: count(1024).default(4).describe('k of avg@k and pass@k'),
+  samplesBySet: z
+    .record(z.string().min(1), count(1024))
+    .optional()
+    .describe('k of single sets, by name (paper: 32 for AIME and AMC, 4 for the others)'),
   temperature: temperature.default(0.6),
   maxPromptTokens: count(1_000_000).default(256),
   maxResponseTokens: count(1_000_000).default(256),

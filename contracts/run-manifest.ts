@@ -11,6 +11,8 @@ export interface RunManifest {
   readonly policy: ArtifactRef;
   /** Problems to draw from. */
   readonly dataSetSize: number;
+  /** Of the problems in files; absent where the task makes its problems. */
+  readonly dataSetSha256?: string;
   readonly evaluationSets: readonly string[];
   /** SHA-256 of the user's verifier module; absent where the verifier is one of the project's own. */
   readonly verifierModule?: string;

@@ -115,6 +115,33 @@ export interface EvaluationSummary {
   readonly evaluation: ArtifactRef;
 }
 
+/** What a policy reached on one held-out set. Shares are 0..1, to six digits; the artifact has all of them. */
+export interface SetSummary {
+  readonly set: string;
+  readonly problems: number;
+  /** k. */
+  readonly samplesPerProblem: number;
+  /** Prompts over the limit. */
+  readonly skippedPrompts: number;
+  /** avg@k. */
+  readonly accuracy: number;
+  /** 95 % of the resamplings of the set's problems lie between. */
+  readonly interval: readonly [low: number, high: number];
+  readonly passAtK: number;
+  /** Mean tokens of a response. */
+  readonly meanLength: number;
+  /** Share of the samples that ran into the limit. */
+  readonly truncated: number;
+}
+
+/** An evaluation with all its figures. */
+export interface RecordedEvaluation {
+  readonly summary: EvaluationSummary;
+  readonly sets: readonly SetSummary[];
+  /** Of the mean over the sets. */
+  readonly interval: SetSummary['interval'];
+}
+
 /** `paused`: held between two iterations. */
 export type RunPhase = 'preparing' | 'training' | 'paused' | 'finishing' | 'finished';
 
@@ -188,8 +215,6 @@ export interface RunResult {
 export const PROGRESS_QUERY = 'progress';
 
 /** What `evaluateModel` returns. */
-export interface ModelEvaluation {
+export interface ModelEvaluation extends RecordedEvaluation {
   readonly model: string;
-  readonly evaluationSets: readonly string[];
-  readonly summary: EvaluationSummary;
 }

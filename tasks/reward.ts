@@ -10,12 +10,12 @@ import type { Verdict } from './verifier.js';
 
 /**
  * @param responseText the whole decoded response without end of sequence
- * @param groundTruth any of which may match; boxed ones are unboxed
+ * @param groundTruth any of which may match; boxed ones are unboxed, and nothing matches an empty one
  */
 export function rewardOf(responseText: string, groundTruth: string | readonly string[]): Verdict {
   const answer = lastBoxed(responseText.slice(afterThinking(responseText)));
   if (answer === undefined) return { reward: 0, reason: 'no boxed answer' };
-  const truths = typeof groundTruth === 'string' ? [groundTruth] : groundTruth;
+  const truths = (typeof groundTruth === 'string' ? [groundTruth] : groundTruth).filter((truth) => truth.trim() !== '');
   return truths.some((truth) => sameAnswer(answer, lastBoxed(truth) ?? truth))
     ? { reward: 1, reason: 'correct' }
     : { reward: 0, reason: 'wrong answer' };

@@ -59,7 +59,7 @@ const OBSERVERS: Observers = {
     metrics.reward.set(summary.reward, { run });
     metrics.accuracy.set(summary.accuracy, { run });
   },
-  recordEvaluation: (metrics, { run }, { mean }) => metrics.evaluation.set(mean, { run }),
+  recordEvaluation: (metrics, { run }, { summary }) => metrics.evaluation.set(summary.mean, { run }),
 };
 
 /** Measures every activity of a worker. */

@@ -3,7 +3,10 @@ import type { Activities } from '../contracts/activities.js';
 import { ACTIVITY_ROLES } from '../contracts/activity-roles.js';
 import { queueName, queuePrefix } from '../contracts/queues.js';
 import type { RunPlan } from '../contracts/run.js';
-import { optionsOf } from './activity-options.js';
+import { BEHIND_THE_TRAINING, optionsOf } from './activity-options.js';
+
+/** What the plan says about how activities run, and whether they wait behind those of the training. */
+type Conditions = Pick<RunPlan, 'heartbeatSeconds'> & { readonly background?: boolean };
 
 /**
  * Runs one activity on the queue of its role, in the deployment this workflow belongs to.
@@ -14,10 +17,14 @@ export function activity<Name extends keyof Activities>(
   name: Name,
   summary: string,
   input: Parameters<Activities[Name]>[0],
-  plan?: Pick<RunPlan, 'heartbeatSeconds'>,
+  plan?: Conditions,
 ): ReturnType<Activities[Name]> {
   const taskQueue = queueName(ACTIVITY_ROLES[name], queuePrefix(workflowInfo().taskQueue));
-  const options = { ...optionsOf(name), ...(plan && { heartbeatTimeout: `${plan.heartbeatSeconds}s` as const }) };
+  const options = {
+    ...optionsOf(name),
+    ...(plan && { heartbeatTimeout: `${plan.heartbeatSeconds}s` as const }),
+    ...(plan?.background && { priority: BEHIND_THE_TRAINING }),
+  };
   const proxies = proxyActivities<Record<string, AnyActivity>>({ ...options, taskQueue, summary });
   return proxies[name](input) as ReturnType<Activities[Name]>;
 }

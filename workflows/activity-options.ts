@@ -36,6 +36,9 @@ const PREEMPTIBLE = {
 /** The heartbeat is how a dead worker is noticed, and how a cancellation reaches a living one. */
 const HEARTBEAT = '30s'; // beats come every 2 s, a chunk of a large policy takes seconds; where a machine starves, see distribution.heartbeatSeconds
 
+/** 5 is the last to be served, 3 the default. */
+export const BEHIND_THE_TRAINING = { priorityKey: 5 };
+
 /** One group per class of cost: the roles, and evaluations, which wait behind the training. */
 export const ACTIVITY_OPTIONS: Readonly<Record<Role | 'evaluation', BoundedOptions>> = {
   /** Reads and writes small artifacts: milliseconds, minutes for a large set of problems. */
@@ -54,11 +57,11 @@ export const ACTIVITY_OPTIONS: Readonly<Record<Role | 'evaluation', BoundedOptio
   },
   /** Beside the training: waits behind it. */
   evaluation: {
-    startToCloseTimeout: '8h', // AIME at 32 samples of 32k tokens
+    startToCloseTimeout: '8h', // a shard of 512 samples of 32k tokens at 600 tokens/s
     scheduleToCloseTimeout: '3d', // low priority: it may wait for the training's rollouts
     heartbeatTimeout: HEARTBEAT,
     retry: PREEMPTIBLE,
-    priority: { priorityKey: 5 }, // 5 is the last to be served, 3 the default
+    priority: BEHIND_THE_TRAINING,
   },
   /** Ten optimiser steps over one batch. */
   learner: {
@@ -77,5 +80,5 @@ export const ACTIVITY_OPTIONS: Readonly<Record<Role | 'evaluation', BoundedOptio
 };
 
 export function optionsOf(name: keyof Activities): BoundedOptions {
-  return ACTIVITY_OPTIONS[name === 'evaluate' ? 'evaluation' : ACTIVITY_ROLES[name]];
+  return ACTIVITY_OPTIONS[name === 'generateSamples' ? 'evaluation' : ACTIVITY_ROLES[name]];
 }

@@ -1,5 +1,12 @@
 /** Texts for Temporal's UI. */
-import type { EvaluationSummary, IterationSummary, RunPhase, RunState } from '../contracts/run.js';
+import type {
+  EvaluationSummary,
+  IterationSummary,
+  RecordedEvaluation,
+  RunPhase,
+  RunState,
+  SetSummary,
+} from '../contracts/run.js';
 import type { SteeringEvent } from '../contracts/steering.js';
 
 export function percent(part: number, whole: number): string {
@@ -88,6 +95,22 @@ export function evaluationDetails(sets: readonly string[], evaluations: readonly
     ...accuracies.map((accuracy) => percent(accuracy, 1)),
   ]);
   return table(['accuracy', 'mean', ...sets], rows);
+}
+
+/** One evaluation with all its figures. */
+export function setDetails({ sets, summary, interval }: RecordedEvaluation): string {
+  const range = ([low, high]: SetSummary['interval']): string => `${percent(low, 1)} – ${percent(high, 1)}`;
+  const rows = sets.map((set) => [
+    set.set,
+    `${set.problems} × ${set.samplesPerProblem}`,
+    `**${percent(set.accuracy, 1)}**`,
+    range(set.interval),
+    percent(set.passAtK, 1),
+    set.meanLength.toFixed(0),
+    percent(set.truncated, 1),
+  ]);
+  const heads = ['held-out set', 'samples', 'avg@k', '95 %', 'pass@k', 'tokens', 'cut off'];
+  return table(heads, [...rows, ['mean', '', `**${percent(summary.mean, 1)}**`, range(interval), '', '', '']]);
 }
 
 function iterationDetails(recent: readonly IterationSummary[]): string {

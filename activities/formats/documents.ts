@@ -11,6 +11,8 @@ export interface ProblemBatch {
 export interface StoredProblem {
   /** Index in the data set. */
   readonly index: number;
+  /** For people; of held-out sets. */
+  readonly id?: string;
   /** Prompt token ids. */
   readonly prompt: readonly number[];
   readonly groundTruth: string | readonly string[];

@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import type { EvaluationSummary } from '../../contracts/run.js';
+import type { EvaluationSummary, ModelEvaluation, SetSummary } from '../../contracts/run.js';
 import { percent } from './lines.js';
 
 /** Accuracy on the held-out sets before and after, one row per set. */
@@ -14,15 +14,39 @@ export function accuracyTable(sets: readonly string[], before: EvaluationSummary
   return table.toString();
 }
 
-/** Accuracy of one model. */
-export function evaluationTable(sets: readonly string[], summary: EvaluationSummary): string {
+/** All figures of one model. */
+export function evaluationTable({ sets, summary, interval }: ModelEvaluation): string {
+  const range = ([low, high]: SetSummary['interval']): string => `${percent(low)} – ${percent(high)}`;
+  const skipped = sets.some(({ skippedPrompts }) => skippedPrompts > 0);
   const table = new Table({
-    head: ['held-out set', 'accuracy'],
+    head: [
+      'held-out set',
+      'problems',
+      'k',
+      'avg@k',
+      '95 %',
+      'pass@k',
+      'tokens',
+      'cut off',
+      ...(skipped ? ['left out'] : []),
+    ],
     style: { head: [], border: [] },
-    colAligns: ['left', 'right'],
+    colAligns: ['left', ...Array.from({ length: 8 }, () => 'right' as const)],
   });
-  sets.forEach((set, i) => table.push([set, percent(summary.accuracies[i] ?? 0)]));
-  table.push(['mean', percent(summary.mean)]);
+  for (const set of sets) {
+    table.push([
+      set.set,
+      set.problems,
+      set.samplesPerProblem,
+      percent(set.accuracy),
+      range(set.interval),
+      percent(set.passAtK),
+      set.meanLength.toFixed(0),
+      percent(set.truncated),
+      ...(skipped ? [set.skippedPrompts] : []),
+    ]);
+  }
+  table.push(['mean', '', '', percent(summary.mean), range(interval), '', '', '', ...(skipped ? [''] : [])]);
   return table.toString();
 }
 

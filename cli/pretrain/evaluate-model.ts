@@ -1,5 +1,6 @@
 /** Accuracy of a model folder on the six held-out sets. */
 import { openInferenceEngine } from '../../policy/engine/open.js';
+import { TemplatedPrompts } from '../../policy/chat-template.js';
 import { readTokenizer } from '../../policy/tokenizer.js';
 import type { EvaluationResult, EvaluationSettings } from '../../tasks/evaluate.js';
 import { evaluate } from '../../tasks/evaluate.js';
@@ -23,8 +24,9 @@ export async function evaluateModel(folder: string): Promise<EvaluationResult[]>
   try {
     await engine.load(policy);
     const results: EvaluationResult[] = [];
+    const prompts = new TemplatedPrompts(tokenizer, undefined, folder);
     for (const set of evaluationProblems()) {
-      results.push(await evaluate(set, tokenizer, engine, policy.id, EVALUATION));
+      results.push(await evaluate(set, { id: policy.id, engine, tokenizer, prompts }, EVALUATION));
     }
     return results;
   } finally {

@@ -71,9 +71,13 @@ it('a policy whose weights were let go is made again', async () => {
 
 it('refuses a result too large for a history', async () => {
   await withFolder(async (folder) => {
-    const activities = createActivities(await nullServices(folder), 'control');
-    const sets = Array.from({ length: 600 }, (_, i) => ({ set: `set number ${i}`, accuracy: 0.123456789, seconds: 1 }));
-    const input = { run: 'r', policyVersion: 0, sets, policy: { sha256: '', bytes: 0, kind: 'policy' } };
+    const services = await nullServices(folder);
+    const activities = createActivities(services, 'control');
+    const problems = await putJson(services.store, 'problems', { problems: [] });
+    const empty = { problems, count: 0, samplesPerProblem: 1, skippedPrompts: 0, shards: [] };
+    const sets = Array.from({ length: 60 }, (_, i) => ({ set: `set number ${i}`, ...empty }));
+    const manifest = await putJson(services.store, 'manifest', { config: { seed: 0 } });
+    const input = { manifest, run: 'r', policyVersion: 0, sets, policy: { sha256: '', bytes: 0, kind: 'policy' } };
     const recorded = new MockActivityEnvironment().run(activities.recordEvaluation, input);
     await expect(recorded).rejects.toMatchObject({ name: 'ResultTooLarge' });
   });

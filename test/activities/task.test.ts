@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { InvalidConfig } from '../../contracts/errors.js';
-import { openTask } from '../../activities/task.js';
+import { openTask, type TaskUnreadable } from '../../activities/task.js';
 
 test('straight-line programs by default, six held-out sets', async () => {
   const task = await openTask('straight-line', {});
-  expect(task.training.size).toBe(20_000);
+  expect(task.training?.size).toBe(20_000);
   expect(task.evaluation.map(({ name }) => name)).toEqual([
     'short',
     'medium',
@@ -20,16 +20,16 @@ test('straight-line programs by default, six held-out sets', async () => {
 
 test('options reach the generator', async () => {
   const task = await openTask('straight-line', { problems: 3, lines: [2, 2], referenceShare: 0 });
-  expect(task.training.size).toBe(3);
-  expect(task.training.problem(2).prompt).toMatch(/^([a-z]:\d[-+*]\d;){2}[a-z]\?$/);
+  expect(task.training?.size).toBe(3);
+  expect(task.training?.problem(2).prompt).toMatch(/^([a-z]:\d[-+*]\d;){2}[a-z]\?$/);
 });
 
 test('problems of files', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'attnrl-task-'));
   await writeFile(path.join(folder, 'x.jsonl'), '{"prompt": "1+1", "groundTruth": "2"}');
-  const task = await openTask('jsonl', { training: folder, evaluation: { 'held out': path.join(folder, 'x.jsonl') } });
+  const task = await openTask('files', { training: folder, evaluation: { 'held out': path.join(folder, 'x.jsonl') } });
   await rm(folder, { recursive: true });
-  expect(task.training.problem(0).groundTruth).toBe('2');
+  expect(task.training?.problem(0).groundTruth).toBe('2');
   expect(task.evaluation.map(({ name, size }) => [name, size])).toEqual([['held out', 1]]);
 });
 
@@ -41,6 +41,14 @@ test('every wrong option is named with its path', async () => {
   const paths = (error as InvalidConfig).problems.map(({ path: at }) => at);
   expect(paths.sort()).toEqual(['task.options.lenghts', 'task.options.lines.1', 'task.options.referenceShare']);
   await expect(openTask('straight-line', { lines: [5, 4] })).rejects.toThrow('task.options.lines: fewest first');
-  await expect(openTask('jsonl', {})).rejects.toThrow('task.options.training');
+  await expect(openTask('files', { training: 7 })).rejects.toThrow('task.options.training');
+  await expect(openTask('files', { columns: { prompt: 'p' } })).rejects.toThrow('task.options.columns.groundTruth');
+  expect((await openTask('files', {})).training).toBeUndefined();
+  const absent = { training: 'nowhere.parquet', evaluation: { held: 'nowhere.jsonl' } };
+  const missing = await openTask('files', absent).catch((e: unknown) => e);
+  expect((missing as TaskUnreadable).problems.map(({ path: at }) => at)).toEqual(
+    expect.arrayContaining(['task.options.training', 'task.options.evaluation.held']),
+  );
+  expect(await openTask('files', absent, [])).toEqual({ training: undefined, evaluation: [] });
   await expect(openTask('toString', {})).rejects.toThrow('task.name: no task "toString"');
 });

@@ -46,6 +46,21 @@ it('says which server does not answer, exit code 1', async () => {
   });
 });
 
+it('plans a run without a server, and says with exit code 2 what would be refused', async () => {
+  await withFolder(async (folder) => {
+    const rates = ['--generate-rate', '1000', '--score-rate', '5000', '--learn-rate', '500'];
+    const { code, stdout } = await attnrl(folder, 'plan', '--config', 'configs/attnrl-1.5b.json', ...rates);
+    expect(code).toBe(0);
+    for (const part of ['1.78B parameters', '1,920 paths, learnt in 10 steps', 'two moments', 'stored per iteration'])
+      expect(stdout).toContain(part);
+    const file = join(folder, 'long.json');
+    await writeFile(file, JSON.stringify({ sampling: { maxResponseTokens: 5000 }, update: { tokenBudget: 9000 } }));
+    const refused = await attnrl(folder, 'plan', '--config', file, ...rates, '--json');
+    expect(refused.code).toBe(2);
+    expect(JSON.parse(refused.stdout)).toMatchObject({ problems: [{ path: 'sampling.maxResponseTokens' }] });
+  });
+});
+
 it('helps with every command', async () => {
   await withFolder(async (folder) => {
     const { code, stdout } = await attnrl(folder, '--help');
@@ -54,6 +69,7 @@ it('helps with every command', async () => {
       'train',
       'worker',
       'evaluate',
+      'plan',
       'status',
       'doctor',
       'audit',

@@ -56,6 +56,7 @@ test('the card tells what was measured', () => {
       samples: 400,
       skippedPrompts: 0,
       meanLength: 42,
+      passAt: {},
       truncated: 0.01,
       correct: [],
     };

@@ -84,11 +84,32 @@ describe('resolveConfig', () => {
   });
 });
 
+/** Paths of the values; what is by name of a set is one. */
+function leaves(value: object, prefix = ''): string[] {
+  return Object.entries(value).flatMap(([key, inner]: [string, unknown]) => {
+    const path = `${prefix}${key}`;
+    const whole = typeof inner !== 'object' || inner === null || Array.isArray(inner);
+    return whole || /(evaluation|samplesBySet)$/.test(path.replace(/^evaluation$/, ''))
+      ? [path]
+      : leaves(inner, `${path}.`);
+  });
+}
+
 describe('configs/', () => {
   const folder = new URL('../../configs/', import.meta.url);
   it.each(readdirSync(folder).filter((name) => name !== 'schema.json'))('%s resolves', (name) => {
     expect(problemsOf(JSON.parse(readFileSync(new URL(name, folder), 'utf8')))).toEqual([]);
   });
+
+  it.each(readdirSync(folder).filter((name) => name.endsWith('-1.5b.json')))(
+    '%s: the source of every value is in docs/paper-configuration.md',
+    (name) => {
+      const docs = readFileSync(new URL('../docs/paper-configuration.md', folder), 'utf8');
+      const form = JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as object;
+      const missing = leaves(form).filter((path) => path !== '$schema' && !docs.includes(`\`${path}\``));
+      expect(missing).toEqual([]);
+    },
+  );
 
   it('schema.json is the form (npx vitest run test/contracts -u writes it anew)', async () => {
     const schema = JSON.stringify(z.toJSONSchema(runForm, { io: 'input' }));

@@ -20,4 +20,5 @@ test('any ground truth may match, boxed ones are unboxed', () => {
   expect(rewardOf('\\boxed{2}', ['3', '2']).reward).toBe(1);
   expect(rewardOf('\\boxed{3/4}', ['so \\boxed{\\frac{3}{4}}']).reward).toBe(1);
   expect(rewardOf('\\boxed{2}', []).reward).toBe(0);
+  expect(rewardOf('\\boxed{}', ['', ' ']).reward).toBe(0);
 });

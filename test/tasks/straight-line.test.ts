@@ -130,9 +130,9 @@ test('training and held-out problems never meet', () => {
   };
   const training = trainingProblems(0);
   const seen = new Set<string>();
-  for (let i = 0; i < training.size; i++) seen.add(shape(training.problem(i).prompt));
+  for (let i = 0; i < training.size; i++) seen.add(shape(training.problem(i).prompt as string));
   for (const set of evaluationProblems()) {
-    for (let i = 0; i < set.size; i++) expect(seen.has(shape(set.problem(i).prompt))).toBe(false);
+    for (let i = 0; i < set.size; i++) expect(seen.has(shape(set.problem(i).prompt as string))).toBe(false);
   }
 });
 

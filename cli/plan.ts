@@ -1,0 +1,134 @@
+import { Command, InvalidArgumentError } from 'commander';
+import Table from 'cli-table3';
+import type { Part } from '../planning/resources.js';
+import type { RunCost, RunPlanned } from '../planning/plan-run.js';
+import { readForm } from './config-file.js';
+import { wholeNumber } from './whole-number.js';
+
+interface PlanOptions {
+  readonly config?: string;
+  readonly responseTokens?: number;
+  readonly generateRate?: number;
+  readonly scoreRate?: number;
+  readonly learnRate?: number;
+  readonly json?: boolean;
+}
+
+export function planCommand(): Command {
+  return new Command('plan')
+    .description(
+      'what a run will take: checks its files, counts tokens, memory, bytes and time of an iteration; starts nothing',
+    )
+    .option('-c, --config <file>', 'configuration, as for `train`')
+    .option('--response-tokens <mean>', 'mean length of a response; default: the limit', wholeNumber)
+    .option(
+      '--generate-rate <tokens/s>',
+      'new tokens per second in all, instead of a measurement on this machine',
+      rate,
+    )
+    .option('--score-rate <tokens/s>', 'the same of scored tokens', rate)
+    .option('--learn-rate <tokens/s>', 'the same of trained tokens', rate)
+    .option('--json', 'the plan as one JSON object')
+    .addHelpText('after', '\nThe exit code is 2 where the run would be refused.\n')
+    .action(plan);
+}
+
+async function plan({ config, responseTokens, json, ...options }: PlanOptions): Promise<void> {
+  const form = await readForm(config, {});
+  const { planRun } = await import('../planning/plan-run.js');
+  const rates = { generate: options.generateRate, score: options.scoreRate, learn: options.learnRate };
+  const given = Object.fromEntries(Object.entries(rates).filter(([, value]) => value !== undefined));
+  const planned = await planRun(form, {
+    ...(responseTokens === undefined ? {} : { responseTokens }),
+    rates: given,
+    onProgress: (doing) => json || console.error(`${doing} …`),
+  });
+  console.log(json ? JSON.stringify(planned) : text(planned));
+  if (planned.problems.length > 0) process.exitCode = 2;
+}
+
+function text({ problems, notes, cost, config }: RunPlanned): string {
+  const refused = problems.map(({ path, problem }) => `✗ ${path}: ${problem}`);
+  const parts = [[...refused, ...notes.map((note) => `· ${note}`)].join('\n')];
+  if (cost) parts.push(...costTables(cost, config));
+  return parts.filter((part) => part !== '').join('\n\n');
+}
+
+function costTables(
+  { model, assumptions, work, memory, stored, rates, measured, seconds }: RunCost,
+  config: RunPlanned['config'],
+) {
+  const tokens = (count: number): string => count.toLocaleString('en', { maximumFractionDigits: 0 });
+  const of = (kind: keyof typeof rates): string => `${tokens(rates[kind])} tokens/s`;
+  const head =
+    `${(model.parameters / 1e9).toFixed(2)}B parameters · prompts of ${tokens(assumptions.promptTokens)} tokens, responses of ` +
+    `${tokens(assumptions.responseTokens)} on average · rates ${measured ? 'measured on this machine' : 'as given'}`;
+  const iteration = table(
+    ['an iteration', 'tokens', 'at', 'takes'],
+    [
+      [
+        `${tokens(work.responses)} responses and ${tokens(work.branches)} branches, sampled`,
+        tokens(work.generated),
+        of('generate'),
+        duration(seconds.generate),
+      ],
+      ['scored, with FCI', tokens(work.scored), of('score'), duration(seconds.score)],
+      [
+        `${tokens(work.paths)} paths, learnt in ${work.optimizerSteps} steps`,
+        tokens(work.trained),
+        of('learn'),
+        duration(seconds.learn),
+      ],
+      ['all of it, on one machine', '', '', duration(seconds.oneMachine)],
+      ['rollouts and learner on machines of their own', '', '', duration(seconds.apart)],
+      [
+        `the run: ${config.iterations} iterations on one machine`,
+        '',
+        '',
+        duration(config.iterations * seconds.oneMachine),
+      ],
+    ],
+  );
+  const roles = Object.entries(memory).flatMap(([role, list]: [string, readonly Part[]]) => [
+    ...list.map(({ what, bytes }) => [role, what, size(bytes)]),
+    ...(list.length > 1 ? [[role, 'in all', size(list.reduce((sum, { bytes }) => sum + bytes, 0))]] : []),
+  ]);
+  const kinds: Record<string, number> = { ...stored };
+  const perIteration = Object.values(kinds).reduce((sum, bytes) => sum + bytes, 0);
+  const store = Object.entries({ ...kinds, 'in all': perIteration }).map(([what, bytes]) => [what, size(bytes)]);
+  return [
+    head,
+    iteration,
+    table(['memory of', 'for', 'at least'], roles),
+    table(['stored per iteration', 'bytes'], store),
+  ];
+}
+
+function table(head: string[], rows: string[][]): string {
+  const made = new Table({
+    head,
+    style: { head: [], border: [] },
+    colAligns: head.map((_, i) => (i === 0 ? 'left' : 'right')),
+  });
+  made.push(...rows);
+  return made.toString();
+}
+
+function size(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
+  return `${(bytes / 2 ** (10 * power)).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
+}
+
+function duration(seconds: number): string {
+  if (seconds < 120) return `${seconds.toFixed(1)} s`;
+  if (seconds < 7200) return `${(seconds / 60).toFixed(1)} min`;
+  if (seconds < 172_800) return `${(seconds / 3600).toFixed(1)} h`;
+  return `${(seconds / 86_400).toFixed(1)} days`;
+}
+
+function rate(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError('it must be a number above 0');
+  return value;
+}

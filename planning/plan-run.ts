@@ -1,0 +1,188 @@
+/** What a run will take, before any of it is done. */
+import { access } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { checkInput, type CheckedInput } from '../activities/check-input.js';
+import { checkLengths } from '../activities/checks.js';
+import type { RunConfig } from '../contracts/config.js';
+import type { InputProblem } from '../contracts/errors.js';
+import { parseModelConfig } from '../policy/checkpoint/model-config.js';
+import type { ModelConfig } from '../policy/qwen2/config.js';
+import { KNOWN_MODELS } from './known-models.js';
+import { modelSize, type ModelSize } from './model-size.js';
+import { memoryByRole, storedBytes, type Memory, type Stored } from './resources.js';
+import { FLOPS_OF_LEARNING, measureRates, type Rates } from './throughput.js';
+import { iterationWork, type Assumptions, type Work } from './work.js';
+
+export interface PlanOptions {
+  /** Mean tokens of a response; left out: the limit. */
+  readonly responseTokens?: number;
+  /** Tokens of the model per second, new ones, scored ones, trained ones; what is left out is measured on this machine. */
+  readonly rates?: Partial<Rates>;
+  readonly onProgress?: (doing: string) => void;
+}
+
+export interface RunPlanned {
+  readonly config: RunConfig;
+  /** What would be refused. */
+  readonly problems: readonly InputProblem[];
+  /** What could not be looked at, and what was found. */
+  readonly notes: readonly string[];
+  /** Undefined where nothing is known of the model. */
+  readonly cost: RunCost | undefined;
+}
+
+export interface RunCost {
+  readonly model: ModelSize;
+  readonly assumptions: Assumptions;
+  readonly work: Work;
+  readonly memory: Memory;
+  readonly stored: Stored;
+  /** Tokens per second. */
+  readonly rates: Rates;
+  readonly measured: boolean;
+  readonly seconds: IterationSeconds;
+}
+
+export interface IterationSeconds {
+  readonly generate: number;
+  readonly score: number;
+  readonly learn: number;
+  /** All of it by one machine. */
+  readonly oneMachine: number;
+  /** Rollouts and learner on machines of their own, each as fast; off policy, the next initial responses come while one learns. */
+  readonly apart: number;
+}
+
+export async function planRun(form: unknown, options: PlanOptions = {}): Promise<RunPlanned> {
+  const { onProgress = () => undefined } = options;
+  onProgress('look at model and problems');
+  const input = await checkInput(form, {});
+  const { config } = input;
+  const { model, problems, notes } = await shapeOf(input);
+  notes.push(...setNotes(input));
+  const assumed = assumptions(input, options, onProgress);
+  notes.push(...assumed.notes);
+  if (!model) return { config, problems, notes, cost: undefined };
+  const size = modelSize(model);
+  const work = iterationWork(config, assumed.means);
+  const rates = await tokenRates(model, config, work, assumed.means, options);
+  return {
+    config,
+    problems,
+    notes,
+    cost: {
+      model: size,
+      assumptions: assumed.means,
+      work,
+      memory: memoryByRole(config, model, size, work),
+      stored: storedBytes(size, work),
+      rates: rates.rates,
+      measured: rates.measured,
+      seconds: secondsOf(work, config, rates.rates),
+    },
+  };
+}
+
+/** The model's shape from its files, or that of the published model of the same name; files that are not there yet are a note. */
+async function shapeOf({ config, directory, problems, policy }: CheckedInput) {
+  const present = await isThere(directory);
+  const notes: string[] = [];
+  const remaining = problems.filter(({ path, problem }) => {
+    const absent = path === 'model' ? !present : problem.includes('ENOENT');
+    if (absent && path !== 'model') notes.push(`not looked at: ${problem}`);
+    return !absent;
+  });
+  if (policy && 'checkpoint' in policy) return { model: policy.checkpoint.config, problems: remaining, notes };
+  const known = present ? undefined : KNOWN_MODELS[basename(directory)];
+  if (!present) {
+    notes.push(
+      known
+        ? `${directory} is not there: the shape is that of the published ${basename(directory)}, its files were not looked at`
+        : `${directory} is not there, and no published model of that name is known`,
+    );
+  }
+  const parsed = known && parseModelConfig(known);
+  const model: ModelConfig | undefined = parsed && 'config' in parsed ? parsed.config : undefined;
+  if (model) checkLengths(config, { config: model }, ['sampling', 'evaluation'], remaining);
+  return { model, problems: remaining, notes };
+}
+
+/** What is trained and judged on, as far as it is there. */
+function setNotes({ config, task }: CheckedInput): string[] {
+  if (!task) return [];
+  const { sets, problemsPerSet, samplesPerProblem, samplesBySet = {}, every } = config.evaluation;
+  const held = task.evaluation.filter(({ name }) => sets?.includes(name) ?? true);
+  const samples = held.reduce(
+    (sum, { name, size }) => sum + Math.min(size, problemsPerSet) * (samplesBySet[name] ?? samplesPerProblem),
+    0,
+  );
+  const often = every > 0 ? `before, after and every ${every} iterations` : 'before and after';
+  const judged = `an evaluation is ${samples} samples of ${held.length} held-out sets: ${often}`;
+  return [...(task.training ? [`${task.training.size} problems to train on`] : []), judged];
+}
+
+/** Prompts are measured where tokenizer and problems are there, else as long as the limit; responses are as asked, or as long. */
+function assumptions(
+  { config, prompts, task }: CheckedInput,
+  { responseTokens }: PlanOptions,
+  onProgress: (doing: string) => void,
+): { means: Assumptions; notes: string[] } {
+  const { maxPromptTokens, maxResponseTokens } = config.sampling;
+  const response = Math.min(responseTokens ?? maxResponseTokens, maxResponseTokens);
+  const source = task?.training;
+  if (!source || !prompts) return { means: { promptTokens: maxPromptTokens, responseTokens: response }, notes: [] };
+  onProgress('measure the prompts');
+  const lengths = Array.from({ length: source.size }, (_, i) => prompts.encode(source.problem(i).prompt).length);
+  const fitting = lengths.filter((length) => length <= maxPromptTokens);
+  const longer = lengths.length - fitting.length;
+  const promptTokens = fitting.reduce((sum, length) => sum + length, 0) / Math.max(1, fitting.length);
+  const notes = [`prompts: ${source.size}, of which ${longer} are longer than ${maxPromptTokens} tokens and left out`];
+  return { means: { promptTokens, responseTokens: response }, notes };
+}
+
+async function tokenRates(
+  model: ModelConfig,
+  config: RunConfig,
+  work: Work,
+  { promptTokens, responseTokens }: Assumptions,
+  { rates: given = {}, onProgress = () => undefined }: PlanOptions,
+): Promise<{ rates: Rates; measured: boolean }> {
+  const { generate, score, learn } = given;
+  if (generate !== undefined && score !== undefined && learn !== undefined)
+    return { rates: { generate, score, learn }, measured: false };
+  onProgress('measure what this machine does per second');
+  const flops = await measureRates(model, config.engine);
+  const { flopsPerToken, flopsPerAttended } = modelSize(model);
+  const whole = flopsPerToken + (flopsPerAttended * (promptTokens + responseTokens)) / 2;
+  return {
+    rates: {
+      generate: generate ?? flops.generate / (flopsPerToken + flopsPerAttended * work.context),
+      score: score ?? flops.score / whole,
+      learn: learn ?? flops.learn / (FLOPS_OF_LEARNING * whole),
+    },
+    measured: true,
+  };
+}
+
+function secondsOf(work: Work, { pipeline, update }: RunConfig, rates: Rates): IterationSeconds {
+  const generate = work.generated / rates.generate;
+  // The frozen reference scores what is trained on, by a forward pass: a third of what learning it takes.
+  const reference = update.klWeight > 0 ? work.trained / (FLOPS_OF_LEARNING * rates.learn) : 0;
+  const score = work.scored / rates.score;
+  const learn = work.trained / rates.learn + reference;
+  const rollouts = generate + score;
+  return {
+    generate,
+    score,
+    learn,
+    oneMachine: rollouts + learn,
+    apart: pipeline === 'on-policy' ? rollouts + learn : Math.max(rollouts, rollouts * work.ofBranches + learn),
+  };
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
