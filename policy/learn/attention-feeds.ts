@@ -2,7 +2,7 @@
  * The tiles as inputs of the training graph: indices with which attention gathers its operands and puts its results back.
  * Matrices are seen as rows of one head each: a token's heads follow each other, query heads of a group side by side.
  */
-import { type HostTensor, int32s, int64s } from '../onnx/runtime.js';
+import { type HostTensor, int32s, int64s } from '../onnx/host-tensor.js';
 import { groupSize, type ModelConfig } from '../qwen2/config.js';
 import { type AttentionTiles, BLOCK, type TileClass } from './attention-tiles.js';
 import { depthsOf, numberDepthFirst } from './chains.js';
@@ -19,6 +19,8 @@ export interface AttentionFeeds {
   readonly rounds: number;
   /** How many positions there must be. */
   readonly positions: number;
+  /** Position of each token. */
+  readonly depths: Int32Array;
 }
 
 /** Subtree of a key that only queries in empty places see, and of one that nothing sees. */
@@ -32,6 +34,7 @@ export function attentionFeeds(config: ModelConfig, tiles: AttentionTiles, prede
   return {
     classes: tiles.classes.length,
     rounds: rounds.length,
+    depths,
     // onnxruntime wants as many as a tile has queries, too
     positions: Math.max(depths.reduce((a, b) => Math.max(a, b)) + 1, tiles.size * groupSize(config)),
     feeds: {
