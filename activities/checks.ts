@@ -5,6 +5,7 @@ import type { RunConfig } from '../contracts/config.js';
 import { InvalidConfig, type InputProblem } from '../contracts/errors.js';
 import { inspectCheckpoint, type CheckpointInfo } from '../policy/checkpoint/inspect.js';
 import { InvalidCheckpoint } from '../policy/checkpoint/invalid-checkpoint.js';
+import { unsupportedByTensorFlow } from '../policy/tfjs/supported.js';
 import { readTokenizer, TokenizerMismatch, type PolicyTokenizer } from '../policy/tokenizer.js';
 import { EmptyProblemSet, InvalidProblemSet } from '../tasks/jsonl.js';
 import type { ProblemSource } from '../tasks/problem-source.js';
@@ -64,6 +65,12 @@ export function checkLengths(
       problem: `with ${group}.maxPromptTokens makes ${longest} tokens, the model has ${model.maxPositions} positions`,
     });
   }
+}
+
+/** Not every learner trains every model. @param configJson contents of config.json */
+export function checkLearner({ learner }: RunConfig, configJson: unknown, problems: InputProblem[]): void {
+  if (learner !== 'tfjs') return;
+  problems.push(...unsupportedByTensorFlow(configJson).map(({ problem }) => ({ path: 'learner', problem })));
 }
 
 export async function checkTask(config: RunConfig, problems: InputProblem[]): Promise<Task | undefined> {

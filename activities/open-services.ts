@@ -31,13 +31,19 @@ export async function openServices(folder: string): Promise<OpenedServices> {
 /** Engine and learner processes, opened when first asked for. */
 export function engineServices(): Omit<OpenedServices, 'store' | 'runsFolder'> {
   const engines = new Shared<ShardedInferenceEngine>((settings) => openInferenceEngine(settings));
-  const learners = new Shared<ChildLearner>(({ slots: _, chunk: __, ...settings }) => openLearner(settings));
+  const learnersOn = (runtime: RunConfig['learner']) =>
+    new Shared<ChildLearner>(({ slots: _, chunk: __, ...settings }) => openLearner({ ...settings, runtime }));
+  const learners = { onnx: learnersOn('onnx'), tfjs: learnersOn('tfjs') };
   return {
     engine: (settings) => engines.get(settings),
-    learner: (settings) => learners.get(settings),
-    silence: () => ({ ...engines.silence('engine'), ...learners.silence('learner') }),
+    learner: (settings, runtime) => learners[runtime].get(settings),
+    silence: () => ({
+      ...engines.silence('engine'),
+      ...learners.onnx.silence('learner'),
+      ...learners.tfjs.silence('learner tfjs'),
+    }),
     close: async () => {
-      await Promise.all([engines.close(), learners.close()]);
+      await Promise.all([engines, learners.onnx, learners.tfjs].map((opened) => opened.close()));
     },
   };
 }

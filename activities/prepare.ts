@@ -14,7 +14,15 @@ import type { ArtifactStore } from '../store/artifact-store.js';
 import type { Task } from './task.js';
 import { batchSizeSettings } from './batch.js';
 import { beating } from './beat.js';
-import { checkCheckpoint, checkLengths, checkPrompts, checkTask, checkTokenizer, locateModel } from './checks.js';
+import {
+  checkCheckpoint,
+  checkLearner,
+  checkLengths,
+  checkPrompts,
+  checkTask,
+  checkTokenizer,
+  locateModel,
+} from './checks.js';
 import { checkDataSet, readFork } from './fork.js';
 import { putJson } from './io.js';
 import type { Services } from './services.js';
@@ -31,6 +39,7 @@ export const prepare =
     const task = await checkTask(config, problems);
     const model = checkpoint ?? fork?.model;
     if (model) checkLengths(config, model, problems);
+    if (model) checkLearner(config, model.configJson, problems);
     if (task && tokenizer) checkPrompts(config, task.training, tokenizer, problems);
     if (task && fork) checkDataSet(fork, task.training, problems);
     if (problems.length > 0 || !(checkpoint ?? fork) || !task) throw new InvalidConfig(problems);

@@ -88,7 +88,9 @@ function cudaPackages(/** @type {string} */ work) {
   const info = readdirSync(library).find((name) => /^tensorflow-.*\.dist-info$/.test(name));
   if (info === undefined) throw new SetupError('the TensorFlow wheel says nothing of what it needs');
   const metadata = readFileSync(join(library, info, 'METADATA'), 'utf8');
-  return [...metadata.matchAll(/^Requires-Dist: (nvidia-[^;]+); extra == "and-cuda"$/gm)].map(([, name]) => name.trim());
+  return [...metadata.matchAll(/^Requires-Dist: (nvidia-[^;]+); extra == "and-cuda"$/gm)].map(([, name]) =>
+    name.trim(),
+  );
 }
 
 function compile(/** @type {string} */ work) {
@@ -96,7 +98,9 @@ function compile(/** @type {string} */ work) {
   const libraries = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'].map((name) => join(work, LIBRARY, name));
   const output = join(work, ADDON, 'lib/napi-v8');
   mkdirSync(output, { recursive: true });
-  const includes = ['node_modules/node-api-headers/include', `${LIBRARY}/include`].map((name) => `-I${join(work, name)}`);
+  const includes = ['node_modules/node-api-headers/include', `${LIBRARY}/include`].map(
+    (name) => `-I${join(work, name)}`,
+  );
   const found = `-Wl,-rpath,$ORIGIN/../../../../../${LIBRARY}`; // the folder may be moved
   const flags = ['-std=c++17', '-O2', '-shared', '-fPIC', '-w', '-DNAPI_VERSION=8', ...includes];
   run('g++', [...flags, ...sources, '-o', join(output, 'tfjs_binding.node'), ...libraries, found], work);

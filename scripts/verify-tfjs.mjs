@@ -14,4 +14,6 @@ const matrix = tf.tensor2d([
 ]);
 const product = [...tf.matMul(matrix, matrix).dataSync()];
 if (product.join() !== '7,10,15,22') throw new Error(`[[1, 2], [3, 4]] squared is ${product.join()}`);
-console.log(`TensorFlow.js ${TFJS} on TensorFlow ${TENSORFLOW}, on the ${tf.backend().isUsingGpuDevice ? 'GPU' : 'CPU'}`);
+console.log(
+  `TensorFlow.js ${TFJS} on TensorFlow ${TENSORFLOW}, on the ${tf.backend().isUsingGpuDevice ? 'GPU' : 'CPU'}`,
+);

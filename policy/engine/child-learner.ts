@@ -11,6 +11,8 @@ import { ChildCaller } from './rpc.js';
 import { reviveError } from './revive-error.js';
 
 export interface LearnerSettings {
+  /** What the learner runs on. */
+  readonly runtime: 'onnx' | 'tfjs';
   readonly threads: number;
 }
 

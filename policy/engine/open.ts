@@ -18,5 +18,5 @@ export function openInferenceEngine(settings: Partial<EngineSettings> = {}): Sha
 }
 
 export function openLearner(settings: Partial<LearnerSettings> = {}): ChildLearner {
-  return new ChildLearner(entry('learner-main'), { threads: DEFAULTS.threads, ...settings });
+  return new ChildLearner(entry('learner-main'), { runtime: 'onnx', threads: DEFAULTS.threads, ...settings });
 }

@@ -26,6 +26,9 @@ export function keeping(tf: TensorFlow, block: Block): (x: Tensor) => Tensor {
 export function recomputing(tf: TensorFlow, block: Block): (x: Tensor) => Tensor {
   return keeping(tf, {
     forward: (x) => ({ y: block.forward(x).y, kept: [] }),
-    backward: (x, _, dy) => block.backward(x, block.forward(x).kept, dy),
+    backward: (x, _, dy) => {
+      const kept = tf.tidy(() => block.forward(x).kept);
+      return block.backward(x, kept, dy);
+    },
   });
 }

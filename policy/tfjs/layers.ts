@@ -95,11 +95,7 @@ export function feedForwardBlock(tf: TensorFlow, config: ModelConfig, parameters
         addScaledGradients(tf, parameters, name('gateUp'), name('postNorm'), gradient);
       });
       const [gateWeight, upWeight] = gateUp();
-      const dn = add(
-        tf,
-        matMul(tf, dGate, gateWeight, { transB: true }),
-        matMul(tf, dUp, upWeight, { transB: true }),
-      );
+      const dn = add(tf, matMul(tf, dGate, gateWeight, { transB: true }), matMul(tf, dUp, upWeight, { transB: true }));
       return add(tf, dy, rmsNormGradient(tf, n, inverse, dn));
     },
   };

@@ -50,7 +50,9 @@ export const softmax = (tf: TensorFlow, logits: Tensor): Tensor => run(tf, 'Soft
 
 /** At least one. */
 export function addAll(tf: TensorFlow, values: Tensor[]): Tensor {
-  return values.length === 1 ? values[0] : run(tf, 'AddN', values, [integer(tf, 'N', values.length), floatType(tf, 'T')]);
+  return values.length === 1
+    ? values[0]
+    : run(tf, 'AddN', values, [integer(tf, 'N', values.length), floatType(tf, 'T')]);
 }
 
 /** Of the last axis, which stays with length 1 where `keep`. */
@@ -66,7 +68,12 @@ interface Transposed {
 }
 
 /** Of matrices. */
-export function matMul(tf: TensorFlow, a: Tensor, b: Tensor, { transA = false, transB = false }: Transposed = {}): Tensor {
+export function matMul(
+  tf: TensorFlow,
+  a: Tensor,
+  b: Tensor,
+  { transA = false, transB = false }: Transposed = {},
+): Tensor {
   return run(tf, 'MatMul', [a, b], [bool(tf, 'transpose_a', transA), bool(tf, 'transpose_b', transB)]);
 }
 
@@ -100,7 +107,8 @@ export const rows = (tf: TensorFlow, x: Tensor, from: number, count: number): Te
   run(tf, 'Slice', [x, integers(tf, from, 0), integers(tf, count, -1)]);
 
 /** Slices of the first axis by index. */
-export const gather = (tf: TensorFlow, x: Tensor, indices: Tensor): Tensor => run(tf, 'GatherV2', [x, indices, index(tf, 0)]);
+export const gather = (tf: TensorFlow, x: Tensor, indices: Tensor): Tensor =>
+  run(tf, 'GatherV2', [x, indices, index(tf, 0)]);
 
 /** [depth] per index: 1 there, 0 elsewhere. */
 export const oneHot = (tf: TensorFlow, indices: Tensor, depth: number): Tensor =>
@@ -117,16 +125,22 @@ export function crossEntropy(tf: TensorFlow, logits: Tensor, labels: Tensor): [l
 /** A variable without a value. */
 export function variable(tf: TensorFlow, sharedName: string, shape: readonly number[]): Tensor {
   const { TF_ATTR_SHAPE: type } = tf.backend().binding;
-  return run(tf, 'VarHandleOp', [], [
-    { name: 'shared_name', type: tf.backend().binding.TF_ATTR_STRING, value: sharedName },
-    floatType(tf, 'dtype'),
-    { name: 'shape', type, value: shape },
-  ]);
+  return run(
+    tf,
+    'VarHandleOp',
+    [],
+    [
+      { name: 'shared_name', type: tf.backend().binding.TF_ATTR_STRING, value: sharedName },
+      floatType(tf, 'dtype'),
+      { name: 'shape', type, value: shape },
+    ],
+  );
 }
 
 export const readVariable = (tf: TensorFlow, handle: Tensor): Tensor =>
   run(tf, 'ReadVariableOp', [handle], [floatType(tf, 'dtype')]);
-export const assign = (tf: TensorFlow, handle: Tensor, value: Tensor): void => act(tf, 'AssignVariableOp', [handle, value]);
+export const assign = (tf: TensorFlow, handle: Tensor, value: Tensor): void =>
+  act(tf, 'AssignVariableOp', [handle, value]);
 export const assignAdd = (tf: TensorFlow, handle: Tensor, value: Tensor): void =>
   act(tf, 'AssignAddVariableOp', [handle, value]);
 /** variable[indices[i]] += values[i] for each i. */

@@ -3,14 +3,16 @@ import { policyLoss } from '../../algorithm/loss.js';
 import type { Passed, TokenColumns } from '../learn/gradient-runner.js';
 import { cutIntoMicroBatches, type MicroBatch, microBatch } from '../learn/micro-batches.js';
 import type { MiniBatch } from '../learn/mini-batch.js';
+import { summationRounds } from '../learn/summation.js';
 import type { TrainingGoal } from '../learn/training-graph.js';
 import { type ModelConfig, qkvSize } from '../qwen2/config.js';
 import { keeping, recomputing } from './block.js';
 import { asInt32, headBlock, type Slopes, type TokenResults } from './head.js';
 import { attentionBlock, feedForwardBlock, type Parameters } from './layers.js';
-import { gather, int32s } from './operators.js';
+import { concat, floats, gather, int32s } from './operators.js';
 import type { Tensor, TensorFlow } from './runtime.js';
 import { attentionInputs } from './tree-attention.js';
+import { summation } from './summation.js';
 import type { Variables } from './variables.js';
 
 /** Activations that may be kept for the gradient. Beyond that a layer keeps its input and is computed again. */
@@ -69,7 +71,7 @@ export class Passes {
       const ids = int32s(tf, tokens, [tokens.length]);
       const embedded = tf.tidy(() => gather(tf, parameters.weights.read('embedding'), ids));
       if (!slopes) all(embedded);
-      else parameters.gradients.addRows('embedding', ids, tf.grad(all)(embedded));
+      else addRows(tf, parameters.gradients, tokens, tf.grad(all)(embedded));
     });
     return results;
   }
@@ -82,8 +84,32 @@ export class Passes {
   }
 }
 
+/** Adds each token's row to that of its id. Rows of the same id are summed before, in one order. */
+function addRows(tf: TensorFlow, gradients: Variables, tokens: Int32Array, rows: Tensor): void {
+  const [count, width] = rows.shape;
+  const places = new Map<number, number[]>();
+  tokens.forEach((id, t) => {
+    const own = places.get(id);
+    if (own) own.push(t);
+    else places.set(id, [t]);
+  });
+  const start = concat(tf, [rows, floats(tf, new Float32Array(width), [1, width])], 0);
+  const sums = summation(
+    tf,
+    start,
+    summationRounds([...places.values()], count).map((lists) => lists.map((list) => int32s(tf, list, [list.length]))),
+  );
+  const ids = Int32Array.from(places.keys());
+  gradients.addRows('embedding', int32s(tf, ids, [ids.length]), sums);
+}
+
 /** Of the loss, on doubles in its reference form. */
-function slopesOf(goal: TrainingGoal, { shares }: MiniBatch, columns: TokenColumns, trained: readonly number[]): Slopes {
+function slopesOf(
+  goal: TrainingGoal,
+  { shares }: MiniBatch,
+  columns: TokenColumns,
+  trained: readonly number[],
+): Slopes {
   if (goal.kind === 'log-probs') return undefined;
   return (logProbs, from) => {
     const places = trained.slice(from, from + logProbs.length);

@@ -2,6 +2,8 @@
 export class TensorFlowMissing extends Error {
   override readonly name = 'TensorFlowMissing';
   constructor() {
-    super('TensorFlow.js is not set up on this machine: run `npm run setup:tfjs -- cpu` (or gpu), or use learner "onnx"');
+    super(
+      'TensorFlow.js is not set up on this machine: run `npm run setup:tfjs -- cpu` (or gpu), or use learner "onnx"',
+    );
   }
 }

@@ -10,7 +10,6 @@ import { RADIX } from '../learn/summation.js';
 import { attentionScale, type ModelConfig, ropeCaches } from '../qwen2/config.js';
 import {
   add,
-  addAll,
   and,
   batchMatMul,
   concat,
@@ -28,6 +27,7 @@ import {
   where,
 } from './operators.js';
 import type { Tensor, TensorFlow } from './runtime.js';
+import { summation } from './summation.js';
 
 /** Axes: n tiles of a class, Q queries (tokens of a tile * heads of a group), L keys. */
 interface ClassInputs {
@@ -190,14 +190,7 @@ export function attendGradient(
   const nothing = floats(tf, new Float32Array(BLOCK * headSize), [1, BLOCK * headSize]);
   const summed = (values: Tensor[]): Tensor => {
     const contributions = values.map((value) => reshape(tf, value, [-1, BLOCK * headSize]));
-    return inputs.rounds.reduce(
-      (x, lists) =>
-        addAll(
-          tf,
-          lists.map((list) => gather(tf, x, list)),
-        ),
-      concat(tf, [...contributions, nothing], 0),
-    );
+    return summation(tf, concat(tf, [...contributions, nothing], 0), inputs.rounds);
   };
   const all = [...parts.map(([q]) => q), summed(parts.map(([, k]) => k)), summed(parts.map(([, , v]) => v))];
   const byRow = concat(

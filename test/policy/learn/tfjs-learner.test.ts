@@ -36,7 +36,11 @@ describe.skipIf(missing)('the learner on TensorFlow.js', () => {
       const [tfjs, onnx] = [open(), new OnnxLearner({ threads: 2 })];
       const actual = await gradientBy(tfjs, rows, { config });
       const expected = await gradientBy(onnx, rows, { config });
-      expect(Object.entries(actual.metrics).map(([name]) => name).sort()).toEqual(Object.keys(expected.metrics).sort());
+      expect(
+        Object.entries(actual.metrics)
+          .map(([name]) => name)
+          .sort(),
+      ).toEqual(Object.keys(expected.metrics).sort());
       for (const [name, value] of Object.entries(expected.metrics)) {
         expect([actual.metrics[name as keyof typeof expected.metrics]], name).toBeAllclose([value], {
           rtol: 1e-5,
