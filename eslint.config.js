@@ -9,7 +9,7 @@ const mayImport = {
   algorithm: [],
   contracts: ['algorithm'],
   workflows: ['contracts', 'algorithm'],
-  policy: ['contracts', 'algorithm', 'format'],
+  policy: ['contracts', 'algorithm', 'format', 'scripts'],
   tasks: ['contracts', 'algorithm'],
   store: ['contracts', 'algorithm', 'format'],
   // The file format of weights: no part of the store proper.

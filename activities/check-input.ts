@@ -4,7 +4,7 @@ import type { InputProblem } from '../contracts/errors.js';
 import type { PromptEncoder } from '../contracts/prompt.js';
 import type { CheckpointInfo } from '../policy/checkpoint/inspect.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
-import { checkCheckpoint, checkLengths, checkPromptEncoder, checkPrompts, checkTask, checkVerification, locateModel } from './checks.js';
+import { checkCheckpoint, checkLearner, checkLengths, checkPromptEncoder, checkPrompts, checkTask, checkVerification, locateModel } from './checks.js';
 import { checkDataSet, readFork, type Fork } from './fork.js';
 import type { Task } from './task.js';
 
@@ -38,6 +38,7 @@ export async function checkInput(
   const task = await checkTask(config, problems, evaluationOnly);
   await checkVerification(config, problems);
   const model = checkpoint ?? fork?.model;
+  if (model && !evaluationOnly) checkLearner(config, model.configJson, problems);
   if (model) checkLengths(config, model, evaluationOnly ? ['evaluation'] : ['sampling', 'evaluation'], problems);
   const { sampling, evaluation } = config;
   if (prompts && task?.training && !evaluationOnly)

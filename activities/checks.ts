@@ -7,6 +7,7 @@ import { inspectCheckpoint, type CheckpointInfo } from '../policy/checkpoint/ins
 import { InvalidCheckpoint } from '../policy/checkpoint/invalid-checkpoint.js';
 import type { PromptEncoder } from '../contracts/prompt.js';
 import { InvalidChatTemplate, NoChatTemplate, readChatTemplate, TemplatedPrompts } from '../policy/chat-template.js';
+import { unsupportedByTensorFlow } from '../policy/tfjs/supported.js';
 import { readTokenizer, TokenizerMismatch } from '../policy/tokenizer.js';
 import type { ProblemSource } from '../tasks/problem-source.js';
 import { checkVerifier } from '../tasks/verifiers.js';
@@ -76,6 +77,12 @@ export function checkLengths(
 export async function checkVerification({ verifier }: RunConfig, problems: InputProblem[]): Promise<void> {
   const problem = await checkVerifier(verifier);
   if (problem !== undefined) problems.push({ path: 'verifier.name', problem });
+}
+
+/** Not every learner trains every model. @param configJson contents of config.json */
+export function checkLearner({ learner }: RunConfig, configJson: unknown, problems: InputProblem[]): void {
+  if (learner !== 'tfjs') return;
+  problems.push(...unsupportedByTensorFlow(configJson).map(({ problem }) => ({ path: 'learner', problem })));
 }
 
 export async function checkTask(

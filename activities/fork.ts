@@ -19,7 +19,7 @@ export interface Fork {
   /** Manifest of the parent. */
   readonly parent: RunManifest;
   readonly start: RunStart;
-  readonly model: { readonly config: ModelConfig };
+  readonly model: { readonly config: ModelConfig; readonly configJson: unknown };
   readonly prompts: PromptEncoder;
 }
 
@@ -46,7 +46,8 @@ export async function readFork(
     const lost = await lostFiles(store, ahead ? [policy.before, policy.after] : [policy.after]);
     if (lost > 0)
       throw new NotUsable(`weights of policy ${iteration} or ${iteration + 1} are not in the store any more`);
-    const model = parseModelConfig(await getJson(store, await configOf(store, policy.after)));
+    const configJson: unknown = await getJson(store, await configOf(store, policy.after));
+    const model = parseModelConfig(configJson);
     if ('problems' in model) throw new NotUsable('the config.json of its policy can not be used');
     return {
       record,
@@ -57,7 +58,7 @@ export async function readFork(
         record: ref,
         ahead: ahead ? { policy: policy.before, batchSize: controller.before.batchSize } : null,
       },
-      model,
+      model: { ...model, configJson },
       prompts: await promptsOf(store, policy.after),
     };
   } catch (error) {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { RunConfig } from '../contracts/config.js';
+import type { LearnerSettings } from '../policy/engine/child-learner.js';
 import { openInferenceEngine, openLearner } from '../policy/engine/open.js';
 import type { ShardedInferenceEngine } from '../policy/engine/sharded-engine.js';
 import type { TeamLearner } from '../policy/engine/team-learner.js';
@@ -32,13 +33,14 @@ export async function openServices(folder: string): Promise<OpenedServices> {
 /** Engine, learner and verifier processes, opened when first asked for. */
 export function engineServices(): Omit<OpenedServices, 'store' | 'runsFolder'> {
   const engines = new Shared<Partial<EngineSettings>, ShardedInferenceEngine>(openInferenceEngine);
-  const learners = new Shared<Partial<EngineSettings>, TeamLearner>(({ slots: _, chunk: __, ...settings }) =>
-    openLearner(settings),
-  );
+  const learners = new Shared<Partial<LearnerSettings>, TeamLearner>(openLearner);
   const verifiers = new Shared(openVerifier);
   return {
     engine: (settings) => Promise.resolve(engines.get(chosen(settings))),
-    learner: (settings) => Promise.resolve(learners.get(chosen(settings))),
+    learner: (settings, runtime) => {
+      const { slots: _, chunk: __, ...rest } = chosen(settings);
+      return Promise.resolve(learners.get({ ...rest, runtime }));
+    },
     verifier: (settings) => verifiers.get(settings),
     silence: () => ({ ...silenceOf('engine', engines), ...silenceOf('learner', learners) }),
     close: async () => {

@@ -9,6 +9,6 @@ export interface Services {
   /** Folder with one folder of readable records per run. */
   readonly runsFolder: string;
   readonly engine: (settings: RunConfig['engine']) => Promise<InferenceEngine>;
-  readonly learner: (settings: RunConfig['engine']) => Promise<Learner>;
+  readonly learner: (settings: RunConfig['engine'], runtime: RunConfig['learner']) => Promise<Learner>;
   readonly verifier: (settings: RunConfig['verifier']) => Verifier;
 }

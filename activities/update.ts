@@ -27,7 +27,8 @@ export const update = durable<Parameters<Update>[0], Awaited<ReturnType<Update>>
     const { config } = manifest;
     const policy = await getJson<PolicyArtifact>(store, input.policy);
     const rows = decodeRows(await getArrays(store, input.rows));
-    const learner = await beating('open the learner', services.learner(config.engine));
+    // Runs that began before there was a choice name none.
+    const learner = await beating('open the learner', services.learner(config.engine, config.learner ?? 'onnx'));
     // A step of a large policy takes minutes: it is dropped with its process, and the next attempt begins at policy m again.
     cancellation().addEventListener('abort', () => void learner.close(), { once: true });
     await cancellable(beating('load the policy', learner.load(await learnerState(store, policy, manifest))));

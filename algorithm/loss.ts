@@ -23,6 +23,8 @@ export interface PolicyLossTokens {
   readonly advantages: ArrayLike<number>;
   /** How many times the token counts; entries of tokens with weight 0 may hold anything. */
   readonly weights: ArrayLike<number>;
+  /** What the weighted sums are divided by, where these tokens are part of a larger mini-batch; default: sum of weights + 1e-8. */
+  readonly total?: number;
 }
 
 export interface PolicyLoss {
@@ -48,8 +50,7 @@ const MEAN_EPSILON = 1e-8;
 /** All means are weighted sums over (sum of weights + 1e-8); without any token everything is 0. */
 export function policyLoss(tokens: PolicyLossTokens, settings: PolicyLossSettings): PolicyLoss {
   const count = tokens.logProbs.length;
-  let total = MEAN_EPSILON;
-  for (let t = 0; t < count; t += 1) total += tokens.weights[t];
+  const total = tokens.total ?? sumOf(tokens.weights, MEAN_EPSILON);
 
   const gradient = new Float64Array(count);
   const mean = { policyLoss: 0, kl: 0, clipFraction: 0, clipFractionLower: 0, approxKl: 0 };
@@ -67,6 +68,12 @@ export function policyLoss(tokens: PolicyLossTokens, settings: PolicyLossSetting
     gradient[t] = share * (policy.slope + settings.klWeight * kl.slope);
   }
   return { loss: mean.policyLoss + settings.klWeight * mean.kl, ...mean, gradient };
+}
+
+function sumOf(values: ArrayLike<number>, start: number): number {
+  let sum = start;
+  for (let i = 0; i < values.length; i += 1) sum += values[i];
+  return sum;
 }
 
 /** Loss of one token and its slope in logp. */

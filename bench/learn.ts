@@ -1,6 +1,11 @@
-/** Optimiser steps, beside PyTorch (best of eager and sdpa attention, AdamW plain and fused), and on packed trees. */
+/**
+ * Optimiser steps, beside PyTorch (best of eager and sdpa attention, AdamW plain and fused), and on packed trees. Where
+ * TensorFlow.js is set up, its learner too.
+ */
 import type { Learner, OptimizerSettings } from '../contracts/engine.js';
+import type { LearnerSettings } from '../policy/engine/child-learner.js';
 import { openLearner } from '../policy/engine/open.js';
+import { findTfjs } from '../scripts/load-tfjs.mjs';
 import { best, inTurn, secondsOf } from './in-turn.js';
 import { THREADS } from './machine.js';
 import { Peer } from './peer.js';
@@ -36,77 +41,89 @@ const TOKEN_BUDGET = 8192;
 const TOLERATED_LOSS_DIFFERENCE = 1e-4;
 const STEPS_FOR_PEAK = 3;
 
+type Runtime = LearnerSettings['runtime'];
+const RUNTIMES: readonly Runtime[] = findTfjs() === undefined ? ['onnx'] : ['onnx', 'tfjs'];
+const on = (runtime: Runtime): string => (runtime === 'onnx' ? '' : ' on TensorFlow.js');
+
 export function learn(): Promise<Row[]> {
   return withModels([WIDE, NARROW, TOY], async (wide, narrow, toy) => {
     const rows: Row[] = [];
     for (const [i, model] of [wide, narrow].entries()) {
-      rows.push(await throughput(model, CASES[i]), await memory(model, toy, CASES[i]));
+      rows.push(...(await throughput(model, CASES[i])), ...(await memory(model, toy, CASES[i])));
     }
     return [...rows, ...(await treeUpdate())];
   });
 }
 
-async function throughput(model: RandomModel, one: Case): Promise<Row> {
-  const learner = openLearner({ threads: THREADS });
+async function throughput(model: RandomModel, one: Case): Promise<Row[]> {
+  const learners = RUNTIMES.map((runtime) => ({ runtime, learner: openLearner({ runtime, threads: THREADS }) }));
   const peer = await Peer.start('learn.py');
   try {
-    await learner.load({ policy: model.policy });
+    for (const { learner } of learners) await learner.load({ policy: model.policy });
     for (const variant of VARIANTS) await loadPeer(peer, model, variant);
     const losses = new Map<string, number>();
-    const { ours, ...peers } = await inTurn(`learn ${caseName(one)}`, {
-      ours: (round) =>
-        secondsOf(async () => losses.set(`ours ${round}`, (await supervise(learner, batchOf(one, round))).loss)),
+    const seconds = await inTurn(`learn ${caseName(one)}`, {
+      ...Object.fromEntries(
+        learners.map(({ runtime, learner }) => [
+          runtime,
+          (round: number) =>
+            secondsOf(async () =>
+              losses.set(`${runtime} ${round}`, (await supervise(learner, batchOf(one, round))).loss),
+            ),
+        ]),
+      ),
       ...Object.fromEntries(
         VARIANTS.map(({ name }) => [
           name,
           async (round: number) => {
             const reply = await stepPeer(peer, name, batchOf(one, round));
-            requireSameLoss(losses.get(`ours ${round}`), reply.loss, name);
+            for (const runtime of RUNTIMES) requireSameLoss(losses.get(`${runtime} ${round}`), reply.loss, name);
             return reply.seconds;
           },
         ]),
       ),
     });
-    const fastest = best(peers);
+    const fastest = best(Object.fromEntries(VARIANTS.map(({ name }) => [name, seconds[name]])));
     const tokens = one.rows * one.length;
-    return higherIsBetter(
-      {
-        case: caseName(one),
-        metric: `forward, backward, AdamW (peer: torch, ${fastest.name})`,
-        unit: 'tokens/s',
-        ours: tokens / ours,
-        peer: tokens / fastest.value,
-      },
-      1.5,
+    return RUNTIMES.map((runtime) =>
+      higherIsBetter(
+        {
+          case: caseName(one),
+          metric: `forward, backward, AdamW${on(runtime)} (peer: torch, ${fastest.name})`,
+          unit: 'tokens/s',
+          ours: tokens / seconds[runtime],
+          peer: tokens / fastest.value,
+        },
+        runtime === 'onnx' ? 1.5 : 1,
+      ),
     );
   } finally {
-    await learner.close();
+    for (const { learner } of learners) await learner.close();
     await peer.close();
   }
 }
 
 /** Growth of the resident memory, in processes that have done the same work once on a toy model. */
-async function memory(model: RandomModel, toy: RandomModel, one: Case): Promise<Row> {
+async function memory(model: RandomModel, toy: RandomModel, one: Case): Promise<Row[]> {
   const peers = Object.fromEntries(
     await Promise.all(
       ATTENTIONS.map(async (attention) => [attention, await peerPeak(model, toy, one, attention)] as const),
     ),
   );
   const smallest = best(peers);
-  return lowerIsBetter(
-    {
-      case: caseName(one),
-      metric: `peak memory (peer: torch, ${smallest.name})`,
-      unit: 'MiB',
-      ours: (await ourPeak(model, toy, one)) / 2 ** 20,
-      peer: smallest.value / 2 ** 20,
-    },
-    1,
-  );
+  const rows: Row[] = [];
+  for (const runtime of RUNTIMES) {
+    // The second learner is held to the first.
+    const peer = rows.at(0)?.ours ?? smallest.value / 2 ** 20;
+    const metric = `peak memory${on(runtime)} (peer: ${runtime === 'onnx' ? `torch, ${smallest.name}` : 'onnxruntime'})`;
+    const ours = (await ourPeak(model, toy, one, runtime)) / 2 ** 20;
+    rows.push(lowerIsBetter({ case: caseName(one), metric, unit: 'MiB', ours, peer }, runtime === 'onnx' ? 1 : 0.5));
+  }
+  return rows;
 }
 
-async function ourPeak(model: RandomModel, toy: RandomModel, one: Case): Promise<number> {
-  const learner = openLearner({ threads: THREADS });
+async function ourPeak(model: RandomModel, toy: RandomModel, one: Case, runtime: Runtime): Promise<number> {
+  const learner = openLearner({ runtime, threads: THREADS });
   try {
     await learner.load({ policy: toy.policy });
     await supervise(learner, batchOf(TOY_CASE, 0));

@@ -205,6 +205,10 @@ export const runForm = z.strictObject({
   branching: branching.prefault({}),
   adaptiveSampling: adaptiveSampling.prefault({}),
   update: update.prefault({}),
+  learner: z
+    .enum(['onnx', 'tfjs'])
+    .default('onnx')
+    .describe('What computes the update: onnxruntime, or TensorFlow.js (npm run setup:tfjs). Their bits differ'),
   evaluation: evaluation.prefault({}),
   verifier: verifier.prefault({}),
   engine: engine.prefault({}),

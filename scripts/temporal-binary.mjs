@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import envPaths from 'env-paths';
+import { cacheFolder } from './cache.mjs';
 
 /** Oldest server we use: activity summaries, current details and updates need no flags from here on. */
 const MINIMUM_SERVER = [1, 28];
@@ -16,11 +16,6 @@ const executable = process.platform === 'win32' ? 'temporal.exe' : 'temporal';
  * @typedef {{ path: string, server: string }} TemporalBinary
  * @typedef {{ place: string, found: TemporalBinary } | { place: string, found?: undefined, reason: string }} Attempt
  */
-
-/** Folder for what is fetched once per user: ATTNRL_CACHE, or the system's cache folder. */
-export function cacheFolder(/** @type {NodeJS.ProcessEnv} */ env = process.env) {
-  return env.ATTNRL_CACHE ?? envPaths('attnrl', { suffix: '' }).cache;
-}
 
 /** Where set-up puts the binary it fetched. */
 export function cachedBinary(/** @type {NodeJS.ProcessEnv} */ env = process.env) {

@@ -13,7 +13,7 @@ export function measuredServices(services: Services, metrics: WorkerMetrics): Se
       engines.set(engine, measured);
       return measured;
     },
-    learner: async (settings) => measuredLearner(await services.learner(settings), metrics),
+    learner: async (...asked) => measuredLearner(await services.learner(...asked), metrics),
   };
 }
 

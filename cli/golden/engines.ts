@@ -1,5 +1,6 @@
 /** The model engines that golden topics `fci`, `generate` and `update` are checked against. */
 import type { InferenceEngine, Learner } from '../../contracts/engine.js';
+import type { LearnerSettings } from '../../policy/engine/child-learner.js';
 import { openInferenceEngine, openLearner } from '../../policy/engine/open.js';
 
 /** A learner that can tell the 2-norm of each parameter's gradient (Hugging Face names) after clipping in the last step. */
@@ -13,9 +14,11 @@ export interface GoldenEngines {
   close(): Promise<void>;
 }
 
-export function openGoldenEngines(): Promise<GoldenEngines> {
+export type LearnerRuntime = LearnerSettings['runtime'];
+
+export function openGoldenEngines(runtime: LearnerRuntime): Promise<GoldenEngines> {
   const inference = openInferenceEngine();
-  const learner = openLearner();
+  const learner = openLearner({ runtime });
   const close = async (): Promise<void> => {
     await inference.close();
     await learner.close();

@@ -2,17 +2,18 @@
 /** `npm run golden -- DIR`: checks the implementation against the golden cases of a folder. */
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import type { LearnerRuntime } from './engines.js';
 import { reportTopic } from './report.js';
 import { readTopicFile, runCases, sharedEngines, topicFiles } from './run.js';
 
 /** dist/cli/golden/ lies three folders below the project's root. */
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
 
-async function golden(directory: string): Promise<void> {
+async function golden(directory: string, { learner }: { learner: LearnerRuntime }): Promise<void> {
   const files = await topicFiles(directory);
   if (files.length === 0) throw new Error(`no topic files (*.json) in ${directory}`);
-  const { engines, close } = sharedEngines();
+  const { engines, close } = sharedEngines(learner);
   let passed = 0;
   let failed = 0;
   try {
@@ -32,6 +33,9 @@ async function golden(directory: string): Promise<void> {
 await new Command('golden')
   .description('Check the implementation against the golden cases of every topic file in a folder.')
   .argument('[dir]', 'folder of the topic files', resolve(root, '../shared/golden'))
+  .addOption(
+    new Option('--learner <runtime>', 'what the topic `update` runs on').choices(['onnx', 'tfjs']).default('onnx'),
+  )
   .action(golden)
   .parseAsync()
   .catch((error: unknown) => {

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { openGoldenEngines } from './engines.js';
-import type { GoldenEngines } from './engines.js';
+import type { GoldenEngines, LearnerRuntime } from './engines.js';
 import type { GoldenContext } from './topic.js';
 import { topics } from './topics.js';
 
@@ -49,10 +49,13 @@ export async function runCases(file: TopicFile, context: GoldenContext): Promise
 }
 
 /** Opens the engines once, at the first case that asks for them. */
-export function sharedEngines(): { engines: () => Promise<GoldenEngines>; close: () => Promise<void> } {
+export function sharedEngines(learner: LearnerRuntime = 'onnx'): {
+  engines: () => Promise<GoldenEngines>;
+  close: () => Promise<void>;
+} {
   let opened: Promise<GoldenEngines> | undefined;
   return {
-    engines: () => (opened ??= openGoldenEngines()),
+    engines: () => (opened ??= openGoldenEngines(learner)),
     close: async () => {
       const settled = opened && (await Promise.allSettled([opened]))[0];
       if (settled?.status === 'fulfilled') await settled.value.close();

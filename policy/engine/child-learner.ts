@@ -12,7 +12,10 @@ import { ChildCaller } from './rpc.js';
 import type { OnnxLearnerSettings } from '../learn/onnx-learner.js';
 import { reviveError } from './revive-error.js';
 
-export type LearnerSettings = OnnxLearnerSettings;
+export interface LearnerSettings extends Omit<OnnxLearnerSettings, 'team'> {
+  /** What the learner runs on. */
+  readonly runtime: 'onnx' | 'tfjs';
+}
 
 export interface MemberSettings extends LearnerSettings {
   readonly team?: Omit<Team, 'meet'>;

@@ -19,5 +19,5 @@ export function openInferenceEngine(settings: Partial<EngineSettings> = {}): Sha
 }
 
 export function openLearner(settings: Partial<LearnerSettings> = {}): TeamLearner {
-  return new TeamLearner(entry('learner-main'), { threads: DEFAULTS.threads, ...settings });
+  return new TeamLearner(entry('learner-main'), { runtime: 'onnx', threads: DEFAULTS.threads, ...settings });
 }

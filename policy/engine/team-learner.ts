@@ -37,7 +37,8 @@ export class TeamLearner implements Learner {
 
   async load(state: LearnerState): Promise<void> {
     const sizes = await Promise.all(state.policy.weights.map(async (path) => (await stat(path)).size));
-    const size = sizes.reduce((a, b) => a + b, 0) > MAX_BYTES_EVERYWHERE ? 1 : teamSize(this.settings.threads);
+    const small = sizes.reduce((a, b) => a + b, 0) <= MAX_BYTES_EVERYWHERE;
+    const size = small && this.settings.runtime === 'onnx' ? teamSize(this.settings.threads) : 1;
     if (this.#members.length !== size) {
       await this.close();
       this.#members = this.#gather(size);
@@ -85,11 +86,11 @@ export class TeamLearner implements Learner {
 
   #gather(size: number): ChildLearner[] {
     const threads = Math.floor(this.settings.threads / size);
-    if (size === 1) return [new ChildLearner(this.entry, { threads })];
+    if (size === 1) return [new ChildLearner(this.entry, this.settings)];
     const folder = (this.#folder = mkdtempSync(join(tmpdir(), 'attnrl-team-')));
     return Array.from(
       { length: size },
-      (_, rank) => new ChildLearner(this.entry, { threads, team: { rank, size, folder } }),
+      (_, rank) => new ChildLearner(this.entry, { ...this.settings, threads, team: { rank, size, folder } }),
     );
   }
 

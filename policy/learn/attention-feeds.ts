@@ -2,7 +2,7 @@
  * The tiles as inputs of the training graph: indices with which attention gathers its operands and puts its results back.
  * Matrices are seen as rows of one head each: a token's heads follow each other, query heads of a group side by side.
  */
-import { type HostTensor, int32s, int64s } from '../onnx/runtime.js';
+import { type HostTensor, int32s, int64s } from '../onnx/host-tensor.js';
 import { groupSize, type ModelConfig } from '../qwen2/config.js';
 import { type AttentionTiles, BLOCK, type TileClass } from './attention-tiles.js';
 import { depthsOf, numberDepthFirst } from './chains.js';
@@ -14,7 +14,7 @@ export const inRound = (r: number, k: number): string => `round${r}.${k}`;
 
 export interface AttentionFeeds {
   readonly tiles: AttentionTiles;
-  /** Tokens before each on its path. */
+  /** Tokens before each on its path: its position. */
   readonly depths: Int32Array;
   readonly feeds: Readonly<Record<string, HostTensor>>;
   /** Numbers of classes and rounds decide which graph takes the feeds. */

@@ -2,7 +2,7 @@
 import { closeSync, ftruncateSync, mkdirSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ModelConfig } from '../qwen2/config.js';
-import { parameters, sizeOf } from '../qwen2/parameters.js';
+import { parameters, sizeOf, type Weights } from '../qwen2/parameters.js';
 
 export interface Moments {
   /** Calls `change` with the two moments of a parameter, which it may change in place. */
@@ -31,6 +31,12 @@ export class MomentsInMemory implements Moments {
 
   read(parameter: string): readonly [Float32Array, Float32Array] {
     return this.#moments.get(parameter)!;
+  }
+
+  /** The first moments of all parameters, and the second. */
+  all(): readonly [first: Weights, second: Weights] {
+    const of = (which: 0 | 1): Weights => new Map([...this.#moments].map(([name, both]) => [name, both[which]]));
+    return [of(0), of(1)];
   }
 
   close(): void {

@@ -1,6 +1,5 @@
 /** The learner on onnxruntime: owns weights and optimiser between `load` and `save`. Runs inside one process. */
 import { tmpdir } from 'node:os';
-import { policyLoss } from '../../algorithm/loss.js';
 import type {
   LearnerState,
   LossSettings,
@@ -18,7 +17,8 @@ import { adamWStep, clipScale, norm, type OptimizerState } from './adamw.js';
 import { GradientRunner } from './gradient-runner.js';
 import type { GradientSource } from './gradient-source.js';
 import type { Team } from './lanes.js';
-import { column, type MiniBatch, miniBatchOf, requireUsable, type TrainingRow } from './mini-batch.js';
+import { type Passes, policyGradient, supervisedGradient } from './learning.js';
+import type { TrainingRow } from './mini-batch.js';
 import { type Moments, MomentsInFile, MomentsInMemory } from './moments.js';
 import { NonFiniteUpdate } from './non-finite-update.js';
 import { readOptimizer, writeOptimizer, writeWeights } from './optimizer-file.js';
@@ -82,22 +82,8 @@ export class OnnxLearner {
     optimizer: OptimizerSettings,
     tokenBudget: number,
   ): Promise<UpdateMetrics> {
-    const { config, weights, runner } = this.#started();
-    rows.forEach((row, i) => requireUsable(config, row, i));
-    const batch = miniBatchOf(rows);
-    const columns = {
-      advantages: column(rows, (row) => row.advantages),
-      oldLogProbs: column(rows, (row) => row.oldLogProbs),
-      refLogProbs: await this.#refLogProbs(rows, batch, settings, tokenBudget),
-    };
-    const { temperature, clipLow, clipHigh, dualClip, klWeight } = settings;
-    const goal = { kind: 'policy', loss: { clipLow, clipHigh, dualClip, klWeight } } as const;
-    const { refLogProbs, ...rest } = columns;
-    const fed = { ...rest, shares: batch.shares, ...(klWeight > 0 ? { refLogProbs } : {}) };
-    const { logProbs, entropies } = await runner.run(weights, batch, fed, goal, temperature, tokenBudget);
-    const { gradient: _, ...metrics } = policyLoss({ ...columns, logProbs, weights: batch.weights }, settings);
-    const gradNorm = this.#step(metrics.loss, optimizer);
-    return { ...metrics, entropy: mean(batch, entropies), gradNorm, tokens: batch.total };
+    const metrics = await policyGradient(this.#started().config, this.#passes(), rows, settings, tokenBudget);
+    return { ...metrics, gradNorm: this.#step(metrics.loss, optimizer) };
   }
 
   async supervise(
@@ -105,13 +91,8 @@ export class OnnxLearner {
     optimizer: OptimizerSettings,
     tokenBudget: number,
   ): Promise<{ loss: number; gradNorm: number; tokens: number }> {
-    const { config, weights, runner } = this.#started();
-    rows.forEach((row, i) => requireUsable(config, row, i));
-    const batch = miniBatchOf(rows);
-    const fed = { shares: batch.shares };
-    const { logProbs } = await runner.run(weights, batch, fed, { kind: 'cross-entropy' }, 1, tokenBudget);
-    const loss = -mean(batch, logProbs);
-    return { loss, gradNorm: this.#step(loss, optimizer), tokens: batch.total };
+    const { loss, tokens } = await supervisedGradient(this.#started().config, this.#passes(), rows, tokenBudget);
+    return { loss, gradNorm: this.#step(loss, optimizer), tokens };
   }
 
   /** 2-norm of each Hugging Face tensor's gradient in the last step, after clipping. */
@@ -190,27 +171,12 @@ export class OnnxLearner {
     return this.#training;
   }
 
-  /** Of the rows that come without, from the frozen reference; zeros where the divergence has no weight. */
-  async #refLogProbs(
-    rows: readonly TrainingSequence[],
-    batch: MiniBatch,
-    { klWeight, temperature }: LossSettings,
-    tokenBudget: number,
-  ): Promise<Float32Array> {
-    const given = column(rows, (row) => row.refLogProbs ?? new Float32Array(row.tokens.length));
-    if (klWeight === 0 || rows.every((row) => row.refLogProbs)) return given;
-    const { reference, runner } = this.#started();
-    if (!reference) throw new RangeError('klWeight > 0 needs log-probs of the reference, or the reference itself');
-    const { logProbs } = await runner.run(
-      await reference(),
-      batch,
-      {},
-      { kind: 'log-probs' },
-      temperature,
-      tokenBudget,
-    );
-    rows.forEach((row, i) => row.refLogProbs && logProbs.set(row.refLogProbs, batch.starts[i]));
-    return logProbs;
+  #passes(): Passes {
+    const { weights, reference, runner } = this.#started();
+    return {
+      policy: (...pass) => runner.run(weights, ...pass),
+      reference: reference && (async (...pass) => runner.run(await reference(), ...pass)),
+    };
   }
 
   /** Clips the gradient and takes an optimiser step; @returns the norm before clipping. @throws NonFiniteUpdate */
@@ -222,9 +188,4 @@ export class OnnxLearner {
     adamWStep(weights, runner.gradient, optimizer, this.#lastScale, settings);
     return gradNorm;
   }
-}
-
-/** Weighted mean over the mini-batch. */
-function mean({ shares }: MiniBatch, values: Float32Array): number {
-  return values.reduce((sum, value, t) => sum + shares[t] * value, 0);
 }

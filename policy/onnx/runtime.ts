@@ -4,17 +4,11 @@ import './no-telemetry.js';
 import * as ort from 'onnxruntime-node';
 import type { ElementType, Graph, Initializer } from './graph.js';
 import { halfPrecisionWeights } from './half-precision-weights.js';
+import type { HostTensor, TensorData } from './host-tensor.js';
 import { plainOperators } from './plain-operators.js';
 import { serialize } from './serialize.js';
 
-export type TensorData = Float32Array | Uint16Array | Int32Array | BigInt64Array | Uint8Array;
-
-/** A tensor in JavaScript memory; onnxruntime reads and (as a given output) writes it in place, without a copy. */
-export interface HostTensor {
-  readonly type: ElementType;
-  readonly data: TensorData;
-  readonly dims: readonly number[];
-}
+export { floats, type HostTensor, int32s, int64s } from './host-tensor.js';
 
 /** What computes: onnxruntime's execution providers. Operators that one lacks are left to the CPU. */
 export type Provider = 'cpu' | 'cuda' | 'webgpu';
@@ -114,7 +108,3 @@ function unbind({ inputs, bound }: Graph): Initializer[] {
 function toOrt({ type, data, dims }: HostTensor): ort.Tensor {
   return new ort.Tensor(type, data as Float32Array, dims);
 }
-
-export const floats = (data: Float32Array, dims: readonly number[]): HostTensor => ({ type: 'float32', data, dims });
-export const int32s = (data: Int32Array, dims: readonly number[]): HostTensor => ({ type: 'int32', data, dims });
-export const int64s = (data: BigInt64Array, dims: readonly number[]): HostTensor => ({ type: 'int64', data, dims });

@@ -1,0 +1,80 @@
+/** What the learners of all runtimes have in common: rows in, passes over them, metrics out. */
+import { policyLoss } from '../../algorithm/loss.js';
+import type { LossSettings, TrainingSequence, UpdateMetrics } from '../../contracts/engine.js';
+import type { ModelConfig } from '../qwen2/config.js';
+import type { Passed, TokenColumns } from './gradient-source.js';
+import { column, type MiniBatch, miniBatchOf, requireUsable, type TrainingRow } from './mini-batch.js';
+import type { TrainingGoal } from './training-graph.js';
+
+/** Over a mini-batch; leaves the gradient of its goal behind. */
+export type Pass = (
+  batch: MiniBatch,
+  columns: TokenColumns,
+  goal: TrainingGoal,
+  temperature: number,
+  tokenBudget: number,
+) => Promise<Passed>;
+
+export interface Passes {
+  readonly policy: Pass;
+  /** Absent without a frozen reference. */
+  readonly reference: Pass | undefined;
+}
+
+/** The gradient of the policy loss, and what is told of it. @throws RangeError for rows that can not be trained on */
+export async function policyGradient(
+  config: ModelConfig,
+  passes: Passes,
+  rows: readonly TrainingSequence[],
+  settings: LossSettings,
+  tokenBudget: number,
+): Promise<Omit<UpdateMetrics, 'gradNorm'>> {
+  rows.forEach((row, i) => requireUsable(config, row, i));
+  const batch = miniBatchOf(rows);
+  const columns = {
+    advantages: column(rows, (row) => row.advantages),
+    oldLogProbs: column(rows, (row) => row.oldLogProbs),
+    refLogProbs: await refLogProbs(passes, rows, batch, settings, tokenBudget),
+  };
+  const { temperature, clipLow, clipHigh, dualClip, klWeight } = settings;
+  const goal = { kind: 'policy', loss: { clipLow, clipHigh, dualClip, klWeight } } as const;
+  const { refLogProbs: ofReference, ...rest } = columns;
+  const fed = { ...rest, shares: batch.shares, ...(klWeight > 0 ? { refLogProbs: ofReference } : {}) };
+  const { logProbs, entropies } = await passes.policy(batch, fed, goal, temperature, tokenBudget);
+  const { gradient: _, ...metrics } = policyLoss({ ...columns, logProbs, weights: batch.weights }, settings);
+  return { ...metrics, entropy: mean(batch, entropies), tokens: batch.total };
+}
+
+/** The gradient of the cross-entropy. @throws RangeError for rows that can not be trained on */
+export async function supervisedGradient(
+  config: ModelConfig,
+  passes: Passes,
+  rows: readonly TrainingRow[],
+  tokenBudget: number,
+): Promise<{ loss: number; tokens: number }> {
+  rows.forEach((row, i) => requireUsable(config, row, i));
+  const batch = miniBatchOf(rows);
+  const { logProbs } = await passes.policy(batch, { shares: batch.shares }, { kind: 'cross-entropy' }, 1, tokenBudget);
+  return { loss: -mean(batch, logProbs), tokens: batch.total };
+}
+
+/** Of the rows that come without, from the frozen reference; zeros where the divergence has no weight. */
+async function refLogProbs(
+  { reference }: Passes,
+  rows: readonly TrainingSequence[],
+  batch: MiniBatch,
+  { klWeight, temperature }: LossSettings,
+  tokenBudget: number,
+): Promise<Float32Array> {
+  const given = column(rows, (row) => row.refLogProbs ?? new Float32Array(row.tokens.length));
+  if (klWeight === 0 || rows.every((row) => row.refLogProbs)) return given;
+  if (!reference) throw new RangeError('klWeight > 0 needs log-probs of the reference, or the reference itself');
+  const { logProbs } = await reference(batch, {}, { kind: 'log-probs' }, temperature, tokenBudget);
+  rows.forEach((row, i) => row.refLogProbs && logProbs.set(row.refLogProbs, batch.starts[i]));
+  return logProbs;
+}
+
+/** Weighted mean over the mini-batch. */
+function mean({ shares }: MiniBatch, values: Float32Array): number {
+  return values.reduce((sum, value, t) => sum + shares[t] * value, 0);
+}

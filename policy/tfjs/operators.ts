@@ -1,0 +1,171 @@
+/** One function per TensorFlow operator that the learner uses. Types of inputs are inferred by TensorFlow. */
+import type { OpAttribute, Tensor, TensorFlow } from './runtime.js';
+
+/** Runs an operator of TensorFlow with one output. */
+function run(tf: TensorFlow, name: string, inputs: Tensor[], attributes: OpAttribute[] = []): Tensor {
+  return tf.backend().executeMultipleOutputs(name, attributes, inputs, 1)[0];
+}
+
+/** Runs an operator for what it does to a variable. */
+function act(tf: TensorFlow, name: string, inputs: Tensor[]): void {
+  tf.backend().executeMultipleOutputs(name, [], inputs, 0);
+}
+
+const bool = (tf: TensorFlow, name: string, value: boolean): OpAttribute => ({
+  name,
+  type: tf.backend().binding.TF_ATTR_BOOL,
+  value,
+});
+const integer = (tf: TensorFlow, name: string, value: number): OpAttribute => ({
+  name,
+  type: tf.backend().binding.TF_ATTR_INT,
+  value,
+});
+const floatType = (tf: TensorFlow, name: string): OpAttribute => {
+  const { TF_ATTR_TYPE: type, TF_FLOAT: value } = tf.backend().binding;
+  return { name, type, value };
+};
+
+export const floats = (tf: TensorFlow, values: Float32Array, shape: readonly number[]): Tensor =>
+  tf.tensor(values, shape, 'float32');
+export const int32s = (tf: TensorFlow, values: Int32Array, shape: readonly number[]): Tensor =>
+  tf.tensor(values, shape, 'int32');
+export const scalar = (tf: TensorFlow, value: number): Tensor => floats(tf, Float32Array.of(value), []);
+const integers = (tf: TensorFlow, ...values: number[]): Tensor => int32s(tf, Int32Array.from(values), [values.length]);
+const index = (tf: TensorFlow, value: number): Tensor => int32s(tf, Int32Array.of(value), []);
+
+export const add = (tf: TensorFlow, a: Tensor, b: Tensor): Tensor => run(tf, 'AddV2', [a, b]);
+export const sub = (tf: TensorFlow, a: Tensor, b: Tensor): Tensor => run(tf, 'Sub', [a, b]);
+export const mul = (tf: TensorFlow, a: Tensor, b: Tensor): Tensor => run(tf, 'Mul', [a, b]);
+export const square = (tf: TensorFlow, x: Tensor): Tensor => run(tf, 'Square', [x]);
+export const rsqrt = (tf: TensorFlow, x: Tensor): Tensor => run(tf, 'Rsqrt', [x]);
+export const sigmoid = (tf: TensorFlow, x: Tensor): Tensor => run(tf, 'Sigmoid', [x]);
+/** dy * y * (1 - y) of y = sigmoid(x). */
+export const sigmoidGradient = (tf: TensorFlow, y: Tensor, dy: Tensor): Tensor => run(tf, 'SigmoidGrad', [y, dy]);
+export const lessOrEqual = (tf: TensorFlow, a: Tensor, b: Tensor): Tensor => run(tf, 'LessEqual', [a, b]);
+export const and = (tf: TensorFlow, a: Tensor, b: Tensor): Tensor => run(tf, 'LogicalAnd', [a, b]);
+export const where = (tf: TensorFlow, condition: Tensor, a: Tensor, b: Tensor): Tensor =>
+  run(tf, 'SelectV2', [condition, a, b]);
+export const softmax = (tf: TensorFlow, logits: Tensor): Tensor => run(tf, 'Softmax', [logits]);
+
+/** At least one. */
+export function addAll(tf: TensorFlow, values: Tensor[]): Tensor {
+  return values.length === 1
+    ? values[0]
+    : run(tf, 'AddN', values, [integer(tf, 'N', values.length), floatType(tf, 'T')]);
+}
+
+/** Of the last axis, which stays with length 1 where `keep`. */
+export const sumLast = (tf: TensorFlow, x: Tensor, keep = false): Tensor =>
+  run(tf, 'Sum', [x, index(tf, x.shape.length - 1)], [bool(tf, 'keep_dims', keep)]);
+export const sumFirst = (tf: TensorFlow, x: Tensor): Tensor => run(tf, 'Sum', [x, index(tf, 0)]);
+export const meanLast = (tf: TensorFlow, x: Tensor): Tensor =>
+  run(tf, 'Mean', [x, index(tf, x.shape.length - 1)], [bool(tf, 'keep_dims', true)]);
+
+interface Transposed {
+  readonly transA?: boolean;
+  readonly transB?: boolean;
+}
+
+/** Of matrices. */
+export function matMul(
+  tf: TensorFlow,
+  a: Tensor,
+  b: Tensor,
+  { transA = false, transB = false }: Transposed = {},
+): Tensor {
+  return run(tf, 'MatMul', [a, b], [bool(tf, 'transpose_a', transA), bool(tf, 'transpose_b', transB)]);
+}
+
+/** Of the last two axes; those before are the same. */
+export function batchMatMul(
+  tf: TensorFlow,
+  a: Tensor,
+  b: Tensor,
+  { transA = false, transB = false }: Transposed = {},
+): Tensor {
+  return run(tf, 'BatchMatMulV2', [a, b], [bool(tf, 'adj_x', transA), bool(tf, 'adj_y', transB)]);
+}
+
+/** -1: what is left. */
+export const reshape = (tf: TensorFlow, x: Tensor, shape: readonly number[]): Tensor =>
+  run(tf, 'Reshape', [x, integers(tf, ...shape)]);
+
+export function concat(tf: TensorFlow, values: Tensor[], axis: number): Tensor {
+  if (values.length === 1) return values[0];
+  return run(tf, 'ConcatV2', [...values, index(tf, axis)], [integer(tf, 'N', values.length), floatType(tf, 'T')]);
+}
+
+/** Two halves of the last axis of a matrix. */
+export function halves(tf: TensorFlow, x: Tensor): [Tensor, Tensor] {
+  const attributes = [integer(tf, 'num_split', 2)];
+  return tf.backend().executeMultipleOutputs('Split', attributes, [index(tf, 1), x], 2) as [Tensor, Tensor];
+}
+
+/** Rows `from` to `from + count` of a matrix. */
+export const rows = (tf: TensorFlow, x: Tensor, from: number, count: number): Tensor =>
+  run(tf, 'Slice', [x, integers(tf, from, 0), integers(tf, count, -1)]);
+
+/** Slices of the first axis by index. */
+export const gather = (tf: TensorFlow, x: Tensor, indices: Tensor): Tensor =>
+  run(tf, 'GatherV2', [x, indices, index(tf, 0)]);
+
+/** [depth] per index: 1 there, 0 elsewhere. */
+export const oneHot = (tf: TensorFlow, indices: Tensor, depth: number): Tensor =>
+  run(tf, 'OneHot', [indices, index(tf, depth), scalar(tf, 1), scalar(tf, 0)]);
+
+/** Of logits [N, V] and labels [N]: -log p(label) [N], and its gradient p - oneHot(label) [N, V]. */
+export function crossEntropy(tf: TensorFlow, logits: Tensor, labels: Tensor): [loss: Tensor, gradient: Tensor] {
+  return tf.backend().executeMultipleOutputs('SparseSoftmaxCrossEntropyWithLogits', [], [logits, labels], 2) as [
+    Tensor,
+    Tensor,
+  ];
+}
+
+/** A variable without a value. */
+export function variable(tf: TensorFlow, sharedName: string, shape: readonly number[]): Tensor {
+  const { TF_ATTR_SHAPE: type } = tf.backend().binding;
+  return run(
+    tf,
+    'VarHandleOp',
+    [],
+    [
+      { name: 'shared_name', type: tf.backend().binding.TF_ATTR_STRING, value: sharedName },
+      floatType(tf, 'dtype'),
+      { name: 'shape', type, value: shape },
+    ],
+  );
+}
+
+export const readVariable = (tf: TensorFlow, handle: Tensor): Tensor =>
+  run(tf, 'ReadVariableOp', [handle], [floatType(tf, 'dtype')]);
+export const assign = (tf: TensorFlow, handle: Tensor, value: Tensor): void =>
+  act(tf, 'AssignVariableOp', [handle, value]);
+export const assignAdd = (tf: TensorFlow, handle: Tensor, value: Tensor): void =>
+  act(tf, 'AssignAddVariableOp', [handle, value]);
+/** variable[indices[i]] += values[i] for each i. */
+export const scatterAdd = (tf: TensorFlow, handle: Tensor, indices: Tensor, values: Tensor): void =>
+  act(tf, 'ResourceScatterAdd', [handle, indices, values]);
+export const destroyVariable = (tf: TensorFlow, handle: Tensor): void => act(tf, 'DestroyResourceOp', [handle]);
+
+/** Of Adam, as TensorFlow's operator takes them. */
+export interface AdamScalars {
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+}
+
+/**
+ * m and v take in the gradient, and variable -= learningRate * m / (sqrt(v) + epsilon). The operator's own correction of the
+ * bias is switched off by powers of 0: it would be computed in fp32.
+ */
+export function applyAdam(
+  tf: TensorFlow,
+  [weights, m, v]: readonly [Tensor, Tensor, Tensor],
+  gradient: Tensor,
+  { learningRate, beta1, beta2, epsilon }: AdamScalars,
+): void {
+  const scalars = [0, 0, learningRate, beta1, beta2, epsilon].map((value) => scalar(tf, value));
+  act(tf, 'ResourceApplyAdam', [weights, m, v, ...scalars, gradient]);
+}

@@ -1,0 +1,132 @@
+/** Passes over mini-batches, micro-batch by micro-batch; gradients are summed in a fixed order. */
+import { policyLoss } from '../../algorithm/loss.js';
+import type { Passed, TokenColumns } from '../learn/gradient-source.js';
+import { cutIntoMicroBatches, type MicroBatch, microBatch } from '../learn/micro-batches.js';
+import type { MiniBatch } from '../learn/mini-batch.js';
+import { summationRounds } from '../learn/summation.js';
+import type { TrainingGoal } from '../learn/training-graph.js';
+import { type ModelConfig, qkvSize } from '../qwen2/config.js';
+import { keeping, recomputing } from './block.js';
+import { asInt32, headBlock, type Slopes, type TokenResults } from './head.js';
+import { attentionBlock, feedForwardBlock, type Parameters } from './layers.js';
+import { concat, floats, gather, int32s } from './operators.js';
+import type { Tensor, TensorFlow } from './runtime.js';
+import { attentionInputs } from './tree-attention.js';
+import { summation } from './summation.js';
+import type { Variables } from './variables.js';
+
+/** Activations that may be kept for the gradient. Beyond that a layer keeps its input and is computed again. */
+const KEPT_BYTES = 512 * 2 ** 20;
+
+export class Passes {
+  constructor(
+    private readonly tf: TensorFlow,
+    private readonly config: ModelConfig,
+    /** The sums: of the last run that had a goal. */
+    readonly gradients: Variables,
+    private readonly keptBytes = KEPT_BYTES,
+  ) {}
+
+  /** @param columns further values per token of the mini-batch */
+  async run(
+    weights: Variables,
+    batch: MiniBatch,
+    columns: TokenColumns,
+    goal: TrainingGoal,
+    temperature: number,
+    tokenBudget: number,
+  ): Promise<Passed> {
+    const size = batch.starts.at(-1)!;
+    const passed = { logProbs: new Float32Array(size), entropies: new Float32Array(size) };
+    if (goal.kind !== 'log-probs') this.gradients.clear();
+    for (const members of cutIntoMicroBatches(batch, tokenBudget)) {
+      const micro = microBatch(this.config, batch, members);
+      if (!micro.trained.some((place) => place >= 0)) continue;
+      await breathe();
+      const slopes = slopesOf(goal, batch, columns, micro.trained);
+      const results = this.#pass({ weights, gradients: this.gradients }, micro, temperature, slopes);
+      micro.trained.forEach((place, n) => {
+        if (place < 0) return;
+        passed.logProbs[place] = results.logProbs[n];
+        passed.entropies[place] = results.entropies[n];
+      });
+    }
+    return passed;
+  }
+
+  #pass(parameters: Parameters, micro: MicroBatch, temperature: number, slopes: Slopes): TokenResults {
+    const { tf, config } = this;
+    const count = micro.trained.length;
+    const results = { logProbs: new Float32Array(count), entropies: new Float32Array(count) };
+    tf.tidy(() => {
+      const attention = attentionInputs(tf, config, micro);
+      const block = this.#recomputes(micro) ? recomputing : keeping;
+      const blocks = Array.from({ length: config.layers }, (_, layer) => [
+        block(tf, attentionBlock(tf, config, parameters, attention, layer)),
+        block(tf, feedForwardBlock(tf, config, parameters, layer)),
+      ]).flat();
+      const head = keeping(tf, headBlock(tf, config, parameters, micro, temperature, slopes, results));
+      const all = (x: Tensor): Tensor => [...blocks, head].reduce((y, next) => next(y), x);
+      const tokens = asInt32(micro.feeds.tokens.data as BigInt64Array);
+      const ids = int32s(tf, tokens, [tokens.length]);
+      const embedded = tf.tidy(() => gather(tf, parameters.weights.read('embedding'), ids));
+      if (!slopes) all(embedded);
+      else addRows(tf, parameters.gradients, tokens, tf.grad(all)(embedded));
+    });
+    return results;
+  }
+
+  /** What `keeping` would keep: inputs of the blocks, projections, gate and up. */
+  #recomputes({ depths }: MicroBatch): boolean {
+    const { layers, hiddenSize, intermediateSize } = this.config;
+    const perToken = 2 * hiddenSize + qkvSize(this.config) + 2 * intermediateSize;
+    return depths.length * layers * perToken * Float32Array.BYTES_PER_ELEMENT > this.keptBytes;
+  }
+}
+
+/** Adds each token's row to that of its id. Rows of the same id are summed before, in one order. */
+function addRows(tf: TensorFlow, gradients: Variables, tokens: Int32Array, rows: Tensor): void {
+  const [count, width] = rows.shape;
+  const places = new Map<number, number[]>();
+  tokens.forEach((id, t) => {
+    const own = places.get(id);
+    if (own) own.push(t);
+    else places.set(id, [t]);
+  });
+  const start = concat(tf, [rows, floats(tf, new Float32Array(width), [1, width])], 0);
+  const sums = summation(
+    tf,
+    start,
+    summationRounds([...places.values()], count).map((lists) => lists.map((list) => int32s(tf, list, [list.length]))),
+  );
+  const ids = Int32Array.from(places.keys());
+  gradients.addRows('embedding', int32s(tf, ids, [ids.length]), sums);
+}
+
+/** Of the loss, on doubles in its reference form. */
+function slopesOf(
+  goal: TrainingGoal,
+  { shares }: MiniBatch,
+  columns: TokenColumns,
+  trained: readonly number[],
+): Slopes {
+  if (goal.kind === 'log-probs') return undefined;
+  return (logProbs, from) => {
+    const places = trained.slice(from, from + logProbs.length);
+    const of = (values: ArrayLike<number>): Float32Array =>
+      Float32Array.from(places, (place) => (place < 0 ? 0 : values[place]));
+    if (goal.kind === 'cross-entropy') return of(shares).map((share) => -share);
+    const tokens = {
+      logProbs,
+      oldLogProbs: of(columns['oldLogProbs']),
+      refLogProbs: columns['refLogProbs'] ? of(columns['refLogProbs']) : logProbs,
+      advantages: of(columns['advantages']),
+      weights: of(shares),
+      total: 1,
+    };
+    return Float32Array.from(policyLoss(tokens, goal.loss).gradient);
+  };
+}
+
+/** Lets messages in. */
+const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

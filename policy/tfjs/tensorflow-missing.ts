@@ -1,0 +1,9 @@
+/** TensorFlow.js is not set up on this machine, or its set-up is of another version. */
+export class TensorFlowMissing extends Error {
+  override readonly name = 'TensorFlowMissing';
+  constructor() {
+    super(
+      'TensorFlow.js is not set up on this machine: run `npm run setup:tfjs -- cpu` (or gpu), or use learner "onnx"',
+    );
+  }
+}

@@ -1,0 +1,77 @@
+/** One number per parameter's number on the device, changed in place: weights, moments, sums of gradients. */
+import type { ModelConfig } from '../qwen2/config.js';
+import { type Parameter, parameters, type Weights } from '../qwen2/parameters.js';
+import { assign, assignAdd, destroyVariable, floats, readVariable, scatterAdd, variable } from './operators.js';
+import type { Tensor, TensorFlow } from './runtime.js';
+
+/** TensorFlow knows variables by name. */
+let made = 0;
+
+export class Variables {
+  readonly #handles: ReadonlyMap<string, Tensor>;
+  readonly #shapes: ReadonlyMap<string, readonly number[]>;
+
+  /** @param values zeros where left out */
+  constructor(
+    private readonly tf: TensorFlow,
+    config: ModelConfig,
+    values?: Weights,
+  ) {
+    const list = parameters(config);
+    this.#shapes = new Map(list.map(({ name, shape }) => [name, shape]));
+    const handleOf = ({ name, shape }: Parameter): [string, Tensor] => [
+      name,
+      tf.keep(tf.tidy(() => variable(tf, `${name} ${made++}`, shape))),
+    ];
+    this.#handles = new Map(list.map(handleOf));
+    if (!values) this.clear();
+    // A copy, because TensorFlow goes on using the memory it is given.
+    else for (const [name, data] of values) this.#set(name, data.slice());
+  }
+
+  get names(): string[] {
+    return [...this.#handles.keys()];
+  }
+
+  handle(name: string): Tensor {
+    return this.#handles.get(name)!;
+  }
+
+  /** The value as it is now. While it is held, a change of the variable costs a copy. */
+  read(name: string): Tensor {
+    return readVariable(this.tf, this.handle(name));
+  }
+
+  add(name: string, value: Tensor): void {
+    assignAdd(this.tf, this.handle(name), value);
+  }
+
+  /** Adds to rows; an index may come several times. */
+  addRows(name: string, indices: Tensor, values: Tensor): void {
+    scatterAdd(this.tf, this.handle(name), indices, values);
+  }
+
+  /** Makes all zero. */
+  clear(): void {
+    for (const [name, shape] of this.#shapes) this.#set(name, new Float32Array(shape.reduce((a, b) => a * b, 1)));
+  }
+
+  download(name: string): Float32Array {
+    return this.tf.tidy(() => this.read(name).dataSync() as Float32Array);
+  }
+
+  downloadAll(): Map<string, Float32Array> {
+    return new Map(this.names.map((name) => [name, this.download(name)]));
+  }
+
+  dispose(): void {
+    for (const handle of this.#handles.values()) {
+      destroyVariable(this.tf, handle);
+      handle.dispose();
+    }
+  }
+
+  #set(name: string, data: Float32Array): void {
+    this.tf.tidy(() => assign(this.tf, this.handle(name), floats(this.tf, data, this.#shapes.get(name)!)));
+  }
+}
