@@ -9,7 +9,8 @@ import { MAX_ITERATIONS, MAX_LEARNING_RATE } from './steering.js';
 
 const unit = z.number().min(0).max(1);
 const count = (max: number) => z.int().min(1).max(max);
-const temperature = z.number().min(0.01).max(10);
+/** 0 takes the most probable token: for evaluation only, nothing is learnt from tokens that had no alternative. */
+const temperature = z.number().min(0).max(10);
 /** See `SamplingParameters`. */
 const truncation = {
   topP: z
@@ -36,7 +37,7 @@ const task = z.strictObject({
 const sampling = z.strictObject({
   problemsPerIteration: count(65_536).default(24).describe('B0: problems in the first draws (paper: 64)'),
   responsesPerProblem: count(1024).default(6).describe('n: initial responses per problem'),
-  temperature: temperature.default(1),
+  temperature: z.number().min(0.01).max(10).default(1),
   ...truncation,
   maxPromptTokens: count(1_000_000).default(128).describe('Longer prompts are skipped and counted (paper: 1024)'),
   maxResponseTokens: count(1_000_000).default(128).describe('Longer responses are cut (paper: 8192)'),
@@ -108,6 +109,7 @@ const evaluation = z.strictObject({
   temperature: temperature.default(0.6),
   maxPromptTokens: count(1_000_000).default(256),
   maxResponseTokens: count(1_000_000).default(256),
+  ...truncation,
 });
 
 const engine = z.strictObject({

@@ -55,6 +55,20 @@ describe('resolveConfig', () => {
     ]);
   });
 
+  it('takes greedy evaluation, but no greedy training, and shares of the probability above 0', () => {
+    expect(resolveConfig({ evaluation: { temperature: 0 } })).toMatchObject({
+      sampling: { temperature: 1, topK: 0, topP: 1 },
+      evaluation: { temperature: 0, topK: 0, topP: 1 },
+    });
+    const problems = problemsOf({ sampling: { temperature: 0, topP: 0, topK: -1 }, evaluation: { topP: 1.01 } });
+    expect(problems.map(({ path }) => path).sort()).toEqual([
+      'evaluation.topP',
+      'sampling.temperature',
+      'sampling.topK',
+      'sampling.topP',
+    ]);
+  });
+
   it('does not judge a rule about a field that is wrong by itself', () => {
     expect(problemsOf({ branching: { minTokenDistance: 512 }, sampling: { maxResponseTokens: -5 } })).toHaveLength(1);
   });
