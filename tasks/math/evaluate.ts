@@ -17,9 +17,12 @@ const CONSTANTS: Readonly<Record<string, Complex>> = {
 /** Functions that are another one here than there: points of both signs and of every size are asked. */
 const STEPS = new Set(['abs', 'floor', 'ceiling']);
 
-/** Numbers of so many bits cost more than one step. */
-const LARGE = 1n << 256n;
-const LARGE_STEPS = 50;
+/** Numbers of more than 256 and 1024 bits cost more than one step. */
+function stepsFor(value: Value): number {
+  if (!isExact(value)) return 1;
+  const larger = value.n > value.d ? value.n : value.d;
+  return larger < 1n << 256n ? 1 : larger < 1n << 1024n ? 50 : 500;
+}
 
 /** A letter that stands for no number of its own. */
 export function isVariable(part: Expression): boolean {
@@ -48,15 +51,21 @@ export interface Point {
 
 /** @returns undefined where the expression has no finite value, or none that is found within the budget */
 export function valueAt(expression: Expression, point: Point, budget: Budget): Value | undefined {
+  const symbols = new Map<string, Fraction>();
+  const symbol = (name: string): Fraction => {
+    const value = symbols.get(name) ?? symbolAt(name, point);
+    symbols.set(name, value);
+    return value;
+  };
   const evaluate = (part: Expression): Value | undefined => {
     if (part.kind === 'number') return part.value;
-    if (part.kind === 'symbol') return CONSTANTS[part.name] ?? symbolAt(part.name, point);
+    if (part.kind === 'symbol') return CONSTANTS[part.name] ?? symbol(part.name);
     if (part.kind !== 'apply') return undefined;
     const operands: Value[] = [];
     for (const operand of part.operands) {
       const value = evaluate(operand);
       if (value === undefined) return undefined;
-      if (!budget.spend(isExact(value) && (value.n > LARGE || value.d > LARGE) ? LARGE_STEPS : 1)) return undefined;
+      if (!budget.spend(stepsFor(value))) return undefined;
       operands.push(value);
     }
     const { operator } = part;
@@ -68,7 +77,7 @@ export function valueAt(expression: Expression, point: Point, budget: Budget): V
 
 function symbolAt(name: string, { index, wide }: Point): Fraction {
   const random = openStream(hashOf(name), Purpose.verification, [index]);
-  const value = new Fraction(2 * integerAt(random, 0, 2 ** 16) + 1, 2 ** 15);
+  const value = new Fraction(2 * integerAt(random, 0, 2 ** 7) + 1, 2 ** 6);
   if (!wide) return value;
   const scaled = value.mul(4 ** index);
   return index % 2 === 0 ? scaled : scaled.neg();

@@ -65,7 +65,7 @@ export abstract class FactorParser extends NumberParser {
   protected override argument(): Expression {
     return this.nested(() => {
       const { kind, value } = this.next;
-      if (value.length > 1 && (kind === 'number' || kind === 'letters')) {
+      if (/^\w\w/.test(value) && (kind === 'number' || kind === 'letters')) {
         const first: Token = { kind, value: value[0], spaced: false };
         this.tokens.splice(this.at, 1, first, { kind, value: value.slice(1), spaced: false });
         return kind === 'number' ? this.literal() : this.atom();

@@ -38,7 +38,8 @@ export abstract class NumberParser extends Cursor {
       }
     }
     const [digits, exponent = '0'] = value.split(/[eE]/);
-    if (Math.abs(Number(exponent)) > LARGEST_EXPONENT) throw new NotUnderstood();
+    // `\sqrt4e5` was cut in the middle of a number.
+    if (!/\d/.test(digits) || Math.abs(Number(exponent)) > LARGEST_EXPONENT) throw new NotUnderstood();
     let number = new Fraction(digits.replace(/\.$/, ''));
     const repeating = /\./.test(digits) && this.is('command', 'overline') && this.repeating();
     if (repeating) number = new Fraction(`${digits}(${repeating})`);

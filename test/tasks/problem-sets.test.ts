@@ -15,7 +15,7 @@ const sets = present ? readdirSync(folder).filter((name) => name.endsWith('.parq
 /** Ground truths of each problem. */
 async function truthsOf(set: string): Promise<string[][]> {
   const { buffer, byteOffset, byteLength } = await readFile(path.join(folder, set));
-  const file = buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
+  const file = buffer.slice(byteOffset, byteOffset + byteLength);
   const rows = await parquetReadObjects({ file, compressors, columns: ['reward_model'] });
   return rows.map(({ reward_model: { ground_truth } }) => [ground_truth as string | string[]].flat());
 }
