@@ -2,7 +2,7 @@
  * What Temporal and our activities cost beside the models: runs with an engine that answers at once, at the paper's batch
  * size, on a development server of their own. First one long run, then several at once.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,7 +11,9 @@ import { ensureTemporalServer, stopTemporalServer } from '../cli/temporal-server
 import type { RunForm } from '../contracts/config-form.js';
 import { queueName } from '../contracts/queues.js';
 import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
+import { readServer } from '../cli/temporal/dev-server.js';
 import { median } from './in-turn.js';
+import { processorSeconds } from './process-cpu.js';
 import { residentMemory } from './process-memory.js';
 import { alone, renderTable, type Row } from './report.js';
 import { startWorker } from './training-run.js';
@@ -25,7 +27,7 @@ const PREFIX = 'orchestration';
 const WARM_UP = 5;
 /** Parts of a run that are compared: a tenth at its beginning, a tenth at its end. */
 const PARTS = 10;
-const MEMORY_EVERY_MS = 500;
+const SAMPLE_EVERY_MS = 500;
 const TELL_EVERY_MS = 10_000;
 
 const EVENTS_PER_ITERATION = 300;
@@ -59,14 +61,19 @@ export async function orchestration({
   const server = await ensureTemporalServer({ home, searchAttributes, env });
   const worker = startWorker({ server }, home, PREFIX, '../bench/null-worker.js');
   const connection = await Connection.connect({ address: server.address });
-  const bench: Bench = { client: new Client({ connection, namespace: server.namespace }), home, worker };
-  try {
+  const serverPid = (await readServer(join(home, 'temporal')))!.pid; // it has just been started
+  const client = new Client({ connection, namespace: server.namespace });
+  const bench: Bench = { client, home, worker, processes: { worker: worker.pid, server: serverPid } };
+  const measure = async (): Promise<Row[]> => {
     await worker.ready;
     const long = await oneLongRun(bench, Math.max(FEWEST_ITERATIONS, iterations));
     if (runs === 0) return long;
     console.error(renderTable(long)); // the rest takes long
     const each = Math.max(FEWEST_ITERATIONS, Math.ceil(iterations / RUNS_AT_ONCE));
     return [...long, ...(await manyRuns(bench, runs, each))];
+  };
+  try {
+    return await Promise.race([measure(), interruption()]);
   } finally {
     await connection.close();
     worker.kill();
@@ -79,20 +86,32 @@ interface Bench {
   readonly client: Client;
   readonly home: string;
   readonly worker: ReturnType<typeof startWorker>;
+  /** Process ids. */
+  readonly processes: Readonly<Record<'worker' | 'server', number>>;
+}
+
+/** The server is a process of its own: it is to be stopped, too. */
+function interruption(): Promise<never> {
+  return new Promise((_, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => reject(new Error(`stopped by ${signal}`)));
+  });
 }
 
 async function oneLongRun(bench: Bench, iterations: number): Promise<Row[]> {
-  const memory: number[] = [];
   const sampling = new AbortController();
-  const sampled = sampleMemory(bench.worker.pid, memory, sampling.signal);
-  const commits = await train(bench, 'long', iterations).finally(() => sampling.abort());
-  await sampled;
+  const sampled = sample(bench.processes, sampling.signal);
+  const all = await train(bench, 'long', iterations).finally(() => sampling.abort());
+  const samples = await sampled;
 
-  const seconds = intervals(commits).slice(iterations > 2 * WARM_UP ? WARM_UP : 0);
+  const commits = all.slice(iterations > 2 * WARM_UP ? WARM_UP : 0);
+  const seconds = intervals(commits);
+  const processor = intervals(commits.map((time) => processorAt(samples, time)));
+  const memory = samples.map((one) => one.memory);
   const workflows = await executionsOf(bench.client, 'long');
   const sum = (size: (info: WorkflowExecutionInfo) => number): number =>
-    workflows.reduce((total, info) => total + size(info), 0) / iterations;
-  const name = `one run, ${iterations} iterations of 64 problems x 6 responses`;
+    workflows.reduce((total, info) => total + size(info), 0) / all.length;
+  const name = `one run, ${all.length} iterations of 64 problems x 6 responses`; // it may have been told to stop sooner
   const row = (metric: string, unit: string, ours: number, atMost?: number): Row =>
     alone({ case: name, metric, unit, ours }, atMost);
   const learnt = workflows
@@ -113,8 +132,11 @@ async function oneLongRun(bench: Bench, iterations: number): Promise<Row[]> {
       sum(({ historySize }) => historySize ?? 0) / 1024,
       KIBIBYTES_PER_ITERATION,
     ),
+    row('processor time of worker and server, median', 's', median(processor)),
+    row("growth of an iteration's processor time", '%', growth(processor), GROWTH_PERCENT),
+    row("the server's database, per iteration", 'KiB', (await databaseBytes(bench.home)) / 1024 / all.length),
     row('executions of the run', '', workflows.filter(({ workflowId }) => workflowId === 'long').length),
-    row('growth of an iteration', '%', growth(seconds), GROWTH_PERCENT),
+    row("growth of an iteration's time", '%', growth(seconds), GROWTH_PERCENT),
     row(
       "growth of an iteration's history",
       '%',
@@ -193,11 +215,36 @@ async function executionsOf(client: Client, run: string): Promise<WorkflowExecut
   }
 }
 
-async function sampleMemory(pid: number, into: number[], signal: AbortSignal): Promise<void> {
+interface Sample {
+  /** Seconds since 1970. */
+  readonly at: number;
+  /** Of the worker, bytes. */
+  readonly memory: number;
+  /** Of worker and server so far, seconds: another program on the machine makes an iteration longer, hardly this. */
+  readonly processor: number;
+}
+
+async function sample({ worker, server }: Bench['processes'], signal: AbortSignal): Promise<Sample[]> {
+  const samples: Sample[] = [];
   while (!signal.aborted) {
-    into.push(await residentMemory(pid));
-    await sleep(MEMORY_EVERY_MS, undefined, { signal }).catch(() => undefined);
+    const processor = (await processorSeconds(worker)) + (await processorSeconds(server));
+    samples.push({ at: Date.now() / 1000, memory: await residentMemory(worker), processor });
+    await sleep(SAMPLE_EVERY_MS, undefined, { signal }).catch(() => undefined);
   }
+  return samples;
+}
+
+/** Between two samples, in proportion. */
+function processorAt(samples: readonly Sample[], time: number): number {
+  const next = samples.findIndex(({ at }) => at >= time);
+  const [before, after] = next < 1 ? samples.slice(-2) : [samples[next - 1], samples[next]];
+  const share = (time - before.at) / (after.at - before.at);
+  return before.processor + Math.min(1, share) * (after.processor - before.processor);
+}
+
+async function databaseBytes(home: string): Promise<number> {
+  const sizes = ['', '-wal'].map((end) => stat(join(home, 'temporal', `temporal.db${end}`)).then(({ size }) => size));
+  return (await Promise.all(sizes.map((size) => size.catch(() => 0)))).reduce((sum, size) => sum + size, 0);
 }
 
 function intervals(times: readonly number[]): number[] {

@@ -39,8 +39,8 @@ export interface ArtifactStore {
   recall(key: string): Promise<unknown>;
 
   /**
-   * Adds a record to the journal of a key: progress of work that is not done yet. It outlives a power cut, and costs less than
-   * `put`.
+   * Adds a record to the journal of a key: progress of work that is not done yet. It outlives the process when
+   * this resolves, and a power cut when the next one does.
    */
   append(key: string, record: Uint8Array): Promise<void>;
 

@@ -18,16 +18,23 @@ export function frameRecord(content: Uint8Array): Buffer {
   return Buffer.concat([MAGIC, length, checksum(content), content]);
 }
 
-/** Adds a record at the end of the file, made where it is missing; resolves when the disk has it. */
-export async function appendRecord(path: string, content: Uint8Array): Promise<void> {
+/**
+ * Adds a record at the end of the file, made where it is missing. Resolves when it is written, and outlives the process; `flushed`
+ * resolves when the disk has it, and it outlives a power cut.
+ */
+export async function appendRecord(path: string, content: Uint8Array): Promise<{ flushed: Promise<void> }> {
   const file = await open(path, 'a');
+  const flush = async (isNew: boolean): Promise<void> => {
+    await file.datasync();
+    if (isNew) await syncFolder(dirname(path));
+  };
   try {
     const { size } = await file.stat();
     await file.appendFile(frameRecord(content));
-    await file.datasync();
-    if (size === 0) await syncFolder(dirname(path));
-  } finally {
+    return { flushed: flush(size === 0).finally(() => file.close()) };
+  } catch (error) {
     await file.close();
+    throw error;
   }
 }
 

@@ -49,6 +49,8 @@ export class LocalArtifactStore implements ArtifactStore {
   readonly #incoming: string;
   readonly #journals: string;
   readonly #mark: string;
+  /** Journals whose last record is on its way to the disk, by key. */
+  readonly #flushing = new Map<string, Promise<void>>();
   /** Files that matched their name, by path: a file that did not change since is not hashed again. */
   readonly #verified = new Map<string, string>();
 
@@ -137,7 +139,12 @@ export class LocalArtifactStore implements ArtifactStore {
   }
 
   append(key: string, record: Uint8Array): Promise<void> {
-    return this.#writing(() => appendRecord(this.#journalPath(key), record));
+    return this.#writing(async () => {
+      await this.#flushed(key); // so one record at most is not on the disk
+      const { flushed } = await appendRecord(this.#journalPath(key), record);
+      flushed.catch(() => undefined); // the next one hears of it
+      this.#flushing.set(key, flushed);
+    });
   }
 
   async records(key: string): Promise<Buffer[]> {
@@ -147,7 +154,10 @@ export class LocalArtifactStore implements ArtifactStore {
   }
 
   forget(key: string): Promise<void> {
-    return this.#writing(() => rm(this.#journalPath(key), { force: true }));
+    return this.#writing(async () => {
+      await this.#flushed(key).catch(() => undefined);
+      await rm(this.#journalPath(key), { force: true });
+    });
   }
 
   /** Undefined where the store has no such file. Tries again where a collection has set the artifact aside meanwhile. */
@@ -164,6 +174,12 @@ export class LocalArtifactStore implements ArtifactStore {
         }
       }
     });
+  }
+
+  async #flushed(key: string): Promise<void> {
+    const flushed = this.#flushing.get(key);
+    this.#flushing.delete(key);
+    await flushed;
   }
 
   async #isThere(): Promise<boolean> {

@@ -107,13 +107,12 @@ export class InferenceHost {
   readonly #afterStep = new Set<() => () => Promise<void>>();
 
   /**
-   * Runs chunks of all generators in turn until none has work; messages are received between chunks. A chunk may run while
-   * the one before is being saved by the callers, not two: that is all that is lost with the process.
+   * Runs chunks of all generators in turn until none has work; messages are received between chunks. None begins before the
+   * callers have saved the one before: a chunk is all that is lost with the process.
    */
   async #pump(): Promise<void> {
     if (this.#pumping) return;
     this.#pumping = true;
-    let saved: Promise<unknown> = Promise.resolve();
     try {
       while (this.#afterStep.size > 0) {
         const urgent = [...this.#generators].filter(({ urgent }) => urgent);
@@ -121,8 +120,7 @@ export class InferenceHost {
           if (!generator.idle) await generator.step();
         }
         const reports = [...this.#afterStep].map((collect) => collect());
-        await saved;
-        saved = Promise.all(reports.map((send) => send()));
+        await Promise.all(reports.map((send) => send()));
         await breathe();
       }
     } finally {

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -85,6 +85,27 @@ describe('the engine as a process', () => {
     );
     await Promise.all(calls);
     expect([...seen].sort()).toEqual(['first in first', 'second in second']);
+  });
+
+  it('begins no chunk before the one before is saved', async () => {
+    const trace = join(folder, 'trace.jsonl');
+    vi.stubEnv('ATTNRL_TRACE', trace);
+    const traced = openInferenceEngine({ slots: 8, threads: 1 });
+    try {
+      await traced.load(policy);
+      let reports = 0;
+      const onProgress = async (): Promise<void> => {
+        reports += 1;
+        // It answers between chunks: if it were free to begin another one, it would have by the second answer.
+        for (let i = 0; i < 2; i++) await traced.load(policy);
+        expect((await readFile(trace, 'utf8')).trim().split('\n')).toHaveLength(reports);
+      };
+      await traced.generate('random', [request(0, 128)], { onProgress });
+      expect(reports).toBeGreaterThan(2);
+    } finally {
+      vi.unstubAllEnvs();
+      await traced.close();
+    }
   });
 
   it('gives what exists when it is interrupted, and goes on from there with the same tokens', async () => {

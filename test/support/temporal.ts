@@ -7,14 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TypedSearchAttributes, type DataConverter } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import {
-  bundleWorkflowCode,
-  DefaultLogger,
-  makeTelemetryFilterString,
-  Runtime,
-  Worker,
-  type WorkflowBundle,
-} from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import type { Services } from '../../activities/services.js';
 import { queueName, ROLES } from '../../contracts/queues.js';
 import { SEARCH_ATTRIBUTES } from '../../contracts/search-attributes.js';
@@ -23,7 +16,7 @@ import { createWorkers } from '../../workers/create-workers.js';
 
 Runtime.install({
   logger: new DefaultLogger('ERROR'),
-  telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } },
+  telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' } } },
 });
 
 export class Temporal {
