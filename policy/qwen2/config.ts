@@ -12,6 +12,8 @@ export interface ModelConfig {
   readonly maxPositions: number;
   /** The output head is the transposed embedding. */
   readonly tiedHead: boolean;
+  /** Handled as a large model (`large.ts`); left out: by its size. */
+  readonly large?: boolean;
 }
 
 /** Query heads that share one key/value head. */
