@@ -25,7 +25,8 @@ import {
   unsqueeze,
 } from '../onnx/operators.js';
 import type { ModelConfig } from '../qwen2/config.js';
-import { embed, normaliseHeads, type ParameterValues } from '../qwen2/layers.js';
+import { hasLargeWeights } from '../qwen2/large.js';
+import { embed, headOf, linear, normaliseHeads, type ParameterValues } from '../qwen2/layers.js';
 import { type Attention, treeAttention } from './tree-attention.js';
 
 /** int64. Axes: T tokens, N trained tokens, E of them that are not the first child of their predecessor. */
@@ -71,7 +72,7 @@ export function headLogits(
 ): Value {
   const scale = mul(g, parameter('finalNorm'), g.float(1 / temperature));
   const [h] = rmsNorm(g, last, scale, config.rmsNormEps);
-  return config.tiedHead ? matMul(g, h, parameter('embedding'), { transB: true }) : matMul(g, h, parameter('head'));
+  return headOf(g, config, parameter, h);
 }
 
 function attention(
@@ -85,13 +86,13 @@ function attention(
 ): Value {
   const projected = projections(g, config, parameter, layer, x);
   const attended = treeAttention(g, config, composites, tiles, projected);
-  return matMul(g, attended, parameter(`layer${layer}.output`));
+  return linear(g, config, attended, parameter(`layer${layer}.output`));
 }
 
 /** Queries, keys and values of each token, before their positions are worked in: [T, (heads + 2 kvHeads) * headSize]. */
 export function projections(g: Graph, config: ModelConfig, parameter: ParameterValues, layer: number, x: Value): Value {
-  const weight = scaled(g, parameter, `layer${layer}.qkv`, `layer${layer}.inputNorm`);
-  const product = matMul(g, normalised(g, config, x), weight);
+  const weight = scaled(g, config, parameter, `layer${layer}.qkv`, `layer${layer}.inputNorm`);
+  const product = linear(g, config, normalised(g, config, x), weight);
   const projected = config.qkvBias ? add(g, product, parameter(`layer${layer}.qkvBias`)) : product;
   return config.qkNorm ? withNormalisedHeads(g, config, parameter, layer, projected) : projected;
 }
@@ -112,9 +113,10 @@ function withNormalisedHeads(
 export function feedForward(g: Graph, config: ModelConfig, parameter: ParameterValues, layer: number, x: Value): Value {
   const n = normalised(g, config, x);
   const sizes = [config.intermediateSize, config.intermediateSize];
-  const weights = split(g, scaled(g, parameter, `layer${layer}.gateUp`, `layer${layer}.postNorm`), sizes, 1);
-  const [gate, up] = weights.map((weight) => matMul(g, n, weight)) as [Value, Value];
-  return matMul(g, mul(g, silu(g, gate), up), parameter(`layer${layer}.down`));
+  const both = scaled(g, config, parameter, `layer${layer}.gateUp`, `layer${layer}.postNorm`);
+  const weights = split(g, both, sizes, hasLargeWeights(config) ? 0 : 1);
+  const [gate, up] = weights.map((weight) => linear(g, config, n, weight)) as [Value, Value];
+  return linear(g, config, mul(g, silu(g, gate), up), parameter(`layer${layer}.down`));
 }
 
 /** x / its root mean square; the norm's scale goes into the next weights. */
@@ -126,8 +128,9 @@ function normalised(g: Graph, config: ModelConfig, x: Value): Value {
   return rmsNorm(g, x, ones, config.rmsNormEps)[0];
 }
 
-function scaled(g: Graph, parameter: ParameterValues, weight: string, norm: string): Value {
-  return mul(g, parameter(weight), unsqueeze(g, parameter(norm), 1));
+function scaled(g: Graph, config: ModelConfig, parameter: ParameterValues, weight: string, norm: string): Value {
+  const scale = parameter(norm);
+  return mul(g, parameter(weight), hasLargeWeights(config) ? scale : unsqueeze(g, scale, 1));
 }
 
 /**

@@ -19,6 +19,8 @@ export interface ModelConfig {
   readonly qkNorm: boolean;
   /** The output head is the transposed embedding. */
   readonly tiedHead: boolean;
+  /** Handled as a large model (`large.ts`); left out: by its size. */
+  readonly large?: boolean;
 }
 
 /** Query heads that share one key/value head. */

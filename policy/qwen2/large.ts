@@ -7,12 +7,12 @@ const MOST_PACKED_PARAMETERS = 64e6;
 /** Logits of 2,048 tokens are 128 MiB of each float per token and word. */
 const LARGEST_WHOLE_VOCABULARY = 16_384;
 
-/** Weights are fed to the sessions, which share them, and not packed into each. */
+/** Weights are bound to the sessions, which share them, and not packed into each. */
 export function hasLargeWeights(config: ModelConfig): boolean {
-  return parameterCount(config) > MOST_PACKED_PARAMETERS;
+  return config.large ?? parameterCount(config) > MOST_PACKED_PARAMETERS;
 }
 
 /** Logits are computed for some tokens at a time. */
-export function hasLargeVocabulary({ vocabSize }: ModelConfig): boolean {
-  return vocabSize > LARGEST_WHOLE_VOCABULARY;
+export function hasLargeVocabulary({ vocabSize, large }: ModelConfig): boolean {
+  return large ?? vocabSize > LARGEST_WHOLE_VOCABULARY;
 }

@@ -12,12 +12,8 @@ export type ParameterValues = (name: string) => Value;
  * Weights as constants: onnxruntime packs them once, and packed products have bits independent of threads and rows. Those
  * of a large model are bound instead, so that all sessions share them; its matrices are wide enough for the same bits.
  */
-export function constantParameters(
-  g: Graph,
-  config: ModelConfig,
-  weights: Weights,
-  packed = !hasLargeWeights(config),
-): ParameterValues {
+export function constantParameters(g: Graph, config: ModelConfig, weights: Weights): ParameterValues {
+  const packed = !hasLargeWeights(config);
   const values = new Map(
     parameters(config).map(({ name, shape }) => [
       name,
@@ -27,6 +23,18 @@ export function constantParameters(
     ]),
   );
   return (name) => values.get(name)!;
+}
+
+/** x [..., in] times a projection's weights, whichever way they are laid out (`parameters.ts`) -> [..., out]. */
+export function linear(g: Graph, config: ModelConfig, x: Value, weight: Value): Value {
+  return matMul(g, x, weight, { transB: hasLargeWeights(config) });
+}
+
+/** Normed hidden states [..., hidden] -> logits [..., vocab]. */
+export function headOf(g: Graph, config: ModelConfig, parameter: ParameterValues, h: Value): Value {
+  return config.tiedHead
+    ? matMul(g, h, parameter('embedding'), { transB: true })
+    : linear(g, config, h, parameter('head'));
 }
 
 export interface Rope {
@@ -55,7 +63,7 @@ export function queriesKeysValues(
   positions: Value /* [B, T] */,
 ): [Value, Value, Value] {
   const [h] = rmsNorm(g, x, parameter(`layer${layer}.inputNorm`), config.rmsNormEps);
-  const product = matMul(g, h, parameter(`layer${layer}.qkv`));
+  const product = linear(g, config, h, parameter(`layer${layer}.qkv`));
   const qkv = config.qkvBias ? add(g, product, parameter(`layer${layer}.qkvBias`)) : product;
   const axis = x.shape.length - 1;
   const rotated = (config.heads + config.kvHeads) * config.headSize;
@@ -99,16 +107,16 @@ export function outputAndFeedForward(
   x: Value,
   attended: Value /* as x, heads * headSize wide */,
 ): Value {
-  const y = add(g, x, matMul(g, attended, parameter(`layer${layer}.output`)));
+  const y = add(g, x, linear(g, config, attended, parameter(`layer${layer}.output`)));
   const [h] = rmsNorm(g, y, parameter(`layer${layer}.postNorm`), config.rmsNormEps);
-  const gateUp = matMul(g, h, parameter(`layer${layer}.gateUp`));
+  const gateUp = linear(g, config, h, parameter(`layer${layer}.gateUp`));
   const ffn = config.intermediateSize;
   const [gate, up] = split(g, gateUp, [ffn, ffn], x.shape.length - 1) as [Value, Value];
-  return add(g, y, matMul(g, mul(g, silu(g, gate), up), parameter(`layer${layer}.down`)));
+  return add(g, y, linear(g, config, mul(g, silu(g, gate), up), parameter(`layer${layer}.down`)));
 }
 
 /** Final norm and output head: [..., hidden] -> [..., vocab]. */
 export function logits(g: Graph, config: ModelConfig, parameter: ParameterValues, x: Value): Value {
   const [h] = rmsNorm(g, x, parameter('finalNorm'), config.rmsNormEps);
-  return config.tiedHead ? matMul(g, h, parameter('embedding'), { transB: true }) : matMul(g, h, parameter('head'));
+  return headOf(g, config, parameter, h);
 }

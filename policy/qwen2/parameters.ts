@@ -1,8 +1,11 @@
 /**
- * Parameters as our graphs use them: projections transposed to [in, out]; q, k, v and gate, up fused column-wise.
+ * Parameters as our graphs use them: q, k, v and gate, up fused; projections transposed to [in, out], which onnxruntime
+ * packs. Those of a large model are not packed and stay [out, in], since few rows times an unpacked [in, out] take twice
+ * as long.
  * `from` names the Hugging Face tensors ([out, in]) that a parameter is put together from, in order.
  */
 import { type ModelConfig, qkvSize } from './config.js';
+import { hasLargeWeights } from './large.js';
 
 export interface Parameter {
   readonly name: string;
@@ -14,6 +17,17 @@ export interface Parameter {
 }
 
 export function parameters(config: ModelConfig): Parameter[] {
+  const list = listed(config);
+  return hasLargeWeights(config) ? list.map(outputsFirst) : list;
+}
+
+/** As Hugging Face stores it. */
+function outputsFirst(parameter: Parameter): Parameter {
+  if (!parameter.transposed) return parameter;
+  return { ...parameter, shape: parameter.shape.toReversed(), transposed: false };
+}
+
+function listed(config: ModelConfig): Parameter[] {
   const { hiddenSize: hidden, intermediateSize: ffn, vocabSize, headSize } = config;
   const queries = config.heads * headSize;
   const keys = config.kvHeads * headSize;
@@ -172,7 +186,7 @@ export const emptyParameters = (config: ModelConfig): Weights =>
 
 /** Numbers of the model, each counted once. */
 export const parameterCount = (config: ModelConfig): number =>
-  parameters(config).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  listed(config).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 
 /** Every pair of indices, in squares small enough that rows and columns both stay in the cache. */
 function inTiles(rows: number, columns: number, visit: (row: number, column: number) => void): void {

@@ -1,6 +1,7 @@
 /** The two pieces of a layer in which every token is by itself: before attention and after it. Axes: T tokens. */
-import { add, matMul, rotaryEmbedding, split, squeeze, unsqueeze } from '../../onnx/operators.js';
+import { add, rotaryEmbedding, split, squeeze, unsqueeze } from '../../onnx/operators.js';
 import type { ModelConfig } from '../../qwen2/config.js';
+import { linear } from '../../qwen2/layers.js';
 import { feedForward, projections } from '../forward.js';
 import type { Segment } from './segment.js';
 
@@ -36,7 +37,7 @@ export function feedForwardSegment(config: ModelConfig): Segment {
       attended: { type: 'float32', shape: ['tokens', heads * headSize], derived: true },
     },
     build(g, input, parameter) {
-      const x = add(g, input('x'), matMul(g, input('attended'), parameter('layer0.output')));
+      const x = add(g, input('x'), linear(g, config, input('attended'), parameter('layer0.output')));
       return { y: add(g, x, feedForward(g, config, parameter, 0, x)) };
     },
   };

@@ -3,6 +3,7 @@ import type { TrainingSequence } from '../../../contracts/engine.js';
 import { OnnxLearner, type OnnxLearnerSettings } from '../../../policy/learn/onnx-learner.js';
 import type { SegmentLimits } from '../../../policy/learn/segments/segmented-runner.js';
 import type { ModelConfig } from '../../../policy/qwen2/config.js';
+import { toHuggingFace, type Weights } from '../../../policy/qwen2/parameters.js';
 import { randomWeights, smallConfig } from '../random-model.js';
 import { chain, loss, optimizer, randomTree } from './rows.js';
 
@@ -12,7 +13,7 @@ const rows = [
   ...[40, 350, 7].map((length, i) => chain(i, length, smallConfig.vocabSize)),
 ];
 /** Everything is cut into several parts. */
-const LITTLE: SegmentLimits = { tokens: 100, logits: 150 * smallConfig.vocabSize, scores: 1 };
+const LITTLE: SegmentLimits = { tokens: 100, logits: 150 * smallConfig.vocabSize, scores: 2 ** 14 };
 const BUDGET = 1 << 20;
 
 const opened: OnnxLearner[] = [];
@@ -27,6 +28,18 @@ async function learnerOf(settings: Partial<OnnxLearnerSettings>, config = smallC
   return learner;
 }
 
+/** By Hugging Face's names, in its layout. */
+const inOneLayout = (config: ModelConfig, gradient: Weights): Weights =>
+  new Map([...toHuggingFace(config, gradient)].map(([name, { data }]) => [name, data()]));
+
+function expectSame(gradient: Weights, expected: Weights): void {
+  for (const [name, values] of expected) {
+    const largest = values.reduce((max, x) => Math.max(max, Math.abs(x)), 0);
+    const tolerance = { rtol: 1e-5, atol: 1e-5 * Math.max(largest, 1e-3) };
+    expect(gradient.get(name)!, name).toBeAllclose(values, tolerance);
+  }
+}
+
 const bits = (learner: OnnxLearner): string[] =>
   [...learner.weights].map(([name, values]) => `${name} ${Buffer.from(values.slice().buffer).toString('base64')}`);
 
@@ -39,12 +52,18 @@ describe('piece by piece', () => {
         const pieces = await learnerOf({ segmented }, config);
         const metrics = await pieces.update(rows, loss, optimizer, 400);
         expect(Object.values(metrics)).toBeAllclose(Object.values(expected), { rtol: 1e-5, atol: 1e-5 });
-        for (const [name, values] of whole.gradient) {
-          const largest = values.reduce((max, x) => Math.max(max, Math.abs(x)), 0);
-          const tolerance = { rtol: 1e-5, atol: 1e-5 * Math.max(largest, 1e-3) };
-          expect(pieces.gradient.get(name)!, name).toBeAllclose(values, tolerance);
-        }
+        expectSame(pieces.gradient, whole.gradient);
       }
+    }
+  });
+
+  it('the gradient is the same when weights stay as Hugging Face lays them out', async () => {
+    for (const small of [smallConfig, untied]) {
+      const large: ModelConfig = { ...small, large: true };
+      const [expected, found] = [await learnerOf({ segmented: false }, small), await learnerOf({}, large)];
+      await expected.update(rows, loss, optimizer, BUDGET);
+      await found.update(rows, loss, optimizer, BUDGET);
+      expectSame(inOneLayout(large, found.gradient), inOneLayout(small, expected.gradient));
     }
   });
 

@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import type { Rollout, Score, ScoreRequest } from '../../contracts/engine.js';
+import { Generator } from '../../policy/generate/generator.js';
+import type { ModelConfig } from '../../policy/qwen2/config.js';
+import type { Weights } from '../../policy/qwen2/parameters.js';
+import { Scorer } from '../../policy/score/scorer.js';
+import { randomWeights, smallConfig } from './random-model.js';
+
+/** Matrices as wide as large models have them: the narrowest result has 512 columns. */
+const wide: ModelConfig = {
+  ...smallConfig,
+  vocabSize: 600,
+  hiddenSize: 512,
+  intermediateSize: 640,
+  layers: 1,
+  heads: 8,
+  kvHeads: 2,
+  headSize: 64,
+};
+const untied: ModelConfig = { ...wide, tiedHead: false };
+/** The same, handled in one way and the other. */
+const PAIRS = [wide, untied].map((config) => [config, { ...config, large: true }] as const);
+
+const made = new Map<ModelConfig, Weights>();
+const weightsOf = (config: ModelConfig): Weights => {
+  const weights = made.get(config) ?? randomWeights(config, 1, 3);
+  made.set(config, weights);
+  return weights;
+};
+
+async function generate(config: ModelConfig, problems: readonly number[], threads = 2): Promise<Rollout[]> {
+  const generator = await Generator.open(config, weightsOf(config), { slots: 8, chunk: 16, threads });
+  const submitted = problems.map((problem) =>
+    generator.submit({
+      prefix: Int32Array.from({ length: 3 + 11 * problem }, (_, t) => (t * t + 5 * problem) % config.vocabSize),
+      uniforms: { kind: 'counter', key: { runSeed: 1, iteration: 0, problem, response: 0, branch: 0 } },
+      maxNewTokens: 40,
+      temperature: 0.9,
+      stopIds: [],
+    }),
+  );
+  while (!generator.idle) await generator.step();
+  await generator.close();
+  return Promise.all(submitted.map(({ rollout }) => rollout));
+}
+
+async function score(config: ModelConfig, requests: readonly ScoreRequest[], threads = 2): Promise<Score[]> {
+  const scorer = new Scorer(config, weightsOf(config), { threads });
+  const scores = await scorer.score(requests, () => Promise.resolve());
+  await scorer.close();
+  return scores;
+}
+
+const requests = [200, 90].map((length, i): ScoreRequest => {
+  const ends = Array.from({ length: 8 }, (_, k) => 10 + Math.round(((length - 10) * k) / 7));
+  return {
+    tokens: Int32Array.from({ length }, (_, t) => (7 * t + i * t * t) % wide.vocabSize),
+    promptLength: 10,
+    temperature: 0.8,
+    stepRanges: ends.map((end, k) => [ends[k - 1] ?? 0, end] as const),
+  };
+});
+
+const bitsOf = (rows: readonly object[]): string[] =>
+  rows.map((row) =>
+    Object.values(row)
+      .map((x: unknown) => (x instanceof Object ? Object.values(x).join() : String(x)))
+      .join(' '),
+  );
+
+describe('handled as a large model', () => {
+  it('a policy says what it says as a small one', async () => {
+    for (const [small, large] of PAIRS) {
+      const [expected, found] = [await generate(small, [0, 1, 2]), await generate(large, [0, 1, 2])];
+      expected.forEach(({ tokens, logProbs }, i) => {
+        expect([...found[i].tokens]).toEqual([...tokens]);
+        expect(found[i].logProbs).toBeAllclose(logProbs, { rtol: 1e-5, atol: 1e-4 });
+      });
+    }
+  });
+
+  it('and is scored as it', async () => {
+    for (const [small, large] of PAIRS) {
+      const [expected, found] = [await score(small, requests), await score(large, requests)];
+      expected.forEach((one, i) => {
+        for (const field of ['logProbs', 'entropies', 'fci'] as const) {
+          expect(found[i][field]).toBeAllclose(one[field], { rtol: 1e-5, atol: 1e-4 });
+        }
+      });
+    }
+  });
+
+  it('has the same bits in every company and with any number of threads', async () => {
+    const [[, config]] = PAIRS;
+    const together = bitsOf(await generate(config, [0, 1, 2, 3, 4]));
+    expect(bitsOf(await generate(config, [3, 1], 1))).toEqual([together[3], together[1]]);
+    expect(bitsOf(await generate(config, [4], 4))).toEqual([together[4]]);
+    const scores = bitsOf(await score(config, requests));
+    expect(bitsOf(await score(config, requests.toReversed(), 1))).toEqual(scores.toReversed());
+    expect(bitsOf(await score(config, requests.slice(1), 3))).toEqual(scores.slice(1));
+  });
+});
