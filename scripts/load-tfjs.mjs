@@ -27,7 +27,7 @@ export function findTfjs(/** @type {NodeJS.ProcessEnv} */ env = process.env) {
 export function loadTfjs(/** @type {string} */ folder) {
   const require = createRequire(join(folder, 'package.json'));
   // It calls two functions that Node 23 removed.
-  const util = require('node:util');
+  const util = /** @type {Record<string, unknown>} */ (require('node:util'));
   util.isNullOrUndefined ??= (/** @type {unknown} */ value) => value === null || value === undefined;
   util.isArray ??= Array.isArray;
   return require('@tensorflow/tfjs-node-gpu');

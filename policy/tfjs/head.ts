@@ -66,7 +66,7 @@ export function headBlock(
     results.logProbs.set(logProbs, from);
     // loss - sum of (p - oneHot) logits = log sum exp logits - sum of p logits
     const entropies = sub(tf, loss, sumLast(tf, mul(tf, towards, logits)));
-    results.entropies.set(entropies.dataSync() as Float32Array, from);
+    results.entropies.set(entropies.dataSync(), from);
     if (!slopes) return undefined;
     const minusSlopes = slopes(logProbs, from).map((slope) => -slope);
     const dLogits = mul(tf, towards, floats(tf, minusSlopes, [n, 1]));

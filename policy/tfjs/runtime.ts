@@ -57,6 +57,7 @@ export function loadTensorFlow({ threads }: TensorFlowSettings): TensorFlow {
   // Read by the library when it is loaded.
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
   process.env['TF_NUM_INTEROP_THREADS'] = '1';
+  process.env['TF_ENABLE_ONEDNN_OPTS'] = '1'; // without it, products have other bits with other numbers of threads
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
   loaded = loadTfjs(found) as TensorFlow;

@@ -6,6 +6,7 @@ import { auditRun } from '../../audit/audit-run.js';
 import { readRunFiles } from '../../audit/run-files.js';
 import type { RunForm } from '../../contracts/config-form.js';
 import type { RunResult } from '../../contracts/run.js';
+import { findTfjs } from '../../scripts/load-tfjs.mjs';
 import { Temporal, withFolder } from '../support/temporal.js';
 import { TINY } from '../support/tiny-form.js';
 
@@ -22,18 +23,25 @@ beforeAll(async () => {
 });
 afterAll(() => temporal?.stop());
 
-it.each(['attnrl', 'treerl', 'grpo'] as const)('%s: proved, and the replay has the same bits', async (algorithm) => {
+const MODES: Record<string, RunForm> = {
+  attnrl: { algorithm: 'attnrl' },
+  treerl: { algorithm: 'treerl' },
+  grpo: { algorithm: 'grpo' },
+  ...(findTfjs() === undefined ? {} : { 'attnrl on TensorFlow.js': { learner: 'tfjs' } }),
+};
+
+it.each(Object.entries(MODES))('%s: proved, and the replay has the same bits', async (name, mode) => {
   await withFolder(async (folder) => {
     const services = await openServices(folder);
     const again = engineServices();
     try {
       await temporal.withWorkers(services, async (taskQueue) => {
         const { client } = temporal.environment;
-        const workflowId = `audited-${algorithm}`;
+        const workflowId = `audited-${name.replaceAll(' ', '-')}`;
         const { runFolder } = await client.workflow.execute<(form: RunForm) => Promise<RunResult>>('training', {
           workflowId,
           taskQueue,
-          args: [{ ...FORM, algorithm }],
+          args: [{ ...FORM, ...mode }],
         });
         const files = await readRunFiles(dirname(runFolder), workflowId);
         // At least one update is replayed: where the draw was all right or all wrong, there is none.

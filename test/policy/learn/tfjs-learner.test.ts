@@ -21,12 +21,11 @@ import {
 import { chain, loss, optimizer } from './rows.js';
 
 const missing = findTfjs() === undefined;
-if (missing) console.warn('TensorFlow.js is not set up (npm run setup:tfjs -- cpu): its learner is not tested');
 
 const open = (keptBytes?: number): TfjsLearner =>
   new TfjsLearner({ threads: 2, ...(keptBytes === undefined ? {} : { keptBytes }) });
 
-describe.skipIf(missing)('the learner on TensorFlow.js', () => {
+describe.skipIf(missing)('the learner on TensorFlow.js (skipped without `npm run setup:tfjs -- cpu`)', () => {
   learnerContract(() => open());
 
   const rows = [...packed, chain(9, 200, smallConfig.vocabSize)];
