@@ -76,7 +76,8 @@ const TASKS: Readonly<Record<string, OpenTask>> = {
     });
     const trained = training === undefined || !parts.includes('training') ? undefined : read('training', training);
     const [source, ...sets] = await Promise.all([trained, ...held]);
-    if (problems.length > 0) throw new TaskUnreadable(problems);
+    // Files are read at the same time: what is wrong is told in an order of its own.
+    if (problems.length > 0) throw new TaskUnreadable(problems.toSorted((a, b) => a.path.localeCompare(b.path)));
     return { training: source, evaluation: sets.filter((set) => set !== undefined) };
   },
 };

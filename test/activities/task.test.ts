@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { InvalidConfig } from '../../contracts/errors.js';
-import { openTask, type TaskUnreadable } from '../../activities/task.js';
+import { openTask, ProblemSetChanged, trainingSet, type TaskUnreadable } from '../../activities/task.js';
 
 test('straight-line programs by default, six held-out sets', async () => {
   const task = await openTask('straight-line', {});
@@ -51,4 +51,23 @@ test('every wrong option is named with its path', async () => {
   );
   expect(await openTask('files', absent, [])).toEqual({ training: undefined, evaluation: [] });
   await expect(openTask('toString', {})).rejects.toThrow('task.name: no task "toString"');
+});
+
+test('a run draws from the problems that it began with, or from none', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'attnrl-task-'));
+  const training = path.join(folder, 'x.jsonl');
+  const line = (n: number): string => `{"prompt": "${n}?", "groundTruth": "${n}"}\n`;
+  const open = async (text: string) => {
+    await writeFile(training, text);
+    return openTask('files', { training });
+  };
+  const first = await open(line(1) + line(2));
+  const manifest = { dataSetSize: 2, dataSetSha256: first.training!.sha256! };
+  expect(trainingSet(first, manifest)).toBe(first.training);
+  for (const text of [line(1), line(1) + line(3), line(2) + line(1)]) {
+    const task = await open(text);
+    expect(() => trainingSet(task, manifest)).toThrow(ProblemSetChanged);
+  }
+  await rm(folder, { recursive: true });
+  expect(() => trainingSet({ training: undefined, evaluation: [] }, manifest)).toThrow('has no training set');
 });

@@ -71,7 +71,7 @@ it('refuses a model that is not there, an empty problem set, prompts that never 
     await writeFile(join(folder, 'empty.jsonl'), '\n');
     const options = { training: join(folder, 'empty.jsonl'), evaluation: { held: join(folder, 'empty.jsonl') } };
     const services = await nullServices(folder);
-    const missing = await failureOf(services, { model: join(folder, 'nowhere'), task: { name: 'jsonl', options } });
+    const missing = await failureOf(services, { model: join(folder, 'nowhere'), task: { name: 'files', options } });
     expect(missing.message).toContain('nowhere/config.json');
     expect(missing.message).toContain('holds no problems');
 
