@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { PolicyFiles } from '../../contracts/engine.js';
 import { EngineCrashed, NonFiniteUpdate } from '../../contracts/engine-errors.js';
-import type { ChildLearner, LearnerSettings } from '../../policy/engine/child-learner.js';
+import type { LearnerSettings } from '../../policy/engine/child-learner.js';
 import { openLearner } from '../../policy/engine/open.js';
+import type { TeamLearner } from '../../policy/engine/team-learner.js';
 import { findTfjs } from '../../scripts/load-tfjs.mjs';
 import { writeCheckpoint } from '../support/checkpoint.js';
 import { chain, loss, optimizer } from './learn/rows.js';
@@ -17,7 +18,7 @@ const rows = [1, 2, 3].map((seed) => chain(seed, 150 + seed, VOCABULARY));
 
 let folder: string;
 let policy: PolicyFiles;
-const opened: ChildLearner[] = [];
+const opened: TeamLearner[] = [];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'attnrl-learners-'));
   const model = await writeCheckpoint(join(folder, 'model'));
@@ -30,14 +31,14 @@ afterEach(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-async function loaded(settings: Partial<LearnerSettings>): Promise<ChildLearner> {
+async function loaded(settings: Partial<LearnerSettings>): Promise<TeamLearner> {
   const learner = openLearner(settings);
   opened.push(learner);
   await learner.load({ policy, reference: policy });
   return learner;
 }
 
-async function savedBy(learner: ChildLearner): Promise<Buffer[]> {
+async function savedBy(learner: TeamLearner): Promise<Buffer[]> {
   const paths = [join(folder, 'weights'), join(folder, 'moments')] as const;
   await learner.save(...paths);
   return Promise.all(paths.map((path) => readFile(path)));
@@ -48,7 +49,7 @@ for (const runtime of ['onnx', 'tfjs'] as const) {
     `the process of the learner "${runtime}"${runtime === 'tfjs' ? ' (skipped without `npm run setup:tfjs -- cpu`)' : ''}`,
     () => {
       it('answers between micro-batches', async () => {
-        const learner = await loaded({ runtime });
+        const learner = await loaded({ runtime, threads: 1 });
         const step = learner.update(rows, loss, optimizer, BUDGET);
         const answers: (number | undefined)[] = [];
         let done = false;
@@ -71,7 +72,7 @@ for (const runtime of ['onnx', 'tfjs'] as const) {
         const expected = await learner.update(rows, loss, optimizer, BUDGET);
         await learner.load({ policy, reference: policy });
         const killed = learner.update(rows, loss, optimizer, BUDGET);
-        process.kill(learner.pid!, 'SIGKILL');
+        process.kill(learner.pids[0], 'SIGKILL');
         await expect(killed).rejects.toBeInstanceOf(EngineCrashed);
         await learner.load({ policy, reference: policy });
         expect(await learner.update(rows, loss, optimizer, BUDGET)).toEqual(expected);
