@@ -34,6 +34,32 @@ function partsOf(expression: Expression): readonly Expression[] {
   }
 }
 
+/** Whether two expressions are built alike. */
+export function identical(a: Expression, b: Expression): boolean {
+  const [x, y] = [partsOf(a), partsOf(b)];
+  return labelOf(a) === labelOf(b) && x.length === y.length && x.every((part, i) => identical(part, y[i]));
+}
+
+/** What an expression is, but for its parts. */
+function labelOf(expression: Expression): string {
+  switch (expression.kind) {
+    case 'number':
+      return `number ${expression.value.toFraction()} ${expression.decimal}`;
+    case 'symbol':
+      return `symbol ${expression.name}`;
+    case 'text':
+      return `text ${expression.words}`;
+    case 'apply':
+      return `apply ${expression.operator}`;
+    case 'sequence':
+      return `sequence ${expression.brackets}`;
+    case 'matrix':
+      return `matrix ${expression.rows.map(({ length }) => length).join()}`;
+    case 'relation':
+      return `relation ${expression.operators.join()}`;
+  }
+}
+
 /** Whether it holds of the expression or of any part of it. */
 export function some(expression: Expression, holds: (part: Expression) => boolean): boolean {
   return holds(expression) || partsOf(expression).some((part) => some(part, holds));

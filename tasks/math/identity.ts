@@ -9,9 +9,10 @@ import { hasSymbols, isDecimal, tellsSteps, valueAt, type Point } from './evalua
 import { OPERATORS } from './operators.js';
 import { isExact, isZero, rounded, type Value } from './value.js';
 
-const POINTS = 6;
-/** Of those, so many must have values on both sides. */
+const POINTS = 10;
+/** Of those, so many must have values on both sides; more than the most are not asked. */
 const ENOUGH = 3;
+const MOST = 6;
 const ROUNDING = 1e-9;
 const ROUNDED_ZERO = 1e-12;
 const SIX_DECIMALS = 5.0001e-7;
@@ -43,7 +44,7 @@ const CONSTANT: Point = { index: 0, wide: false };
 function agree(a: Expression, b: Expression, budget: Budget, same: (x: Value, y: Value) => boolean): boolean {
   const wide = tellsSteps(a, b);
   let found = 0;
-  for (let index = 0; index < POINTS; index += 1) {
+  for (let index = 0; index < POINTS && found < MOST; index += 1) {
     const point = { index, wide };
     const x = valueAt(a, point, budget);
     const y = x && valueAt(b, point, budget);
@@ -71,6 +72,8 @@ function sameDecimal(x: Value, y: Value): boolean {
 
 function distance(x: Value, y: Value): { apart: number; size: number } {
   const [a, b] = [rounded(x), rounded(y)];
+  const size = Math.max(a.abs(), b.abs());
+  if (isExact(x) && isExact(y)) return { apart: x.sub(y).abs().valueOf(), size };
   if (!a.isFinite() || !b.isFinite()) return { apart: Infinity, size: 0 };
-  return { apart: a.sub(b).abs(), size: Math.max(a.abs(), b.abs()) };
+  return { apart: a.sub(b).abs(), size };
 }

@@ -171,7 +171,7 @@ export abstract class FactorParser extends NumberParser {
     this.#bars = bars;
     this.expect('sign', '}');
     if (items.length === 0) throw new NotUnderstood();
-    return items.length === 1 ? items[0] : { kind: 'sequence', brackets: '{}', items };
+    return items.length === 1 ? items[0] : { kind: 'sequence', brackets: '', items };
   }
 
   protected set(): Expression {
@@ -304,6 +304,8 @@ function withSubscript(of: Expression, subscript: string): Expression {
 }
 
 function withMark(of: Expression, mark: string): Expression {
+  // Minutes and seconds of an angle are units.
+  if (of.kind === 'number' && mark.startsWith("'")) return of;
   if (of.kind !== 'symbol') throw new NotUnderstood();
   return { ...of, name: of.name + mark };
 }

@@ -59,12 +59,41 @@ const RULES: readonly Rule[] = [
   [/\\[dt]binom(?![a-zA-Z])/g, '\\binom'],
   [/\^ *(?:\{ *\\(?:circ|degree)(?![a-zA-Z]) *\}|\\(?:circ|degree)(?![a-zA-Z]))|\\degree(?![a-zA-Z])/g, '\\degrees '],
   [/ +/g, ' '],
-  // The full stop of the sentence.
-  [/(?:[\s.,;:]|\\newline)+$/, ''],
+  [/^ *(?:=|\\approx(?![a-zA-Z]))/, ''],
 ];
 
 export function withoutTypesetting(latex: string): string {
-  let text = latex.trim().replace(/\P{ASCII}/gu, (character) => CHARACTERS[character] ?? character);
+  let text = latex.replace(/\P{ASCII}/gu, (character) => CHARACTERS[character] ?? character);
   for (const [pattern, replacement] of RULES) text = text.replace(pattern, replacement);
-  return text.trim();
+  return withoutBraces(text);
+}
+
+/** Takes away braces around everything, and the full stops, blanks and line ends behind it. */
+function withoutBraces(text: string): string {
+  const closing = closingBraces(text);
+  let from = 0;
+  let to = text.length;
+  for (;;) {
+    while (from < to && text[from] === ' ') from += 1;
+    for (;;) {
+      if (from < to && ' .,;:'.includes(text[to - 1])) to -= 1;
+      else if (text.endsWith('\\newline', to) && to - 8 >= from) to -= 8;
+      else break;
+    }
+    if (from >= to || closing.get(from) !== to - 1) return text.slice(from, to);
+    from += 1;
+    to -= 1;
+  }
+}
+
+/** By place of an opening brace, that of the one which closes it. */
+function closingBraces(text: string): Map<number, number> {
+  const closing = new Map<number, number>();
+  const open: number[] = [];
+  for (let i = 0; i < text.length; i += 1) {
+    if (text[i] === '\\') i += 1;
+    else if (text[i] === '{') open.push(i);
+    else if (text[i] === '}' && open.length > 0) closing.set(open.pop()!, i);
+  }
+  return closing;
 }

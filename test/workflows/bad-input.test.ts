@@ -41,10 +41,11 @@ it('lists problems of configuration, model, tokenizer and task in one failure', 
       iteration: 3,
       sampling: { temperature: -1, maxResponseTokens: 100_000 },
       task: { name: 'straight-line', options: { lines: [9, 4], hops: 2 } },
+      verifier: { name: 'maths' },
     };
     const failure = await failureOf(await nullServices(folder), form);
     expect(failure).toMatchObject({ type: 'InvalidConfig', nonRetryable: true });
-    for (const path of ['iteration', 'sampling.temperature', 'model', 'task.options.hops']) {
+    for (const path of ['iteration', 'sampling.temperature', 'model', 'task.options.hops', 'verifier.name']) {
       expect(failure.message).toContain(`  ${path}: `);
     }
     expect(failure.message).toContain('model.safetensors');
