@@ -24,14 +24,19 @@ export async function openServices(folder: string): Promise<OpenedServices> {
   return {
     store: await LocalArtifactStore.open(join(folder, 'store')),
     runsFolder: join(folder, 'runs'),
-    ...engineServices(),
+    ...engineServices(join(folder, 'scratch')),
   };
 }
 
-/** Engine and learner processes, opened when first asked for. */
-export function engineServices(): Omit<OpenedServices, 'store' | 'runsFolder'> {
+/**
+ * Engine and learner processes, opened when first asked for.
+ * @param scratch folder for what a learner puts out of memory; left out: the system's for temporary files
+ */
+export function engineServices(scratch?: string): Omit<OpenedServices, 'store' | 'runsFolder'> {
   const engines = new Shared<ShardedInferenceEngine>((settings) => openInferenceEngine(settings));
-  const learners = new Shared<ChildLearner>(({ slots: _, chunk: __, ...settings }) => openLearner(settings));
+  const learners = new Shared<ChildLearner>(({ slots: _, chunk: __, weights: ___, ...settings }) =>
+    openLearner({ ...settings, ...(scratch === undefined ? {} : { scratch }) }),
+  );
   return {
     engine: (settings) => engines.get(settings),
     learner: (settings) => learners.get(settings),
