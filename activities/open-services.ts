@@ -26,20 +26,23 @@ export async function openServices(folder: string): Promise<OpenedServices> {
   return {
     store: await LocalArtifactStore.open(join(folder, 'store')),
     runsFolder: join(folder, 'runs'),
-    ...engineServices(),
+    ...engineServices(join(folder, 'scratch')),
   };
 }
 
-/** Engine, learner and verifier processes, opened when first asked for. */
-export function engineServices(): Omit<OpenedServices, 'store' | 'runsFolder'> {
+/**
+ * Engine, learner and verifier processes, opened when first asked for.
+ * @param scratch folder for what a learner puts out of memory; left out: the system's for temporary files
+ */
+export function engineServices(scratch?: string): Omit<OpenedServices, 'store' | 'runsFolder'> {
   const engines = new Shared<Partial<EngineSettings>, ShardedInferenceEngine>(openInferenceEngine);
   const learners = new Shared<Partial<LearnerSettings>, TeamLearner>(openLearner);
   const verifiers = new Shared(openVerifier);
   return {
     engine: (settings) => Promise.resolve(engines.get(chosen(settings))),
     learner: (settings, runtime) => {
-      const { slots: _, chunk: __, ...rest } = chosen(settings);
-      return Promise.resolve(learners.get({ ...rest, runtime }));
+      const { slots: _, chunk: __, weights: ___, ...rest } = chosen(settings);
+      return Promise.resolve(learners.get({ ...rest, runtime, ...(scratch === undefined ? {} : { scratch }) }));
     },
     verifier: (settings) => verifiers.get(settings),
     silence: () => ({ ...silenceOf('engine', engines), ...silenceOf('learner', learners) }),

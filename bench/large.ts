@@ -23,7 +23,7 @@ const SCORES = [
 ];
 const DELTA = 4;
 /** Of the longest score, above the weights. */
-const MOST_MIB_OF_SCORE = 1536;
+const MOST_MIB_OF_SCORE = 1.5e9 / 2 ** 20;
 const UPDATE_TOKENS = 2048;
 const MIB = 2 ** 20;
 

@@ -1,4 +1,5 @@
 /** The inside of the inference engine's process: policies in use, their generators and scorers, one run at a time. */
+import { totalmem } from 'node:os';
 import type {
   GenerateProgress,
   Growth,
@@ -12,7 +13,7 @@ import { GenerationInterrupted, PolicyNotLoaded } from '../../contracts/engine-e
 import { loadWeights } from '../checkpoint/load.js';
 import { Generator, type GeneratorSettings, type Submitted } from '../generate/generator.js';
 import type { ModelConfig } from '../qwen2/config.js';
-import type { Weights } from '../qwen2/parameters.js';
+import { parameterCount, type Weights } from '../qwen2/parameters.js';
 import { Scorer } from '../score/scorer.js';
 import type { EngineSettings, EngineShare } from './settings.js';
 import type { ServedCall } from './rpc.js';
@@ -20,6 +21,8 @@ import type { Trace } from './trace.js';
 
 /** The policy in use, the next one, and one being evaluated. */
 const KEPT_POLICIES = 3;
+/** Of their weights, in bytes; the rest is for activations and for other processes. */
+const MAX_MEMORY = totalmem() / 2;
 
 interface LoadedPolicy {
   readonly config: ModelConfig;
@@ -129,13 +132,21 @@ export class InferenceHost {
   }
 
   async #open(files: PolicyFiles, share: EngineShare): Promise<void> {
+    const sizes = [...this.#policies.values()].map(({ config }) => 4 * parameterCount(config));
+    // The new one is as large as the others, of a run they all are.
+    const fitting = sizes.length === 0 ? Infinity : Math.floor(MAX_MEMORY / Math.max(...sizes));
+    await this.#keep(Math.max(0, Math.min(KEPT_POLICIES, fitting) - 1));
     const { config, weights } = await loadWeights(files);
     const generatorSettings = { ...this.settings, ...share };
     const scorer = new Scorer(config, weights, generatorSettings);
     this.#policies.set(files.id, { config, weights, scorer, generatorSettings, users: 0 });
+  }
+
+  /** Lets policies go that nobody uses, those first that were not used for longest, until there are so many. */
+  async #keep(count: number): Promise<void> {
     for (const [id, policy] of this.#policies) {
-      if (this.#policies.size <= KEPT_POLICIES) break;
-      if (policy.users > 0 || id === files.id) continue;
+      if (this.#policies.size <= count) break;
+      if (policy.users > 0) continue;
       this.#policies.delete(id);
       await policy.scorer.close();
       const generator = await policy.generator;

@@ -17,9 +17,13 @@ interface Store {
   data: Float32Array;
 }
 
+const LEAST_ROOM = 16;
+
 export class Slots {
   #capacity = 0;
   #rows = 0;
+  /** Rows that there is memory for: for all slots it may be more than one array can hold. */
+  #room: number;
   readonly #keys: readonly Store[];
   readonly #values: readonly Store[];
 
@@ -31,6 +35,7 @@ export class Slots {
     const stores = (): Store[] => Array.from({ length: config.layers }, () => ({ data: new Float32Array(0) }));
     this.#keys = stores();
     this.#values = stores();
+    this.#room = Math.min(size, LEAST_ROOM);
   }
 
   /** Lays the rows out for `capacity` prefix positions, a multiple of the chunk; what lies beyond is lost. */
@@ -42,6 +47,10 @@ export class Slots {
 
   /** Appends a row and returns its index. */
   add(): number {
+    if (this.#rows === this.#room) {
+      this.#room = Math.min(this.size, 2 * this.#room);
+      for (const store of [...this.#keys, ...this.#values]) this.#extend(store);
+    }
     return this.#rows++;
   }
 
@@ -80,7 +89,7 @@ export class Slots {
   #layOut(store: Store, capacity: number): void {
     const { kvHeads, headSize } = this.config;
     const { data: old } = store;
-    const needed = this.size * kvHeads * headSize * capacity;
+    const needed = this.#room * kvHeads * headSize * capacity;
     // Twice what is needed once rows are there: they grow by a chunk at a time.
     if (old.length < needed) store.data = new Float32Array(this.#rows === 0 ? needed : 2 * needed);
     const lines = this.#rows * kvHeads;
@@ -92,6 +101,15 @@ export class Slots {
       if (store.data === old) old.copyWithin(to, from, from + kept);
       else store.data.set(old.subarray(from, from + kept), to);
     }
+  }
+
+  /** To the rows that there is to be room for. */
+  #extend(store: Store): void {
+    const width = this.config.kvHeads * this.config.headSize * this.#capacity;
+    if (store.data.length >= this.#room * width) return;
+    const longer = new Float32Array(this.#room * width);
+    longer.set(store.data.subarray(0, this.#rows * width));
+    store.data = longer;
   }
 
   #copy({ data }: Store, row: number, index: number, source: Float32Array, from: number): void {

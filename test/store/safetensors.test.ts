@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { widenBF16, widenF16, type NumericArray } from '../../store/dtype.js';
+import { narrowF16, widenBF16, widenF16, type NumericArray } from '../../store/dtype.js';
 import { SafetensorsFile, writeSafetensors } from '../../store/safetensors-file.js';
 import { decodeHeader, decodeSafetensors, encodeSafetensors } from '../../store/safetensors.js';
 
@@ -94,6 +94,23 @@ describe('safetensors', () => {
     const f16 = Uint16Array.of(0x3c00, 0xc000, 0x7bff, 0x0001, 0x0400, 0x7c00, 0xfc00, 0x8000, 0x3555);
     expect([...widenF16(f16)]).toEqual([1, -2, 65504, 2 ** -24, 2 ** -14, Infinity, -Infinity, -0, 0.333251953125]);
     expect(widenF16(Uint16Array.of(0x7e00))).toEqual(Float32Array.of(NaN));
+    const finite = Uint16Array.from({ length: 0x10000 }, (_, half) => half).filter(
+      (half) => (half & 0x7c00) !== 0x7c00,
+    );
+    expect(narrowF16(widenF16(finite))).toEqual(finite);
+    // Ties go to the even number, also to the next power of two; beyond 65,520 nothing is finite.
+    const between = Float32Array.of(
+      1 + 2 ** -11,
+      1 + 3 * 2 ** -11,
+      2 - 2 ** -12,
+      2 ** -25,
+      3 * 2 ** -25,
+      65519,
+      65520,
+      NaN,
+    );
+    const rounded = Float32Array.of(1, 1 + 2 ** -9, 2, 0, 2 ** -23, 65504, Infinity, NaN);
+    expect(widenF16(narrowF16(between))).toEqual(rounded);
     const bytes = encodeSafetensors({ x: { shape: [2, 2], data: bits, dtype: 'BF16' } });
     expect(decodeSafetensors(bytes)).toEqual({ x: widenBF16(bits) });
     expect(decodeHeader(bytes).tensors.get('x')).toMatchObject({ dtype: 'BF16', shape: [2, 2] });

@@ -1,9 +1,13 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { TrainingSequence } from '../../../contracts/engine.js';
 import { OnnxLearner, type OnnxLearnerSettings } from '../../../policy/learn/onnx-learner.js';
 import type { SegmentLimits } from '../../../policy/learn/segments/segmented-runner.js';
 import type { ModelConfig } from '../../../policy/qwen2/config.js';
-import { toHuggingFace, type Weights } from '../../../policy/qwen2/parameters.js';
+import { fromHuggingFace, toHuggingFace, type Weights } from '../../../policy/qwen2/parameters.js';
+import { SafetensorsFile } from '../../../store/safetensors-file.js';
 import { randomWeights, smallConfig } from '../random-model.js';
 import { chain, loss, optimizer, randomTree } from './rows.js';
 
@@ -94,5 +98,26 @@ describe('piece by piece', () => {
       name: 'NonFiniteUpdate',
     });
     expect(bits(learner)).toEqual(before);
+  });
+
+  it('goes on behind save and load with the same bits', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'segments-'));
+    const [weightsPath, optimizerPath] = [join(folder, 'weights'), join(folder, 'optimizer')];
+    const config: ModelConfig = { ...untied, large: true };
+    const learner = await learnerOf({}, config);
+    for (let step = 0; step < 2; step++) await learner.supervise(rows, optimizer, BUDGET);
+    await learner.save(weightsPath, optimizerPath);
+    const file = await SafetensorsFile.open(weightsPath);
+    const tensors = new Map<string, Float32Array>();
+    for (const name of file.header.tensors.keys()) tensors.set(name, (await file.read(name)) as Float32Array);
+    await file.close();
+    const restored = new OnnxLearner({ threads: 2, scratch: folder });
+    opened.push(restored);
+    const weights = fromHuggingFace(config, (name) => tensors.get(name)!);
+    await restored.start(config, weights, undefined, optimizerPath);
+    for (const one of [learner, restored]) await one.supervise(rows, optimizer, BUDGET);
+    expect(bits(restored)).toEqual(bits(learner));
+    expect((await readdir(folder)).sort()).toEqual(['optimizer', 'weights']); // its moments have no name
+    await rm(folder, { recursive: true });
   });
 });
