@@ -2,7 +2,7 @@ import type { IterationProvenance } from '../contracts/iteration-provenance.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
 import { difference, type Findings } from './findings.js';
 import { readOr, type LedgerEntry } from './ledger.js';
-import { runHead, type RunFiles } from './run-files.js';
+import { recordOf, runHead, type RunFiles } from './run-files.js';
 
 /** The provenance of the run's iterations; each names its record. A fork's begins behind its parent's. */
 export async function readProvenance(
@@ -12,7 +12,11 @@ export async function readProvenance(
   findings: Findings,
 ): Promise<Map<number, IterationProvenance>> {
   const found = new Map<number, IterationProvenance>();
-  const records = new Map(entries.map(({ ref, record }) => [record.iteration, ref]));
+  // As the chain has them; where that, or a manifest, can not be read, as the mirror does.
+  const records = new Map([
+    ...files.ledger.map((line) => [line.number, recordOf(line)] as const),
+    ...entries.map(({ ref, record }) => [record.iteration, ref] as const),
+  ]);
   const mirrored = new Map(files.ledger.map((line) => [line.number, line.provenance]));
   const first = files.ledger[0].number;
   let ref: IterationProvenance['previous'] = runHead(files).provenance;

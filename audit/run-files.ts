@@ -43,8 +43,12 @@ export async function readRunFiles(runsFolder: string, run: string): Promise<Run
 }
 
 export function runHead({ ledger }: RunFiles): RunHead {
-  const { sha256, bytes, provenance } = ledger[ledger.length - 1];
-  return { record: { sha256, bytes, kind: 'iteration-record' }, provenance };
+  const last = ledger[ledger.length - 1];
+  return { record: recordOf(last), provenance: last.provenance };
+}
+
+export function recordOf({ sha256, bytes }: LedgerLine): ArtifactRef {
+  return { sha256, bytes, kind: 'iteration-record' };
 }
 
 /** Workflow ids of the runs that have a folder. */
