@@ -6,7 +6,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, Connection, type WorkflowExecutionInfo, type WorkflowHandle } from '@temporalio/client';
+import { Client, Connection, type WorkflowExecutionInfo } from '@temporalio/client';
 import { ensureTemporalServer, stopTemporalServer } from '../cli/temporal-server.js';
 import type { RunForm } from '../contracts/config-form.js';
 import { queueName } from '../contracts/queues.js';
@@ -101,7 +101,7 @@ function interruption(): Promise<never> {
 async function oneLongRun(bench: Bench, iterations: number): Promise<Row[]> {
   const sampling = new AbortController();
   const sampled = sample(bench.processes, sampling.signal);
-  const all = await train(bench, 'long', iterations).finally(() => sampling.abort());
+  const [all] = await trainAll(bench, ['long'], iterations).finally(() => sampling.abort());
   const samples = await sampled;
 
   const commits = all.slice(iterations > 2 * WARM_UP ? WARM_UP : 0);
@@ -150,8 +150,7 @@ async function oneLongRun(bench: Bench, iterations: number): Promise<Row[]> {
 
 async function manyRuns(bench: Bench, runs: number, iterations: number): Promise<Row[]> {
   const names = Array.from({ length: runs }, (_, i) => `many-${i}`);
-  // Another seed each: other problems, so nothing is already known.
-  const commits = await Promise.all(names.map((name, seed) => train(bench, name, iterations, seed + 1)));
+  const commits = await trainAll(bench, names, iterations);
   const waits = commits.map(intervals);
   const ends = commits.map((times) => times.at(-1)! - Math.min(...commits.flat()));
   const name = `${runs} runs at once, ${iterations} iterations each`;
@@ -170,17 +169,28 @@ async function manyRuns(bench: Bench, runs: number, iterations: number): Promise
   ];
 }
 
+/** Of each run, when its iterations were committed. Another seed each: other problems, so nothing is already known. */
+async function trainAll(bench: Bench, names: readonly string[], iterations: number): Promise<number[][]> {
+  const watching = new AbortController();
+  const watched = tell(bench, names, iterations, watching.signal);
+  const trained = names.map((name) => train(bench, name, iterations, seedOf(name)));
+  const commits = await Promise.all(trained).finally(() => watching.abort());
+  await watched;
+  return commits;
+}
+
+function seedOf(name: string): number {
+  return Number(/\d+$/.exec(name)?.[0] ?? -1) + 1;
+}
+
 /** Seconds (of the server's clock) at which the run's iterations were committed. */
-async function train({ client, worker }: Bench, name: string, iterations: number, seed = 0): Promise<number[]> {
+async function train({ client, worker }: Bench, name: string, iterations: number, seed: number): Promise<number[]> {
   const handle = await client.workflow.start('training', {
     workflowId: name,
     taskQueue: queueName('control', PREFIX),
     args: [{ ...FORM, iterations, seed }],
   });
-  const watching = new AbortController();
-  const watched = tell(handle, iterations, watching.signal);
-  await Promise.race([handle.result(), worker.died]).finally(() => watching.abort());
-  await watched;
+  await Promise.race([handle.result(), worker.died]);
   const commits: number[] = [];
   for (const { runId } of (await executionsOf(client, name)).filter(({ workflowId }) => workflowId === name)) {
     const scheduled = new Set<string>();
@@ -196,11 +206,22 @@ async function train({ client, worker }: Bench, name: string, iterations: number
 }
 
 /** Asks the server's index, not the worker that is measured. */
-async function tell(handle: WorkflowHandle, iterations: number, signal: AbortSignal): Promise<void> {
+async function tell(
+  { client }: Bench,
+  names: readonly string[],
+  iterations: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const query = "WorkflowType = 'training'";
   while (!signal.aborted) {
-    const { typedSearchAttributes } = await handle.describe();
-    const done = typedSearchAttributes.get(SEARCH_ATTRIBUTES.iteration) ?? 0;
-    console.error(`orchestration · ${handle.workflowId} · ${done} of ${iterations} iterations`);
+    const done = new Map<string, number>();
+    for await (const { workflowId, typedSearchAttributes } of client.workflow.list({ query })) {
+      const now = typedSearchAttributes.get(SEARCH_ATTRIBUTES.iteration) ?? 0;
+      if (names.includes(workflowId)) done.set(workflowId, Math.max(now, done.get(workflowId) ?? 0));
+    }
+    const counts = [...done.values()].sort((a, b) => a - b);
+    const runs = names.length === 1 ? names[0] : `${names.length} runs at once`;
+    console.error(`orchestration · ${runs} · ${counts.join(' ')} of ${iterations} iterations`);
     await sleep(TELL_EVERY_MS, undefined, { signal }).catch(() => undefined);
   }
 }

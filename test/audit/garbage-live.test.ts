@@ -25,7 +25,7 @@ afterAll(() => temporal?.stop());
 async function collectOld({ store, runsFolder }: Services, litter: number): Promise<number> {
   const home = dirname(runsFolder);
   const ref = await putJson(store, 'evaluation', { litter });
-  const old = new Date(Date.now() - 48 * 3_600_000);
+  const old = new Date(new Date().getTime() - 48 * 3_600_000);
   for (const path of await objectFiles(home)) await utimes(path, old, old);
   const { removed } = await collectUnneeded(store, home, temporal.environment.client, { remove: true });
   expect(await store.has(ref)).toBe(false);

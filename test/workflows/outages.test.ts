@@ -30,6 +30,8 @@ beforeAll(async () => {
 });
 afterAll(() => temporal?.stop());
 
+type Training = (form: RunForm) => Promise<RunResult>;
+
 /** How a store goes away, and comes back. */
 interface Outage {
   readonly says: RegExp;
@@ -64,8 +66,8 @@ function full(): Outage {
   return {
     says: /update, attempt \d+: the one before failed, StoreFull: No space left in the artifact store/,
     services: writing,
-    begin: async () => void (isFull = true),
-    end: async () => void (isFull = false),
+    begin: () => Promise.resolve(void (isFull = true)),
+    end: () => Promise.resolve(void (isFull = false)),
   };
 }
 
@@ -79,10 +81,11 @@ it.concurrent.each([
     const learning = gates.close(1);
     const services = outage.services(await nullServices(home, gates.learner));
     await temporal.withWorkers(services, async (taskQueue) => {
-      const handle = await temporal.environment.client.workflow.start<(form: RunForm) => Promise<RunResult>>(
-        'training',
-        { workflowId: home, taskQueue, args: [await smallForm(FORM)] },
-      );
+      const handle = await temporal.environment.client.workflow.start<Training>('training', {
+        workflowId: home,
+        taskQueue,
+        args: [await smallForm(FORM)],
+      });
       await learning.at;
       await outage.begin(home);
       learning.open();
@@ -119,7 +122,7 @@ it('the server dies while an activity works, which ends meanwhile, and comes bac
     const running = Promise.all(workers.map((worker) => worker.run()));
     const keeping = new AbortController();
     try {
-      const handle = await client.workflow.start<(form: RunForm) => Promise<RunResult>>('training', {
+      const handle = await client.workflow.start<Training>('training', {
         workflowId: 'away',
         taskQueue: 'away-control',
         args: [await smallForm(FORM)],
@@ -134,7 +137,11 @@ it('the server dies while an activity works, which ends meanwhile, and comes bac
       await eventually(() => performance.now() - left > AWAY_MS || undefined);
       let revived = 0;
       const kept = keepTemporalServer({ ...options, namespace }, keeping.signal, () => (revived += 1));
-      const result = await Promise.race([resultOf(handle), running.then(() => undefined), kept.then(() => undefined)]);
+      const result = await Promise.race([
+        resultOf<Training>(handle),
+        running.then(() => undefined),
+        kept.then(() => undefined),
+      ]);
       expect((await headOf(result!)).record.sha256).toBe(whole);
       expect(revived).toBe(1);
       keeping.abort();
