@@ -32,8 +32,8 @@ export const Purpose = {
   task: 5,
   demonstration: 6,
   initialWeights: 7,
-  verification: 8,
-  bootstrap: 9,
+  bootstrap: 8,
+  verification: 9,
   chaos: 64,
 } as const;
 export type Purpose = (typeof Purpose)[keyof typeof Purpose];

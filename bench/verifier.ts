@@ -29,7 +29,10 @@ export async function verifier(): Promise<Row[]> {
     const measured = { case: `${name} · ${THREADS} processes` };
     return [
       alone({ ...measured, metric: 'verdicts', unit: '1/s', ours: round.length / ours }),
-      alone({ ...measured, metric: 'time a verdict', unit: 'ms', ours: (1000 * ours) / round.length }, MOST_MILLISECONDS),
+      alone(
+        { ...measured, metric: 'time a verdict', unit: 'ms', ours: (1000 * ours) / round.length },
+        MOST_MILLISECONDS,
+      ),
     ];
   } finally {
     await pool.close();
@@ -40,7 +43,10 @@ async function goldenCases(): Promise<{ name: string; cases: Case[] }> {
   const file = await readFile(GOLDEN, 'utf8').catch(() => undefined);
   if (file === undefined) return { name: `${OWN.length} answers`, cases: OWN };
   const golden = JSON.parse(file) as { cases: { response: string; ground_truth: string | string[] }[] };
-  const cases = golden.cases.map(({ response, ground_truth }) => ({ response, problem: { groundTruth: ground_truth } }));
+  const cases = golden.cases.map(({ response, ground_truth }) => ({
+    response,
+    problem: { groundTruth: ground_truth },
+  }));
   return { name: `${cases.length} golden cases`, cases };
 }
 
