@@ -29,7 +29,7 @@ import { Temporal, withFolder } from '../support/temporal.js';
 
 const PYTHON = fileURLToPath(new URL('../../bench/peers/.venv/bin/python', import.meta.url));
 const TOLERANCE = 2e-4;
-const MERGES = 1000;
+const MERGES = 800;
 
 const FORM: RunForm = {
   algorithm: 'attnrl',
@@ -41,11 +41,11 @@ const FORM: RunForm = {
       evaluation: Object.fromEntries(Object.entries(BENCHMARKS).map(([set, file]) => [set, sharedFile(file)])),
     },
   },
-  sampling: { problemsPerIteration: 16, responsesPerProblem: 6, maxPromptTokens: 160, maxResponseTokens: 256 },
+  sampling: { problemsPerIteration: 4, responsesPerProblem: 4, maxPromptTokens: 128, maxResponseTokens: 256 },
   branching: { minTokenDistance: 4 },
-  update: { miniBatchPaths: 32, learningRate: 1e-4 },
-  evaluation: { every: 2, problemsPerSet: 3, samplesPerProblem: 2, maxPromptTokens: 512, maxResponseTokens: 256 },
-  engine: { slots: 128, threads: 1 },
+  update: { miniBatchPaths: 16, learningRate: 1e-4 },
+  evaluation: { every: 2, problemsPerSet: 1, samplesPerProblem: 2, maxPromptTokens: 512, maxResponseTokens: 256 },
+  engine: { slots: 64 },
 };
 
 let temporal: Temporal;
@@ -61,7 +61,7 @@ async function problemTexts(count: number): Promise<string[]> {
 
 /** What transformers says, where the environment of the benchmarks is there. */
 function transformers(request: object): Promise<{ logProbs: number[][]; prompts: number[][] }> {
-  const script = fileURLToPath(new URL('../support/transformers.py', import.meta.url));
+  const script = fileURLToPath(new URL('../support/exported_checkpoint.py', import.meta.url));
   return new Promise((resolve, reject) => {
     const child = execFile(PYTHON, [script], { maxBuffer: 2 ** 28 }, (error, stdout, stderr) => {
       if (error) reject(new Error(stderr, { cause: error }));
@@ -74,7 +74,7 @@ function transformers(request: object): Promise<{ logProbs: number[][]; prompts:
 describe.skipIf(!SHARED_DATA)(`three iterations on the authors' problems (${WHERE_DATA_IS})`, () => {
   it('are trained, evaluated on the six benchmarks, audited, exported, and the same to transformers', async (context) => {
     await withFolder(async (folder) => {
-      const texts = await problemTexts(2000);
+      const texts = await problemTexts(1000);
       const model = await writeTalkingModel(join(folder, 'model'), texts, MERGES);
       const services = await openServices(folder);
       const again = engineServices();
@@ -97,7 +97,7 @@ describe.skipIf(!SHARED_DATA)(`three iterations on the authors' problems (${WHER
           return { result, files };
         });
 
-        expect(files.ledger.map(({ metrics }) => metrics.problems)).toEqual(expect.arrayContaining([16]));
+        expect(files.ledger[0].metrics.problems).toBe(4);
         expect(files.ledger.some(({ metrics }) => metrics.update !== null)).toBe(true);
         expect(files.ledger.some(({ metrics }) => metrics.skippedPrompts > 0)).toBe(true);
         for (const { metrics } of files.ledger) expect(metrics.meanFci).toBeGreaterThan(0);
@@ -140,5 +140,5 @@ describe.skipIf(!SHARED_DATA)(`three iterations on the authors' problems (${WHER
         await Promise.all([services.close(), again.close()]);
       }
     });
-  });
+  }, 600_000);
 });
