@@ -5,6 +5,7 @@ import * as ort from 'onnxruntime-node';
 import type { ElementType, Graph, Initializer } from './graph.js';
 import { halfPrecisionWeights } from './half-precision-weights.js';
 import { plainOperators } from './plain-operators.js';
+import { ProviderUnavailable } from './provider-unavailable.js';
 import { serialize } from './serialize.js';
 
 export type TensorData = Float32Array | Uint16Array | Int32Array | BigInt64Array | Uint8Array;
@@ -46,12 +47,13 @@ export class Session {
     return this.provider === 'cpu';
   }
 
+  /** @throws ProviderUnavailable */
   static async open(graph: Graph, settings: SessionSettings): Promise<Session> {
     const provider = settings.provider ?? 'cpu';
     if (provider === 'webgpu') plainOperators(graph);
     if (settings.weights === 'fp16') halfPrecisionWeights(graph);
     const external = provider === 'cpu' ? [] : unbind(graph);
-    const session = await ort.InferenceSession.create(serialize(graph, external), {
+    const options: ort.InferenceSession.SessionOptions = {
       externalData: external.map(({ value: { name }, data }) => ({
         path: name,
         data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
@@ -71,6 +73,9 @@ export class Session {
         // It would widen half-precision weights again and keep them so.
         ...(settings.weights === 'fp16' ? { optimization: { disable_specified_optimizers: 'ConstantFolding' } } : {}),
       },
+    };
+    const session = await ort.InferenceSession.create(serialize(graph, external), options).catch((error: unknown) => {
+      throw provider === 'cpu' ? error : new ProviderUnavailable(provider, (error as Error).message);
     });
     const bound = graph.bound.map(({ value: { name, type, shape }, data }) => {
       return [name, toOrt({ type, data, dims: shape as readonly number[] })] as const;
