@@ -6,6 +6,7 @@ import type { ElementType, Graph, Initializer } from './graph.js';
 import { halfPrecisionWeights } from './half-precision-weights.js';
 import type { HostTensor, TensorData } from './host-tensor.js';
 import { plainOperators } from './plain-operators.js';
+import { ProviderUnavailable } from './provider-unavailable.js';
 import { serialize } from './serialize.js';
 
 export { floats, type HostTensor, int32s, int64s } from './host-tensor.js';
@@ -40,12 +41,13 @@ export class Session {
     return this.provider === 'cpu';
   }
 
+  /** @throws ProviderUnavailable */
   static async open(graph: Graph, settings: SessionSettings): Promise<Session> {
     const provider = settings.provider ?? 'cpu';
     if (provider === 'webgpu') plainOperators(graph);
     if (settings.weights === 'fp16') halfPrecisionWeights(graph);
     const external = provider === 'cpu' ? [] : unbind(graph);
-    const session = await ort.InferenceSession.create(serialize(graph, external), {
+    const options: ort.InferenceSession.SessionOptions = {
       externalData: external.map(({ value: { name }, data }) => ({
         path: name,
         data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
@@ -65,6 +67,9 @@ export class Session {
         // It would widen half-precision weights again and keep them so.
         ...(settings.weights === 'fp16' ? { optimization: { disable_specified_optimizers: 'ConstantFolding' } } : {}),
       },
+    };
+    const session = await ort.InferenceSession.create(serialize(graph, external), options).catch((error: unknown) => {
+      throw provider === 'cpu' ? error : new ProviderUnavailable(provider, (error as Error).message);
     });
     const bound = graph.bound.map(({ value: { name, type, shape }, data }) => {
       return [name, toOrt({ type, data, dims: shape as readonly number[] })] as const;

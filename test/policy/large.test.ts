@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Rollout, Score, ScoreRequest } from '../../contracts/engine.js';
 import { Generator } from '../../policy/generate/generator.js';
 import type { ModelConfig } from '../../policy/qwen2/config.js';
-import type { Weights } from '../../policy/qwen2/parameters.js';
+import { hasLargeVocabulary, hasLargeWeights } from '../../policy/qwen2/large.js';
+import { parameterCount, type Weights } from '../../policy/qwen2/parameters.js';
 import { Scorer } from '../../policy/score/scorer.js';
 import { randomWeights, smallConfig } from './random-model.js';
 
@@ -67,6 +68,17 @@ const bitsOf = (rows: readonly object[]): string[] =>
       .map((x: unknown) => (x instanceof Object ? Object.values(x).join() : String(x)))
       .join(' '),
   );
+
+it('a model is large by its parameters, its vocabulary, or because it is said to be', () => {
+  const half = { ...smallConfig, vocabSize: 151_936, hiddenSize: 896, intermediateSize: 4864, layers: 24 };
+  const qwen: ModelConfig = { ...half, heads: 14, kvHeads: 2, headSize: 64 };
+  expect(parameterCount(qwen)).toBe(494_032_768);
+  const both = (config: ModelConfig): boolean[] => [hasLargeWeights(config), hasLargeVocabulary(config)];
+  expect(both(qwen)).toEqual([true, true]);
+  expect(both({ ...smallConfig, vocabSize: 32_000 })).toEqual([false, true]);
+  expect(both(smallConfig)).toEqual([false, false]);
+  expect(both({ ...smallConfig, large: true })).toEqual([true, true]);
+});
 
 describe('handled as a large model', () => {
   it('a policy says what it says as a small one', async () => {

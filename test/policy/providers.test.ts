@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -156,6 +157,13 @@ describe('webgpu, on a driver that computes on the CPU', () => {
 interface ProfileEvent {
   readonly args?: { readonly provider?: string; readonly op_name?: string };
 }
+
+it.skipIf(existsSync('/dev/nvidia0'))('a device that is not there is named, with what to do', async () => {
+  await expect(rollouts({ provider: 'cuda' })).rejects.toMatchObject({
+    name: 'ProviderUnavailable',
+    message: expect.stringMatching(/cuda \(engine.provider\).*npm run setup:gpu/) as string,
+  });
+});
 
 describe('weights in half precision', () => {
   it('change log-probs by no more than their rounding, and the tokens of a fixed seed seldom', async () => {
