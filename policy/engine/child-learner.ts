@@ -7,6 +7,7 @@ import type {
   TrainingSequence,
   UpdateMetrics,
 } from '../../contracts/engine.js';
+import { withLargePages } from './large-pages.js';
 import { ChildCaller } from './rpc.js';
 import { reviveError } from './revive-error.js';
 
@@ -20,7 +21,9 @@ export class ChildLearner implements Learner {
   readonly #caller: ChildCaller;
 
   constructor(entry: string, settings: LearnerSettings) {
-    this.#caller = new ChildCaller(entry, JSON.stringify(settings), reviveError);
+    // TensorFlow's operators take fresh memory for each result.
+    const env = settings.runtime === 'tfjs' ? withLargePages(process.env) : process.env;
+    this.#caller = new ChildCaller(entry, JSON.stringify(settings), reviveError, env);
   }
 
   /** Process id of the child while it runs, for measurements and kills. */
