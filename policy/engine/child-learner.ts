@@ -8,6 +8,7 @@ import type {
   UpdateMetrics,
 } from '../../contracts/engine.js';
 import type { Team } from '../learn/lanes.js';
+import { withLargePages } from './large-pages.js';
 import { ChildCaller } from './rpc.js';
 import type { OnnxLearnerSettings } from '../learn/onnx-learner.js';
 import { reviveError } from './revive-error.js';
@@ -25,7 +26,9 @@ export class ChildLearner implements Learner {
   readonly #caller: ChildCaller;
 
   constructor(entry: string, settings: MemberSettings) {
-    this.#caller = new ChildCaller(entry, JSON.stringify(settings), reviveError);
+    // TensorFlow's operators take fresh memory for each result.
+    const env = settings.runtime === 'tfjs' ? withLargePages(process.env) : process.env;
+    this.#caller = new ChildCaller(entry, JSON.stringify(settings), reviveError, env);
   }
 
   /** Process id of the child while it runs, for measurements and kills. */

@@ -4,7 +4,7 @@ import type { Block } from './block.js';
 import { add, concat, halves, matMul, mul, sigmoid, sigmoidGradient, sumFirst } from './operators.js';
 import { inverseRms, rmsNormGradient, scaled, scaledGradients } from './rms-norm.js';
 import type { Tensor, TensorFlow } from './runtime.js';
-import { attend, attendGradient, type AttentionInputs } from './tree-attention.js';
+import { attend, attendGradient, type AttentionInputs, rotate } from './tree-attention.js';
 import type { Variables } from './variables.js';
 
 /** Where parameters are read and their gradients added up. */
@@ -42,12 +42,13 @@ export function attentionBlock(
       const inverse = inverseRms(tf, x, config.rmsNormEps);
       const product = matMul(tf, mul(tf, x, inverse), qkv());
       const projections = add(tf, product, weights.read(name('qkvBias')));
-      const attended = attend(tf, config, inputs, projections).values;
-      return { y: add(tf, x, matMul(tf, attended, weights.read(name('output')))), kept: [inverse, projections] };
+      const rows = rotate(tf, config, inputs, projections);
+      const attended = attend(tf, config, inputs, rows).values;
+      return { y: add(tf, x, matMul(tf, attended, weights.read(name('output')))), kept: [inverse, rows] };
     },
-    backward: (x, [inverse, projections], dy) => {
+    backward: (x, [inverse, rows], dy) => {
       const dProjections = tf.tidy(() => {
-        const attended = attend(tf, config, inputs, projections);
+        const attended = attend(tf, config, inputs, rows);
         gradients.add(name('output'), matMul(tf, attended.values, dy, { transA: true }));
         const dValues = matMul(tf, dy, weights.read(name('output')), { transB: true });
         return attendGradient(tf, config, inputs, attended, dValues);
@@ -81,9 +82,8 @@ export function feedForwardBlock(tf: TensorFlow, config: ModelConfig, parameters
         const activated = mul(tf, gate, s);
         gradients.add(name('down'), matMul(tf, mul(tf, activated, up), dy, { transA: true }));
         const dInner = matMul(tf, dy, weights.read(name('down')), { transB: true });
-        const dActivated = mul(tf, dInner, up);
-        const slope = add(tf, mul(tf, dActivated, s), sigmoidGradient(tf, s, mul(tf, dActivated, gate)));
-        return [slope, mul(tf, dInner, activated)];
+        const slope = add(tf, s, sigmoidGradient(tf, s, gate));
+        return [mul(tf, mul(tf, dInner, up), slope), mul(tf, dInner, activated)];
       });
       const n = mul(tf, x, inverse);
       tf.tidy(() => {

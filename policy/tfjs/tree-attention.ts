@@ -1,7 +1,7 @@
 /**
  * Attention along the paths of trees, with its gradient: the tiles of `learn/attention-tiles.ts`, fed with the same indices
- * as the graph of `learn/tree-attention.ts`. What is kept for the gradient are the projections; probabilities are computed
- * again.
+ * as the graph of `learn/tree-attention.ts`. What is kept for the gradient are the rotated projections; probabilities are
+ * computed again.
  */
 import { inClass, inRound } from '../learn/attention-feeds.js';
 import { BLOCK } from '../learn/attention-tiles.js';
@@ -137,14 +137,23 @@ export interface Attended {
   readonly values: Tensor;
 }
 
-/** @param projections of queries, keys and values, [T, P * headSize] */
-export function attend(tf: TensorFlow, config: ModelConfig, inputs: AttentionInputs, projections: Tensor): Attended {
-  const { heads, headSize } = config;
-  const rows = tf.tidy(() => {
+/** Projections [T, P * headSize] with queries and keys rotated, one row per head: [T * P, headSize]. */
+export function rotate(
+  tf: TensorFlow,
+  { headSize }: ModelConfig,
+  inputs: AttentionInputs,
+  projections: Tensor,
+): Tensor {
+  return tf.tidy(() => {
     const straight = reshape(tf, projections, [-1, headSize]);
     const turned = matMul(tf, straight, inputs.quarterTurn);
     return add(tf, mul(tf, straight, inputs.cos), mul(tf, turned, inputs.sin));
   });
+}
+
+/** @param rows rotated */
+export function attend(tf: TensorFlow, config: ModelConfig, inputs: AttentionInputs, rows: Tensor): Attended {
+  const { heads, headSize } = config;
   const blocks = (which: Tensor): Tensor => reshape(tf, gather(tf, rows, which), [-1, BLOCK * headSize]);
   const keyBlocks = blocks(inputs.keyRows);
   const valueBlocks = blocks(inputs.valueRows);
