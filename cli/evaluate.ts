@@ -8,7 +8,7 @@ import { resolveConfig } from '../contracts/config.js';
 import type { ModelEvaluation } from '../contracts/run.js';
 import { readForm } from './config-file.js';
 import { evaluationTable } from './display/result-table.js';
-import { UsageError } from './errors.js';
+import { Interrupted, UsageError } from './errors.js';
 import { openSession, runUrl, type Session } from './session.js';
 import { showWork } from './show-work.js';
 import { wholeNumber } from './whole-number.js';
@@ -132,9 +132,14 @@ async function follow(
   if (!quiet && url !== undefined) console.error(url);
   const done = new AbortController();
   const shown = quiet ? Promise.resolve() : showWork(handle, process.stderr, done.signal);
+  const interrupted = new Promise<never>((_, reject) => {
+    process.once('SIGINT', () =>
+      reject(new Interrupted(`${workflowId} stays on the server; the same command goes on with it`)),
+    );
+  });
   try {
     const result = handle.result();
-    return await Promise.race([result, ...(workerEnded ? [workerEnded.then(() => result)] : [])]);
+    return await Promise.race([result, interrupted, ...(workerEnded ? [workerEnded.then(() => result)] : [])]);
   } finally {
     done.abort();
     await shown;

@@ -18,7 +18,7 @@ export interface Memory {
   readonly verifier: readonly Part[];
 }
 
-/** The policy in use, the one before, and one being evaluated (`policy/engine/inference-host.ts`). */
+/** The policy in use, the one before, and one being evaluated: at most (`policy/engine/inference-host.ts`). */
 const POLICIES_HELD = 3;
 /** `policy/generate/generator.ts`. */
 const PREFIX_CACHE_BYTES = 256 * 2 ** 20;
@@ -40,7 +40,7 @@ export function memoryByRole(config: RunConfig, model: ModelConfig, size: ModelS
   const oneLayer = (6 * hiddenSize + 4 * intermediateSize + 2 * (heads + 2 * kvHeads) * headSize) * FLOAT_BYTES;
   return {
     rollout: [
-      { what: `weights of ${POLICIES_HELD} policies`, bytes: POLICIES_HELD * weights },
+      { what: `weights of ${POLICIES_HELD} policies, one of them at least`, bytes: POLICIES_HELD * weights },
       {
         what: `keys and values of ${rows} rollouts of ${longest} tokens`,
         bytes: rows * longest * size.cacheBytesPerToken,

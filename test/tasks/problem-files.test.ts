@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BOXED_INSTRUCTION } from '../../tasks/problem-columns.js';
 import { EmptyProblemSet, InvalidProblemSet, readProblems } from '../../tasks/problem-files.js';
+import { ROW_READERS } from '../../tasks/problem-rows.js';
 import { TABLES } from './tables.js';
 
 let scratch: string;
@@ -132,6 +133,20 @@ describe('parquet', () => {
     expect(problems.map(({ prompt }) => prompt)).toEqual(prompts);
     expect(problems.map(({ groundTruth }) => groundTruth)).toEqual(truths);
     expect(problems.map(({ id }) => id)).toEqual(prompts.map((_, i) => `${name}.parquet:${i + 1}`));
+  });
+
+  test('a row group is read at a time, and of it the columns that are needed', async () => {
+    const file = path.join(await folder({ 'x.parquet': Buffer.from(TABLES.verl.base64, 'base64') }), 'x.parquet');
+    const batches: { numbers: number[]; keys: string[] }[] = [];
+    for await (const rows of ROW_READERS['.parquet'](file, (present) => {
+      expect(present).toEqual(['data_source', 'prompt', 'reward_model']);
+      return ['reward_model', 'absent'];
+    }))
+      batches.push({ numbers: rows.map(({ number }) => number), keys: Object.keys(rows[0].value as object) });
+    expect(batches).toEqual([
+      { numbers: [1, 2], keys: ['reward_model'] },
+      { numbers: [3], keys: ['reward_model'] },
+    ]);
   });
 
   test('a damaged one is named', async () => {
