@@ -4,7 +4,16 @@ import type { InputProblem } from '../contracts/errors.js';
 import type { PromptEncoder } from '../contracts/prompt.js';
 import type { CheckpointInfo } from '../policy/checkpoint/inspect.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
-import { checkCheckpoint, checkLearner, checkLengths, checkPromptEncoder, checkPrompts, checkTask, checkVerification, locateModel } from './checks.js';
+import {
+  checkCheckpoint,
+  checkLearner,
+  checkLengths,
+  checkPromptEncoder,
+  checkPrompts,
+  checkTask,
+  checkVerification,
+  locateModel,
+} from './checks.js';
 import { checkDataSet, readFork, type Fork } from './fork.js';
 import type { Task } from './task.js';
 

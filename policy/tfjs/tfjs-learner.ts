@@ -99,7 +99,9 @@ export class TfjsLearner {
   /** 2-norm of each Hugging Face tensor's gradient in the last step, after clipping. */
   lastGradNorms(): Promise<Record<string, number>> {
     const tensors = [...toHuggingFace(this.#started().config, this.gradient)];
-    return Promise.resolve(Object.fromEntries(tensors.map(([name, { data }]) => [name, norm([data()]) * this.#lastScale])));
+    return Promise.resolve(
+      Object.fromEntries(tensors.map(([name, { data }]) => [name, norm([data()]) * this.#lastScale])),
+    );
   }
 
   async save(weightsPath: string, optimizerPath: string): Promise<void> {

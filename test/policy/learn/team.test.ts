@@ -45,7 +45,13 @@ async function teamOf(threads: number): Promise<TeamLearner> {
 async function saved(learner: TeamLearner): Promise<string[]> {
   const paths = [join(folder, 'weights'), join(folder, 'optimizer')] as const;
   await learner.save(...paths);
-  return Promise.all(paths.map(async (path) => createHash('sha256').update(await readFile(path)).digest('hex')));
+  return Promise.all(
+    paths.map(async (path) =>
+      createHash('sha256')
+        .update(await readFile(path))
+        .digest('hex'),
+    ),
+  );
 }
 
 async function trained(threads: number): Promise<{ metrics: UpdateMetrics[]; files: string[] }> {
