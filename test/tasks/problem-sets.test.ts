@@ -20,7 +20,7 @@ async function truthsOf(set: string): Promise<string[][]> {
   return rows.map(({ reward_model: { ground_truth } }) => [ground_truth as string | string[]].flat());
 }
 
-describe.skipIf(!present)(`problem sets (skipped without ${folder})`, () => {
+describe.skipIf(!present)(`problem sets (skipped without ../shared/data)`, () => {
   test.each(sets)('%s: each ground truth is right, whichever of them is given', async (set) => {
     const problems = await truthsOf(set);
     expect(problems.length).toBeGreaterThan(0);
