@@ -227,6 +227,11 @@ test('sets in sets, of any depth, cost no more than a part of a second', () => {
   expect(sameAnswer(many.join(), [...many].reverse().join())).toBe(true);
 });
 
+test('fractions in fractions, of any depth, cost no more than a part of a second', () => {
+  expect(sameAnswer('3\\frac'.repeat(300), '5')).toBe(false);
+  expect(sameAnswer(`${'3\\frac{'.repeat(50)}1${'}2'.repeat(50)}`, '5')).toBe(false);
+});
+
 test('long answers cost no more than their length', () => {
   for (const piece of [
     '{',
