@@ -21,7 +21,7 @@ const STEPS = new Set(['abs', 'floor', 'ceiling']);
 function stepsFor(value: Value): number {
   if (!isExact(value)) return 1;
   const larger = value.n > value.d ? value.n : value.d;
-  return larger < 1n << 256n ? 1 : larger < 1n << 1024n ? 50 : 500;
+  return larger < 1n << 256n ? 1 : larger < 1n << 1024n ? 100 : 1000;
 }
 
 /** A letter that stands for no number of its own. */
