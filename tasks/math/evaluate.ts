@@ -17,11 +17,17 @@ const CONSTANTS: Readonly<Record<string, Complex>> = {
 /** Functions that are another one here than there: points of both signs and of every size are asked. */
 const STEPS = new Set(['abs', 'floor', 'ceiling']);
 
+const FOLDED = new Set(['add', 'multiply']);
+
+function finite(value: Value): Value | undefined {
+  return isExact(value) || value.isFinite() ? value : undefined;
+}
+
 /** Numbers of more than 256 and 1024 bits cost more than one step. */
 function stepsFor(value: Value): number {
   if (!isExact(value)) return 1;
   const larger = value.n > value.d ? value.n : value.d;
-  return larger < 1n << 256n ? 1 : larger < 1n << 1024n ? 50 : 500;
+  return larger < 1n << 256n ? 1 : larger < 1n << 1024n ? 100 : 1000;
 }
 
 /** A letter that stands for no number of its own. */
@@ -65,12 +71,16 @@ export function valueAt(expression: Expression, point: Point, budget: Budget): V
     for (const operand of part.operands) {
       const value = evaluate(operand);
       if (value === undefined) return undefined;
-      if (!budget.spend(stepsFor(value))) return undefined;
-      operands.push(value);
+      // Sums and products step by step, so that each partial result is paid for.
+      const partial = FOLDED.has(part.operator) ? operands.pop() : undefined;
+      const next = partial === undefined ? value : OPERATORS[part.operator](partial, value);
+      if (!budget.spend(stepsFor(next))) return undefined;
+      operands.push(next);
     }
     const { operator } = part;
+    if (FOLDED.has(operator)) return finite(operands[0]);
     const value = operator.startsWith('call ') ? called(operator, operands) : OPERATORS[operator]?.(...operands);
-    return value === undefined || isExact(value) || value.isFinite() ? value : undefined;
+    return value && finite(value);
   };
   return evaluate(expression);
 }

@@ -251,7 +251,7 @@ export abstract class FactorParser extends NumberParser {
   /** `f(x)` is no product, and neither is `I(0)`. */
   protected isCall(letter: string): boolean {
     if (!this.is('sign', '(') || this.next.spaced) return false;
-    const [, inside, close] = this.tokens.slice(this.at);
+    const [, inside, close] = this.tokens.slice(this.at, this.at + 3);
     const ofNumber = inside.kind === 'number' && close?.value === ')';
     return 'fghFGH'.includes(letter) || (ofNumber && (/[A-Z]/.test(letter) || Number(inside.value) === 0));
   }

@@ -12,21 +12,30 @@ export abstract class NumberParser extends Cursor {
   /** An integer with a fraction behind it is a mixed number. */
   protected number(): Expression {
     const whole = this.literal();
-    const [first, second, third] = this.tokens.slice(this.at);
+    const [first, second, third] = this.tokens.slice(this.at, this.at + 3);
     if (whole.kind !== 'number' || whole.decimal) return whole;
     const isInteger = (token?: Token): boolean => token?.kind === 'number' && /^\d+$/.test(token.value);
     if (first.kind === 'number' && first.spaced && isInteger(first) && second.value === '/' && isInteger(third)) {
       this.at += 3;
       return apply('add', whole, apply('divide', integer(Number(first.value)), integer(Number(third.value))));
     }
-    if (first.kind !== 'command' || first.value !== 'frac') return whole;
-    const from = this.at;
+    if (first.kind !== 'command' || first.value !== 'frac' || !this.#isFractionOfNumbers()) return whole;
     this.at += 1;
-    const [numerator, denominator] = [this.argument(), this.argument()];
-    if (numerator.kind === 'number' && denominator.kind === 'number')
-      return apply('add', whole, apply('divide', numerator, denominator));
-    this.at = from;
-    return whole;
+    return apply('add', whole, apply('divide', this.argument(), this.argument()));
+  }
+
+  /** Looks ahead, and reads nothing twice: fractions in fractions would take a time without end. */
+  #isFractionOfNumbers(): boolean {
+    let at = this.at + 1;
+    for (const last of [false, true]) {
+      const [first, second, third] = this.tokens.slice(at, at + 3);
+      if (first.kind === 'number') {
+        if (last || /^\d\d/.test(first.value)) return true;
+        at += 1;
+      } else if (first.value === '{' && second?.kind === 'number' && third?.value === '}') at += 3;
+      else return false;
+    }
+    return true;
   }
 
   protected literal(): Expression {

@@ -129,7 +129,9 @@ class AnswerParser extends FactorParser {
 
   /** Reads over the unit behind a quantity, with its exponent. */
   protected unit(): boolean {
-    const { kind, value } = this.next;
+    const { kind, value, spaced } = this.next;
+    // The end of a run of letters is no unit.
+    if (kind === 'letters' && !spaced && this.tokens[this.at - 1].kind === 'letters') return false;
     if (kind === 'letters' ? !SHORT_UNITS.has(value) && !isWord(value) : kind !== 'text') return false;
     if (Object.hasOwn(WORDS, value) || /^(?:or|and|percent)$/i.test(value.trim())) return false;
     this.at += 1;

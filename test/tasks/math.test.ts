@@ -227,6 +227,16 @@ test('sets in sets, of any depth, cost no more than a part of a second', () => {
   expect(sameAnswer(many.join(), [...many].reverse().join())).toBe(true);
 });
 
+test('fractions in fractions, of any depth, cost no more than a part of a second', () => {
+  expect(sameAnswer('3\\frac'.repeat(300), '5')).toBe(false);
+  expect(sameAnswer(`${'3\\frac{'.repeat(50)}1${'}2'.repeat(50)}`, '5')).toBe(false);
+});
+
+test('products of many letters cost no more than a part of a second', () => {
+  expect(sameAnswer(`${'x'.repeat(900)}/${'x'.repeat(900)}+\\sin x`, 'x+1')).toBe(false);
+  expect(sameAnswer('nm'.repeat(20), 'mn'.repeat(20))).toBe(true);
+});
+
 test('long answers cost no more than their length', () => {
   for (const piece of [
     '{',
