@@ -31,7 +31,8 @@ export async function loadWeights(files: PolicyFiles): Promise<LoadedWeights> {
     for (const parameter of parameters(config)) {
       const sources: Float32Array[] = [];
       for (const { name } of parameter.from) sources.push(await asFloats(fileOf.get(name)!, name));
-      weights.set(parameter.name, assembled(parameter, sources));
+      const whole = parameter.from.length === 1 && !parameter.transposed;
+      weights.set(parameter.name, whole ? sources[0] : assembled(parameter, sources));
     }
     return { config, weights };
   } finally {
