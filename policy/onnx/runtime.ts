@@ -6,7 +6,7 @@ import type { ElementType, Graph, Shape } from './graph.js';
 import type { HostTensor, TensorData } from './host-tensor.js';
 import { serialize } from './serialize.js';
 
-export { floats, type HostTensor, int32s, int64s } from './host-tensor.js';
+export { floats, type HostTensor, int64s } from './host-tensor.js';
 
 export interface SessionSettings {
   /** Threads of one operator. Results do not depend on it (tested). */
