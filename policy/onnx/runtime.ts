@@ -9,7 +9,7 @@ import { plainOperators } from './plain-operators.js';
 import { ProviderUnavailable } from './provider-unavailable.js';
 import { serialize } from './serialize.js';
 
-export { floats, type HostTensor, int32s, int64s } from './host-tensor.js';
+export { floats, type HostTensor, int64s } from './host-tensor.js';
 
 /** What computes: onnxruntime's execution providers. Operators that one lacks are left to the CPU. */
 export type Provider = 'cpu' | 'cuda' | 'webgpu';
