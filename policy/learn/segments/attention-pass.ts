@@ -1,5 +1,5 @@
 /** Attention of one micro-batch in one layer, a few tiles at a time: what runs between the graphs of attention. */
-import { floats, int32s, type HostTensor } from '../../onnx/runtime.js';
+import { floats, type HostTensor, int32s } from '../../onnx/host-tensor.js';
 import { groupSize, type ModelConfig } from '../../qwen2/config.js';
 import type { Weights } from '../../qwen2/parameters.js';
 import { inClass } from '../attention-feeds.js';
