@@ -7,8 +7,8 @@ import type { PolicyFiles } from '../contracts/engine.js';
 import { initialTensor, initialWeights } from '../policy/checkpoint/initialise.js';
 import { InvalidCheckpoint } from '../policy/checkpoint/invalid-checkpoint.js';
 import { parseModelConfig } from '../policy/checkpoint/model-config.js';
-import type { ModelConfig } from '../policy/qwen2/config.js';
-import { parameterCount, sizeOf, toHuggingFaceShapes } from '../policy/qwen2/parameters.js';
+import type { ModelConfig } from '../policy/transformer/config.js';
+import { parameterCount, sizeOf, toHuggingFaceShapes } from '../policy/transformer/parameters.js';
 import type { TensorInput } from '../store/safetensors.js';
 import { writeSafetensors } from '../store/safetensors-file.js';
 

@@ -1,6 +1,6 @@
 /** What a model costs per token, from its shape. */
-import type { ModelConfig } from '../policy/qwen2/config.js';
-import { parameters } from '../policy/qwen2/parameters.js';
+import type { ModelConfig } from '../policy/transformer/config.js';
+import { parameters } from '../policy/transformer/parameters.js';
 
 export interface ModelSize {
   readonly parameters: number;

@@ -6,7 +6,7 @@ import { checkLengths } from '../activities/checks.js';
 import type { RunConfig } from '../contracts/config.js';
 import type { InputProblem } from '../contracts/errors.js';
 import { parseModelConfig } from '../policy/checkpoint/model-config.js';
-import type { ModelConfig } from '../policy/qwen2/config.js';
+import type { ModelConfig } from '../policy/transformer/config.js';
 import { KNOWN_MODELS } from './known-models.js';
 import { modelSize, type ModelSize } from './model-size.js';
 import { memoryByRole, storedBytes, type Memory, type Stored } from './resources.js';

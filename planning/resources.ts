@@ -1,6 +1,6 @@
 /** Memory of each role, and bytes that an iteration leaves in the store: what follows from the shape and the configuration. */
 import type { RunConfig } from '../contracts/config.js';
-import type { ModelConfig } from '../policy/qwen2/config.js';
+import type { ModelConfig } from '../policy/transformer/config.js';
 import { FLOAT_BYTES, type ModelSize } from './model-size.js';
 import type { Work } from './work.js';
 

@@ -10,8 +10,8 @@ import { resolveConfig, type RunConfig } from '../contracts/config.js';
 import type { InferenceEngine, Learner, PolicyFiles, RolloutRequest } from '../contracts/engine.js';
 import { parseModelConfig } from '../policy/checkpoint/model-config.js';
 import { openInferenceEngine, openLearner } from '../policy/engine/open.js';
-import type { ModelConfig } from '../policy/qwen2/config.js';
-import { toHuggingFaceShapes } from '../policy/qwen2/parameters.js';
+import type { ModelConfig } from '../policy/transformer/config.js';
+import { toHuggingFaceShapes } from '../policy/transformer/parameters.js';
 import { writeSafetensors } from '../store/safetensors-file.js';
 import { modelSize, type ModelSize } from './model-size.js';
 

@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { openStream, Purpose, wordAt } from '../../algorithm/random.js';
-import type { ModelConfig } from '../qwen2/config.js';
-import { toHuggingFaceShapes } from '../qwen2/parameters.js';
+import type { ModelConfig } from '../transformer/config.js';
+import { toHuggingFaceShapes } from '../transformer/parameters.js';
 
 const DEVIATION = 0.02;
 

@@ -3,8 +3,8 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SafetensorsFile } from '../../store/safetensors-file.js';
 import { CheckpointDamaged, type TensorInfo } from '../../store/safetensors-header.js';
-import type { ModelConfig } from '../qwen2/config.js';
-import { toHuggingFaceShapes } from '../qwen2/parameters.js';
+import type { ModelConfig } from '../transformer/config.js';
+import { toHuggingFaceShapes } from '../transformer/parameters.js';
 import { type CheckpointProblem as Problem, InvalidCheckpoint } from './invalid-checkpoint.js';
 import { parseModelConfig } from './model-config.js';
 

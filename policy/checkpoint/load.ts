@@ -1,8 +1,8 @@
 /** Weights of a policy from its safetensors files, in our layout. */
 import type { PolicyFiles } from '../../contracts/engine.js';
 import { SafetensorsFile } from '../../store/safetensors-file.js';
-import type { ModelConfig } from '../qwen2/config.js';
-import { assembled, parameters, toHuggingFaceShapes } from '../qwen2/parameters.js';
+import type { ModelConfig } from '../transformer/config.js';
+import { assembled, parameters, toHuggingFaceShapes } from '../transformer/parameters.js';
 import { InvalidCheckpoint } from './invalid-checkpoint.js';
 import { parseModelConfig } from './model-config.js';
 

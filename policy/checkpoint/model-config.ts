@@ -1,6 +1,6 @@
 /** config.json of Hugging Face -> ModelConfig. What our graphs can not compute is named, all of it at once. */
 import { z } from 'zod';
-import type { ModelConfig } from '../qwen2/config.js';
+import type { ModelConfig } from '../transformer/config.js';
 import type { CheckpointProblem } from './invalid-checkpoint.js';
 import { parseRope } from './rope-config.js';
 

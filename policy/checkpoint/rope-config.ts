@@ -1,6 +1,6 @@
 /** Rotary embedding of a config.json: keys of its own (`rope_theta`, `rope_scaling`) or, by transformers 5, `rope_parameters`. */
 import { z } from 'zod';
-import type { RopeScaling, RopeShape } from '../qwen2/rope-frequencies.js';
+import type { RopeScaling, RopeShape } from '../transformer/rope-frequencies.js';
 import type { CheckpointProblem } from './invalid-checkpoint.js';
 
 type Rope = Pick<RopeShape, 'ropeTheta' | 'ropeScaling'>;

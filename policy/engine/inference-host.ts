@@ -12,8 +12,8 @@ import type {
 import { GenerationInterrupted, PolicyNotLoaded } from '../../contracts/engine-errors.js';
 import { loadWeights } from '../checkpoint/load.js';
 import { Generator, type GeneratorSettings, type Submitted } from '../generate/generator.js';
-import type { ModelConfig } from '../qwen2/config.js';
-import { parameterCount, type Weights } from '../qwen2/parameters.js';
+import type { ModelConfig } from '../transformer/config.js';
+import { parameterCount, type Weights } from '../transformer/parameters.js';
 import { Scorer } from '../score/scorer.js';
 import type { EngineSettings, EngineShare } from './settings.js';
 import type { ServedCall } from './rpc.js';

@@ -6,7 +6,7 @@
  * aligned to absolute positions, and `prefill-graph.ts` cuts its sums at the same places: so the bits of a token do not
  * depend on whether its prefix was prefilled, decoded, or decoded in another process.
  */
-import { attentionScale, groupSize, type ModelConfig } from '../qwen2/config.js';
+import { attentionScale, groupSize, type ModelConfig } from '../transformer/config.js';
 import {
   constantParameters,
   embed,
@@ -14,8 +14,8 @@ import {
   outputAndFeedForward,
   queriesKeysValues,
   ropeConstants,
-} from '../qwen2/layers.js';
-import type { Weights } from '../qwen2/parameters.js';
+} from '../transformer/layers.js';
+import type { Weights } from '../transformer/parameters.js';
 import { prefixAttention } from './prefix-attention.js';
 import { truncated, truncationInputs } from './truncation.js';
 import { Graph, type Value } from '../onnx/graph.js';

@@ -1,6 +1,6 @@
 /** One run of the decode graph: up to K more tokens for every row in flight. */
 import { floats, int64s, type HostTensor, type Session } from '../onnx/runtime.js';
-import type { ModelConfig } from '../qwen2/config.js';
+import type { ModelConfig } from '../transformer/config.js';
 import type { Row } from './row.js';
 import type { Block, Slots } from './slots.js';
 import { candidatesOf } from './truncation.js';

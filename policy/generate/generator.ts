@@ -4,8 +4,8 @@
  */
 import type { Rollout, RolloutRequest } from '../../contracts/engine.js';
 import { Session, type SessionSettings } from '../onnx/runtime.js';
-import type { ModelConfig } from '../qwen2/config.js';
-import type { Weights } from '../qwen2/parameters.js';
+import type { ModelConfig } from '../transformer/config.js';
+import type { Weights } from '../transformer/parameters.js';
 import { type ChunkStart, decodeChunk, type DecodedChunk, type Decoder, isTruncated } from './decode.js';
 import { decodeGraph } from './decode-graph.js';
 import { findFamilies } from './families.js';

@@ -4,9 +4,15 @@
  */
 import { Graph, type Value } from '../onnx/graph.js';
 import { add, concat, matMul, mul, reshape, slice, softmax, transpose } from '../onnx/operators.js';
-import { attentionScale, groupSize, type ModelConfig } from '../qwen2/config.js';
-import { constantParameters, embed, outputAndFeedForward, queriesKeysValues, ropeConstants } from '../qwen2/layers.js';
-import type { Weights } from '../qwen2/parameters.js';
+import { attentionScale, groupSize, type ModelConfig } from '../transformer/config.js';
+import {
+  constantParameters,
+  embed,
+  outputAndFeedForward,
+  queriesKeysValues,
+  ropeConstants,
+} from '../transformer/layers.js';
+import type { Weights } from '../transformer/parameters.js';
 import { prefixAttention } from './prefix-attention.js';
 
 /** Axes: rows, P prefix positions (padded), K chunk length. */

@@ -1,6 +1,6 @@
 /** Computes the blocks of prefixes that the cache does not hold yet, distinct ones together. */
 import { floats, int64s, type HostTensor, type Session } from '../onnx/runtime.js';
-import type { ModelConfig } from '../qwen2/config.js';
+import type { ModelConfig } from '../transformer/config.js';
 import type { PrefixCache } from './prefix-cache.js';
 import { type Block, Slots } from './slots.js';
 

@@ -6,7 +6,7 @@
  */
 import type { Graph, Value } from '../onnx/graph.js';
 import { concat, div, matMul } from '../onnx/operators.js';
-import type { ModelConfig } from '../qwen2/config.js';
+import type { ModelConfig } from '../transformer/config.js';
 
 /** Inputs as `Slots.feeds` gives them; G = groups of siblings (or rows), P = prefix positions. */
 export interface PrefixLayer {

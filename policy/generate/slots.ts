@@ -4,7 +4,7 @@
  */
 import type { HostTensor } from '../onnx/runtime.js';
 import { floats } from '../onnx/runtime.js';
-import type { ModelConfig } from '../qwen2/config.js';
+import type { ModelConfig } from '../transformer/config.js';
 
 /** Keys and values [kvHeads, chunk, headSize] of one aligned block, per layer. */
 export interface Block {

@@ -3,7 +3,7 @@
  * moments are stored as floats.
  */
 import type { AdamWSettings } from '../../algorithm/adamw.js';
-import type { Weights } from '../qwen2/parameters.js';
+import type { Weights } from '../transformer/parameters.js';
 import type { Moments } from './moments.js';
 
 export interface OptimizerState {

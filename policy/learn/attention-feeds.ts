@@ -3,7 +3,7 @@
  * Matrices are seen as rows of one head each: a token's heads follow each other, query heads of a group side by side.
  */
 import { type HostTensor, int32s, int64s } from '../onnx/host-tensor.js';
-import { groupSize, type ModelConfig } from '../qwen2/config.js';
+import { groupSize, type ModelConfig } from '../transformer/config.js';
 import { type AttentionTiles, BLOCK, type TileClass } from './attention-tiles.js';
 import { depthsOf, numberDepthFirst } from './chains.js';
 import { summationRounds } from './summation.js';

@@ -1,5 +1,5 @@
 /**
- * The model over packed trees, arranged for training. The same function as `qwen2/layers.ts`, with passes over activations
+ * The model over packed trees, arranged for training. The same function as `transformer/layers.ts`, with passes over activations
  * saved: weights, which are smaller, are split (gate, up) and take in the norms' scales. The trees of a micro-batch stand
  * one behind another, without rows and padding; only attention knows where they begin.
  */
@@ -24,9 +24,9 @@ import {
   sub,
   unsqueeze,
 } from '../onnx/operators.js';
-import type { ModelConfig } from '../qwen2/config.js';
-import { hasLargeWeights } from '../qwen2/large.js';
-import { embed, headOf, linear, normaliseHeads, type ParameterValues } from '../qwen2/layers.js';
+import type { ModelConfig } from '../transformer/config.js';
+import { hasLargeWeights } from '../transformer/large.js';
+import { embed, headOf, linear, normaliseHeads, type ParameterValues } from '../transformer/layers.js';
 import { type Attention, treeAttention } from './tree-attention.js';
 
 /** int64. Axes: T tokens, N trained tokens, E of them that are not the first child of their predecessor. */

@@ -1,7 +1,7 @@
 /** Runs training graphs over the micro-batches of a mini-batch and sums their gradients, in a fixed order. */
 import { floats, type HostTensor, int64s, Session, type SessionSettings } from '../onnx/runtime.js';
-import { type ModelConfig, ropeCaches } from '../qwen2/config.js';
-import { parameters, type Weights } from '../qwen2/parameters.js';
+import { type ModelConfig, ropeCaches } from '../transformer/config.js';
+import { parameters, type Weights } from '../transformer/parameters.js';
 import { LANES, Lanes, type Team } from './lanes.js';
 import { cutIntoMicroBatches, type MicroBatch, microBatch } from './micro-batches.js';
 import type { MiniBatch } from './mini-batch.js';

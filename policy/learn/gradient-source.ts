@@ -1,6 +1,6 @@
 /** What gives the learner its gradients: one graph for all of a small model, or one per piece of a large one. */
 import { floats, type HostTensor } from '../onnx/runtime.js';
-import type { Weights } from '../qwen2/parameters.js';
+import type { Weights } from '../transformer/parameters.js';
 import type { MicroBatch } from './micro-batches.js';
 import type { MiniBatch } from './mini-batch.js';
 import type { TrainingGoal } from './training-graph.js';

@@ -4,8 +4,8 @@
  */
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ModelConfig } from '../qwen2/config.js';
-import { emptyParameters, type Weights } from '../qwen2/parameters.js';
+import type { ModelConfig } from '../transformer/config.js';
+import { emptyParameters, type Weights } from '../transformer/parameters.js';
 import type { Passed } from './gradient-source.js';
 
 /** Micro-batch i belongs to lane i mod LANES. */

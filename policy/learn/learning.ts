@@ -1,7 +1,7 @@
 /** What the learners of all runtimes have in common: rows in, passes over them, metrics out. */
 import { policyLoss } from '../../algorithm/loss.js';
 import type { LossSettings, TrainingSequence, UpdateMetrics } from '../../contracts/engine.js';
-import type { ModelConfig } from '../qwen2/config.js';
+import type { ModelConfig } from '../transformer/config.js';
 import type { Passed, TokenColumns } from './gradient-source.js';
 import { column, type MiniBatch, miniBatchOf, requireUsable, type TrainingRow } from './mini-batch.js';
 import type { TrainingGoal } from './training-graph.js';

@@ -1,6 +1,6 @@
 /** A mini-batch cut into micro-batches, and their trees one behind another as tensors of the training graph. */
 import { type HostTensor, int64s } from '../onnx/host-tensor.js';
-import type { ModelConfig } from '../qwen2/config.js';
+import type { ModelConfig } from '../transformer/config.js';
 import { type AttentionFeeds, attentionFeeds } from './attention-feeds.js';
 import { attentionTiles } from './attention-tiles.js';
 import { LANES } from './lanes.js';

@@ -1,6 +1,6 @@
 /** The rows of a mini-batch one behind another: one entry per token. */
 import type { TrainingSequence } from '../../algorithm/training-rows.js';
-import type { ModelConfig } from '../qwen2/config.js';
+import type { ModelConfig } from '../transformer/config.js';
 
 /** What cross-entropy needs of a row. */
 export type TrainingRow = Pick<TrainingSequence, 'tokens' | 'predecessors' | 'weights'>;

@@ -1,8 +1,8 @@
 /** First and second moments by parameter: in memory, or in a file where the model is large. */
 import { closeSync, ftruncateSync, mkdirSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ModelConfig } from '../qwen2/config.js';
-import { parameters, sizeOf, type Weights } from '../qwen2/parameters.js';
+import type { ModelConfig } from '../transformer/config.js';
+import { parameters, sizeOf, type Weights } from '../transformer/parameters.js';
 
 export interface Moments {
   /** Calls `change` with the two moments of a parameter, which it may change in place. */

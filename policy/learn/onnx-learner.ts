@@ -10,9 +10,9 @@ import type {
 } from '../../contracts/engine.js';
 import { loadWeights } from '../checkpoint/load.js';
 import type { SessionSettings } from '../onnx/runtime.js';
-import type { ModelConfig } from '../qwen2/config.js';
-import { hasLargeVocabulary, hasLargeWeights } from '../qwen2/large.js';
-import { toHuggingFace, type Weights } from '../qwen2/parameters.js';
+import type { ModelConfig } from '../transformer/config.js';
+import { hasLargeVocabulary, hasLargeWeights } from '../transformer/large.js';
+import { toHuggingFace, type Weights } from '../transformer/parameters.js';
 import { adamWStep, clipScale, norm, type OptimizerState } from './adamw.js';
 import { GradientRunner } from './gradient-runner.js';
 import type { GradientSource } from './gradient-source.js';

@@ -4,8 +4,8 @@
  */
 import type { TensorInput } from '../../store/safetensors.js';
 import { SafetensorsFile, writeSafetensors } from '../../store/safetensors-file.js';
-import type { ModelConfig } from '../qwen2/config.js';
-import { assembled, parameters, takenApart, toHuggingFace, type Weights } from '../qwen2/parameters.js';
+import type { ModelConfig } from '../transformer/config.js';
+import { assembled, parameters, takenApart, toHuggingFace, type Weights } from '../transformer/parameters.js';
 import type { OptimizerState } from './adamw.js';
 import type { Moments } from './moments.js';
 

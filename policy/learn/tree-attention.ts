@@ -21,8 +21,8 @@ import {
   sub,
   where,
 } from '../onnx/operators.js';
-import { attentionScale, type ModelConfig } from '../qwen2/config.js';
-import type { Rope } from '../qwen2/layers.js';
+import { attentionScale, type ModelConfig } from '../transformer/config.js';
+import type { Rope } from '../transformer/layers.js';
 import { inClass, inRound } from './attention-feeds.js';
 import { BLOCK } from './attention-tiles.js';
 import { RADIX, summation } from './summation.js';

@@ -30,7 +30,7 @@ import {
   unsqueeze,
   where,
 } from '../onnx/operators.js';
-import { attentionScale, type ModelConfig } from '../qwen2/config.js';
+import { attentionScale, type ModelConfig } from '../transformer/config.js';
 import {
   constantParameters,
   embed,
@@ -39,9 +39,9 @@ import {
   type ParameterValues,
   queriesKeysValues,
   ropeConstants,
-} from '../qwen2/layers.js';
-import { hasLargeVocabulary } from '../qwen2/large.js';
-import type { Weights } from '../qwen2/parameters.js';
+} from '../transformer/layers.js';
+import { hasLargeVocabulary } from '../transformer/large.js';
+import type { Weights } from '../transformer/parameters.js';
 
 /** How the queries are cut into blocks. */
 interface Cut {

@@ -2,9 +2,9 @@
 import { zeroOutsideReasoning } from '../../algorithm/influence.js';
 import type { Score, ScoreRequest } from '../../contracts/engine.js';
 import { floats, int64s, type HostTensor, Session, type SessionSettings } from '../onnx/runtime.js';
-import type { ModelConfig } from '../qwen2/config.js';
-import type { Weights } from '../qwen2/parameters.js';
-import { hasLargeVocabulary } from '../qwen2/large.js';
+import type { ModelConfig } from '../transformer/config.js';
+import type { Weights } from '../transformer/parameters.js';
+import { hasLargeVocabulary } from '../transformer/large.js';
 import { PART_TOKENS, scoreGraph } from './score-graph.js';
 
 /** Padded tokens of one run: enough for full-speed products, small enough to heartbeat between runs. */

@@ -3,7 +3,7 @@
  * only its own log-prob, so that logits are there for some tokens at a time, and once.
  */
 import type { MicroBatch } from '../learn/micro-batches.js';
-import type { ModelConfig } from '../qwen2/config.js';
+import type { ModelConfig } from '../transformer/config.js';
 import type { Block } from './block.js';
 import type { Parameters } from './layers.js';
 import {

@@ -1,5 +1,5 @@
 /** The two halves of a Qwen2 layer over packed trees, each with its residual, as blocks. Axes: T tokens. */
-import type { ModelConfig } from '../qwen2/config.js';
+import type { ModelConfig } from '../transformer/config.js';
 import type { Block } from './block.js';
 import { add, concat, halves, matMul, mul, sigmoid, sigmoidGradient, sumFirst } from './operators.js';
 import { inverseRms, rmsNormGradient, scaled, scaledGradients } from './rms-norm.js';

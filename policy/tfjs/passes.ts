@@ -5,7 +5,7 @@ import { cutIntoMicroBatches, type MicroBatch, microBatch } from '../learn/micro
 import type { MiniBatch } from '../learn/mini-batch.js';
 import { summationRounds } from '../learn/summation.js';
 import type { TrainingGoal } from '../learn/training-graph.js';
-import { type ModelConfig, qkvSize } from '../qwen2/config.js';
+import { type ModelConfig, qkvSize } from '../transformer/config.js';
 import { keeping, recomputing } from './block.js';
 import { asInt32, headBlock, type Slopes, type TokenResults } from './head.js';
 import { attentionBlock, feedForwardBlock, type Parameters } from './layers.js';

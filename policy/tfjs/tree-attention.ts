@@ -7,7 +7,7 @@ import { inClass, inRound } from '../learn/attention-feeds.js';
 import { BLOCK } from '../learn/attention-tiles.js';
 import type { MicroBatch } from '../learn/micro-batches.js';
 import { RADIX } from '../learn/summation.js';
-import { attentionScale, type ModelConfig, ropeCaches } from '../qwen2/config.js';
+import { attentionScale, type ModelConfig, ropeCaches } from '../transformer/config.js';
 import {
   add,
   and,

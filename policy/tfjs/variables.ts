@@ -1,6 +1,6 @@
 /** One number per parameter's number on the device, changed in place: weights, moments, sums of gradients. */
-import type { ModelConfig } from '../qwen2/config.js';
-import { type Parameter, parameters, type Weights } from '../qwen2/parameters.js';
+import type { ModelConfig } from '../transformer/config.js';
+import { type Parameter, parameters, type Weights } from '../transformer/parameters.js';
 import { assign, assignAdd, destroyVariable, floats, readVariable, scatterAdd, variable } from './operators.js';
 import type { Tensor, TensorFlow } from './runtime.js';
 

@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inspectCheckpoint } from '../../policy/checkpoint/inspect.js';
 import { InvalidCheckpoint } from '../../policy/checkpoint/invalid-checkpoint.js';
 import { parseModelConfig } from '../../policy/checkpoint/model-config.js';
-import type { ModelConfig } from '../../policy/qwen2/config.js';
-import { parameters } from '../../policy/qwen2/parameters.js';
-import { ropeFrequencies } from '../../policy/qwen2/rope-frequencies.js';
+import type { ModelConfig } from '../../policy/transformer/config.js';
+import { parameters } from '../../policy/transformer/parameters.js';
+import { ropeFrequencies } from '../../policy/transformer/rope-frequencies.js';
 import { SafetensorsFile, writeSafetensors } from '../../store/safetensors-file.js';
 import type { TensorInput } from '../../store/safetensors.js';
 

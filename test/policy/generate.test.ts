@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Rollout, RolloutKey, RolloutRequest } from '../../contracts/engine.js';
 import { Generator, type GeneratorSettings } from '../../policy/generate/generator.js';
-import type { ModelConfig } from '../../policy/qwen2/config.js';
+import type { ModelConfig } from '../../policy/transformer/config.js';
 import { randomWeights, smallConfig } from './random-model.js';
 
 const settings: GeneratorSettings = { slots: 64, chunk: 16, threads: 2 };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { initialWeights } from '../../policy/checkpoint/initialise.js';
-import type { ModelConfig } from '../../policy/qwen2/config.js';
+import type { ModelConfig } from '../../policy/transformer/config.js';
 
 const config: ModelConfig = {
   vocabSize: 64,

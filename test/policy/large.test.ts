@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Rollout, Score, ScoreRequest } from '../../contracts/engine.js';
 import { Generator } from '../../policy/generate/generator.js';
-import type { ModelConfig } from '../../policy/qwen2/config.js';
-import { hasLargeVocabulary, hasLargeWeights } from '../../policy/qwen2/large.js';
-import { parameterCount, type Weights } from '../../policy/qwen2/parameters.js';
+import type { ModelConfig } from '../../policy/transformer/config.js';
+import { hasLargeVocabulary, hasLargeWeights } from '../../policy/transformer/large.js';
+import { parameterCount, type Weights } from '../../policy/transformer/parameters.js';
 import { Scorer } from '../../policy/score/scorer.js';
 import { randomWeights, smallConfig } from './random-model.js';
 

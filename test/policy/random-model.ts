@@ -1,7 +1,7 @@
 /** A small model with random weights: enough to show what depends on what. */
 import { initialWeights } from '../../policy/checkpoint/initialise.js';
-import type { ModelConfig } from '../../policy/qwen2/config.js';
-import { fromHuggingFace } from '../../policy/qwen2/parameters.js';
+import type { ModelConfig } from '../../policy/transformer/config.js';
+import { fromHuggingFace } from '../../policy/transformer/parameters.js';
 
 export const smallConfig: ModelConfig = {
   vocabSize: 50,

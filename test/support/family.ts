@@ -7,7 +7,7 @@ import { inspectCheckpoint, type CheckpointInfo } from '../../policy/checkpoint/
 import { loadWeights } from '../../policy/checkpoint/load.js';
 import { Generator } from '../../policy/generate/generator.js';
 import { OnnxLearner } from '../../policy/learn/onnx-learner.js';
-import { toHuggingFace, type Weights } from '../../policy/qwen2/parameters.js';
+import { toHuggingFace, type Weights } from '../../policy/transformer/parameters.js';
 import { Scorer } from '../../policy/score/scorer.js';
 
 interface Expected {

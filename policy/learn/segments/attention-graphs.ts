@@ -19,7 +19,7 @@ import {
   sub,
   where,
 } from '../../onnx/operators.js';
-import { attentionScale, type ModelConfig } from '../../qwen2/config.js';
+import { attentionScale, type ModelConfig } from '../../transformer/config.js';
 import { BLOCK } from '../attention-tiles.js';
 
 /** Inputs as in `attended`; output `mixed`, [n, kvHeads, Q, headSize]. */

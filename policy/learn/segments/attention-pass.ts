@@ -1,7 +1,7 @@
 /** Attention of one micro-batch in one layer, a few tiles at a time: what runs between the graphs of attention. */
 import { floats, type HostTensor, int32s } from '../../onnx/host-tensor.js';
-import { groupSize, type ModelConfig } from '../../qwen2/config.js';
-import type { Weights } from '../../qwen2/parameters.js';
+import { groupSize, type ModelConfig } from '../../transformer/config.js';
+import type { Weights } from '../../transformer/parameters.js';
 import { inClass } from '../attention-feeds.js';
 import { BLOCK } from '../attention-tiles.js';
 import type { MicroBatch } from '../micro-batches.js';

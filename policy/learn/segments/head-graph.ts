@@ -10,7 +10,7 @@ import { dropDeadNodes } from '../../onnx/dead-nodes.js';
 import { Composites, gradients } from '../../onnx/gradients.js';
 import { Graph } from '../../onnx/graph.js';
 import { squeeze } from '../../onnx/operators.js';
-import type { ModelConfig } from '../../qwen2/config.js';
+import type { ModelConfig } from '../../transformer/config.js';
 import { headLogits, labelLogProbs } from '../forward.js';
 import { entropies, gradientOf, lossOf, type TrainingGoal } from '../training-graph.js';
 import { addSums, parameterInputs, type SegmentGraph } from './segment.js';

@@ -1,7 +1,7 @@
 /** The graphs of all pieces, each opened when first needed, and run with the weights of one layer. */
 import { floats, type HostTensor, Session, type SessionSettings } from '../../onnx/runtime.js';
-import type { ModelConfig } from '../../qwen2/config.js';
-import { parameters, type Weights } from '../../qwen2/parameters.js';
+import type { ModelConfig } from '../../transformer/config.js';
+import { parameters, type Weights } from '../../transformer/parameters.js';
 import { gradientOf, sumBefore, type TrainingGoal } from '../training-graph.js';
 import { attentionGradientGraph, attentionGraph } from './attention-graphs.js';
 import { headGraph } from './head-graph.js';

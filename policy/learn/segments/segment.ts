@@ -9,9 +9,9 @@ import { dropDeadNodes } from '../../onnx/dead-nodes.js';
 import { Composites, pulledBack } from '../../onnx/gradients.js';
 import { type ElementType, Graph, type Shape, type Value } from '../../onnx/graph.js';
 import { add } from '../../onnx/operators.js';
-import type { ModelConfig } from '../../qwen2/config.js';
-import type { ParameterValues } from '../../qwen2/layers.js';
-import { parameters } from '../../qwen2/parameters.js';
+import type { ModelConfig } from '../../transformer/config.js';
+import type { ParameterValues } from '../../transformer/layers.js';
+import { parameters } from '../../transformer/parameters.js';
 import { gradientOf, sumBefore } from '../training-graph.js';
 
 export interface SegmentInput {

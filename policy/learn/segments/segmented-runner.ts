@@ -6,8 +6,8 @@
  * The function is that of `gradient-runner.ts`; sums are cut elsewhere, so the last bits differ.
  */
 import { floats, int64s, type HostTensor, type SessionSettings } from '../../onnx/runtime.js';
-import { type ModelConfig, ropeCaches } from '../../qwen2/config.js';
-import { emptyParameters, type Weights } from '../../qwen2/parameters.js';
+import { type ModelConfig, ropeCaches } from '../../transformer/config.js';
+import { emptyParameters, type Weights } from '../../transformer/parameters.js';
 import { addRows, columnFeeds, type GradientSource, type Passed, type TokenColumns } from '../gradient-source.js';
 import { cutIntoMicroBatches, type MicroBatch, microBatch } from '../micro-batches.js';
 import type { MiniBatch } from '../mini-batch.js';

@@ -1,7 +1,7 @@
 /** The two pieces of a layer in which every token is by itself: before attention and after it. Axes: T tokens. */
 import { add, rotaryEmbedding, split, squeeze, unsqueeze } from '../../onnx/operators.js';
-import type { ModelConfig } from '../../qwen2/config.js';
-import { linear } from '../../qwen2/layers.js';
+import type { ModelConfig } from '../../transformer/config.js';
+import { linear } from '../../transformer/layers.js';
 import { feedForward, projections } from '../forward.js';
 import type { Segment } from './segment.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { OnnxLearner } from '../../../policy/learn/onnx-learner.js';
-import type { ModelConfig } from '../../../policy/qwen2/config.js';
+import type { ModelConfig } from '../../../policy/transformer/config.js';
 import { smallConfig } from '../random-model.js';
 import { bits, expectSameGradient, gradientBy, learnerContract, packed, started, trees } from './learner-contract.js';
 import { chain, loss, optimizer } from './rows.js';
