@@ -5,7 +5,14 @@ import { parameters, type Weights } from '../transformer/parameters.js';
 import { LANES, Lanes, type Team } from './lanes.js';
 import { cutIntoMicroBatches, type MicroBatch, microBatch } from './micro-batches.js';
 import type { MiniBatch } from './mini-batch.js';
-import { addRows, columnFeeds, type GradientSource, type Passed, type TokenColumns } from './gradient-source.js';
+import {
+  addRows,
+  columnFeeds,
+  type GradientSource,
+  nothingPassed,
+  type Passed,
+  type TokenColumns,
+} from './gradient-source.js';
 import {
   differentiated,
   EMBEDDED_GRADIENT,
@@ -43,8 +50,7 @@ export class GradientRunner implements GradientSource {
     temperature: number,
     tokenBudget: number,
   ): Promise<Passed> {
-    const size = batch.starts.at(-1)!;
-    const passed = { logProbs: new Float32Array(size), entropies: new Float32Array(size) };
+    const passed = nothingPassed(batch);
     const derives = goal.kind !== 'log-probs';
     if (derives) this.#lanes.clear();
     const parameterFeeds = this.#tensors(weights, (name) => name, [...weights.keys()]);

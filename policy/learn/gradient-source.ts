@@ -15,18 +15,25 @@ export interface Passed {
   readonly entropies: Float32Array;
 }
 
+/** To be filled by a pass. */
+export function nothingPassed({ starts }: MiniBatch): Passed {
+  const tokens = starts.at(-1)!;
+  return { logProbs: new Float32Array(tokens), entropies: new Float32Array(tokens) };
+}
+
+/** One pass over a mini-batch, in micro-batches; leaves the gradient of its goal behind. */
+export type Pass = (
+  batch: MiniBatch,
+  columns: TokenColumns,
+  goal: TrainingGoal,
+  temperature: number,
+  tokenBudget: number,
+) => Promise<Passed>;
+
 export interface GradientSource {
   /** Gradient of the last `run`; overwritten by the next. */
   readonly gradient: Weights;
-  /** One pass over the mini-batch, in micro-batches. */
-  run(
-    weights: Weights,
-    batch: MiniBatch,
-    columns: TokenColumns,
-    goal: TrainingGoal,
-    temperature: number,
-    tokenBudget: number,
-  ): Promise<Passed>;
+  run(weights: Weights, ...pass: Parameters<Pass>): Promise<Passed>;
   close(): Promise<void>;
 }
 

@@ -2,18 +2,8 @@
 import { policyLoss } from '../../algorithm/loss.js';
 import type { LossSettings, TrainingSequence, UpdateMetrics } from '../../contracts/engine.js';
 import type { ModelConfig } from '../transformer/config.js';
-import type { Passed, TokenColumns } from './gradient-source.js';
+import type { Pass } from './gradient-source.js';
 import { column, type MiniBatch, miniBatchOf, requireUsable, type TrainingRow } from './mini-batch.js';
-import type { TrainingGoal } from './training-graph.js';
-
-/** Over a mini-batch; leaves the gradient of its goal behind. */
-export type Pass = (
-  batch: MiniBatch,
-  columns: TokenColumns,
-  goal: TrainingGoal,
-  temperature: number,
-  tokenBudget: number,
-) => Promise<Passed>;
 
 export interface Passes {
   readonly policy: Pass;

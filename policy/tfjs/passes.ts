@@ -1,6 +1,6 @@
 /** Passes over mini-batches, micro-batch by micro-batch; gradients are summed in a fixed order. */
 import { policyLoss } from '../../algorithm/loss.js';
-import type { Passed, TokenColumns } from '../learn/gradient-source.js';
+import { nothingPassed, type Passed, type TokenColumns } from '../learn/gradient-source.js';
 import { cutIntoMicroBatches, type MicroBatch, microBatch } from '../learn/micro-batches.js';
 import type { MiniBatch } from '../learn/mini-batch.js';
 import { summationRounds } from '../learn/summation.js';
@@ -36,8 +36,7 @@ export class Passes {
     temperature: number,
     tokenBudget: number,
   ): Promise<Passed> {
-    const size = batch.starts.at(-1)!;
-    const passed = { logProbs: new Float32Array(size), entropies: new Float32Array(size) };
+    const passed = nothingPassed(batch);
     if (goal.kind !== 'log-probs') this.gradients.clear();
     for (const members of cutIntoMicroBatches(batch, tokenBudget)) {
       const micro = microBatch(this.config, batch, members);

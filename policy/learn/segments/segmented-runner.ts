@@ -8,7 +8,14 @@
 import { floats, int64s, type HostTensor, type SessionSettings } from '../../onnx/runtime.js';
 import { type ModelConfig, ropeCaches } from '../../transformer/config.js';
 import { emptyParameters, type Weights } from '../../transformer/parameters.js';
-import { addRows, columnFeeds, type GradientSource, type Passed, type TokenColumns } from '../gradient-source.js';
+import {
+  addRows,
+  columnFeeds,
+  type GradientSource,
+  nothingPassed,
+  type Passed,
+  type TokenColumns,
+} from '../gradient-source.js';
 import { cutIntoMicroBatches, type MicroBatch, microBatch } from '../micro-batches.js';
 import type { MiniBatch } from '../mini-batch.js';
 import { gradientOf, type TrainingGoal } from '../training-graph.js';
@@ -64,8 +71,7 @@ export class SegmentedRunner implements GradientSource {
     temperature: number,
     tokenBudget: number,
   ): Promise<Passed> {
-    const size = batch.starts.at(-1)!;
-    const passed = { logProbs: new Float32Array(size), entropies: new Float32Array(size) };
+    const passed = nothingPassed(batch);
     if (goal.kind !== 'log-probs') for (const values of this.gradient.values()) values.fill(0);
     for (const members of cutIntoMicroBatches(batch, tokenBudget)) {
       const micro = microBatch(this.config, batch, members);
