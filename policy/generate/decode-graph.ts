@@ -16,6 +16,7 @@ import {
   ropeConstants,
 } from '../transformer/layers.js';
 import type { Weights } from '../transformer/parameters.js';
+import { ownAttention } from './own-attention.js';
 import { prefixAttention } from './prefix-attention.js';
 import { truncated, truncationInputs } from './truncation.js';
 import { Graph, type Value } from '../onnx/graph.js';
@@ -46,11 +47,16 @@ import {
   where,
 } from '../onnx/operators.js';
 
-/**
- * Axes: R rows (slots in use), P prefix positions (padded), K chunk length, F places of the chunk given as keys and values.
- * @param truncates whether rows may have top-k or top-p
- */
-export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number, truncates = false): Graph {
+/** What a graph is made for. */
+export interface DecodeKind {
+  /** Rows may have top-k or top-p. */
+  readonly truncates: boolean;
+  /** Rows have prefixes of their own behind those that siblings share. */
+  readonly own: boolean;
+}
+
+/** Axes: R rows (slots in use), P prefix positions (padded), K chunk length, F places of the chunk given as keys and values. */
+export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number, kind: DecodeKind): Graph {
   const { layers, kvHeads, headSize, vocabSize } = config;
   const group = groupSize(config);
   // A product of one row takes a kernel of its own (GEMV), whose sums have other bits than prefill's: never have just one.
@@ -71,10 +77,10 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
   const budget = g.input('budget', 'int64', ['rows']);
   /** Filled up with -1, which no token equals. */
   const stopIds = g.input('stopIds', 'int64', ['rows', 'stops']);
-  const truncation = truncates ? truncationInputs(g) : undefined;
-  const prefixMask = g.input('prefixMask', 'float32', ['rows', 1, 1, 'prefix']);
+  const truncation = kind.truncates ? truncationInputs(g) : undefined;
   const rows = g.node('Shape', [start], [{ type: 'int64', shape: [1] }], { start: 0n, end: 1n })[0];
-  const prefix = prefixAttention(g, config, rows, queryRows);
+  const shared = prefixAttention(g, config, chunk, rows, queryRows);
+  const prefix = kind.own ? ownAttention(g, config, shared, rows, queryRows) : shared;
   // The softmax is over K + P places as in prefill, the chunk's first: its vectorised sum then adds every term in the same
   // lane and order, however far the prefix is padded. So scores ahead in the chunk are there, at -Infinity.
   const closed = fill(g, -Infinity, rows, [kvHeads, queryRows, chunk]);
@@ -108,13 +114,12 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
     const ofGroup = reshape(body, q, [0, kvHeads, group, headSize], ['rows', kvHeads, group, headSize]);
     const twice = group < queryRows ? concat(body, [ofGroup, ofGroup], 2, queryRows) : ofGroup;
     const queries = mul(body, twice, body.float(attentionScale(config)));
-    const prefixScores = add(body, prefix.scores(body, i, queries), prefixMask);
+    const prefixScores = prefix.scores(body, i, queries);
     const chunkScores = matMul(body, queries, keys, { transB: true });
     const ahead = slice(body, closed, next1, body.int64s([chunk]), 3, 'ahead');
-    const p = softmax(body, concat(body, [chunkScores, ahead, prefixScores], 3, 'chunk+prefix'));
-    const onPrefix = slice(body, p, body.int64s([chunk]), body.int64s([Number.MAX_SAFE_INTEGER]), 3, 'prefix');
+    const p = softmax(body, concat(body, [chunkScores, ahead, ...prefixScores], 3, 'chunk+prefix'));
     const onChunk = slice(body, p, body.int64s([0]), next1, 3, 'past+1');
-    const mixed = add(body, prefix.mix(body, i, onPrefix), matMul(body, onChunk, values));
+    const mixed = add(body, prefix.mix(body, i, p), matMul(body, onChunk, values));
     const perHeadMixed =
       group < queryRows ? slice(body, mixed, body.int64s([0]), body.int64s([group]), 2, group) : mixed;
     const attended = reshape(body, perHeadMixed, [0, 1, config.heads * headSize], ['rows', 1, config.heads * headSize]);

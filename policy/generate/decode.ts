@@ -1,14 +1,23 @@
 /** One run of the decode graph: up to K more tokens for every row in flight. */
 import { floats, int64s, type HostTensor, type Session } from '../onnx/runtime.js';
 import type { ModelConfig } from '../transformer/config.js';
+import type { DecodeKind } from './decode-graph.js';
 import type { Row } from './row.js';
-import type { Block, Slots } from './slots.js';
+import { type Block, OWN, type Slots } from './slots.js';
 import { candidatesOf } from './truncation.js';
 
 export interface Decoder {
   readonly session: Session;
-  /** Its graph takes top-k and top-p. */
-  readonly truncates: boolean;
+  readonly kind: DecodeKind;
+}
+
+/** What rows look back on. */
+export interface Past {
+  /** Prefixes of groups of `siblings` rows each that follow one another. */
+  readonly shared: Slots;
+  readonly siblings: number;
+  /** What each row has behind what it shares, from some position on; left out: nothing. */
+  readonly own?: { readonly slots: Slots; readonly from: readonly number[] };
 }
 
 export interface DecodedChunk {
@@ -32,24 +41,25 @@ export interface ChunkStart {
   readonly blocks: readonly Block[];
 }
 
-/**
- * @param decoder of the graph with truncation if any of the rows has one
- * @param slots the rows' prefixes, or those of groups of `siblings` rows each that follow one another
- */
+/** @param decoder of the graph with truncation if any of the rows has one, and with own prefixes if the past has */
 export async function decodeChunk(
-  { session, truncates }: Decoder,
+  { session, kind }: Decoder,
   config: ModelConfig,
   chunk: number,
-  slots: Slots,
+  { shared, siblings, own }: Past,
   active: readonly Row[],
-  siblings = 1,
   { first, blocks }: ChunkStart = { first: 0, blocks: [] },
 ): Promise<DecodedChunk> {
   // A matrix product with one row takes a kernel of its own (GEMV), whose sums have other bits: never run one alone.
   const rows = Math.max(2, active.length);
   const prefixes = siblings === 1 ? rows : active.length / siblings;
-  const capacity = Math.max(session.takesEmptyInputs ? 0 : chunk, ...active.map(({ start }) => start));
-  slots.reserve(capacity);
+  const least = session.takesEmptyInputs ? 0 : chunk;
+  const sharedBy = active.map(({ start }, r) => own?.from[r] ?? start);
+  const sharedCapacity = Math.max(least, ...sharedBy);
+  const ownBy = active.map(({ start }, r) => start - sharedBy[r]);
+  const ownCapacity = Math.max(least, ...ownBy);
+  shared.reserve(sharedCapacity);
+  own?.slots.reserve(ownCapacity);
 
   const known = new BigInt64Array((chunk + 1) * rows).fill(-1n);
   const uniforms = new Float32Array(chunk * rows);
@@ -58,7 +68,6 @@ export async function decodeChunk(
   const budget = new BigInt64Array(rows);
   const stops = Math.max(1, ...active.map(({ request }) => request.stopIds.length));
   const stopIds = new BigInt64Array(rows * stops).fill(-1n);
-  const mask = new Float32Array(rows * capacity).fill(-Infinity);
   let steps = 1;
   active.forEach((row, r) => {
     for (let t = 0; t <= row.place; t++) known[t * rows + r] = BigInt(row.tokens[row.start + t]);
@@ -68,7 +77,6 @@ export async function decodeChunk(
     start[r] = BigInt(row.start);
     budget[r] = BigInt(row.budget);
     row.request.stopIds.forEach((id, i) => (stopIds[r * stops + i] = BigInt(id)));
-    mask.fill(0, r * capacity, r * capacity + row.start);
     steps = Math.max(steps, Math.min(chunk, row.place + row.budget) - first);
   });
   if (active.length < rows) known.fill(0n, first * rows + 1, first * rows + 2);
@@ -82,9 +90,13 @@ export async function decodeChunk(
     start: int64s(start, [rows, 1]),
     budget: int64s(budget, [rows]),
     stopIds: int64s(stopIds, [rows, stops]),
-    prefixMask: floats(mask, [rows, 1, 1, capacity]),
-    ...(truncates ? truncationFeeds(active, rows, config.vocabSize) : {}),
-    ...slots.feeds(prefixes),
+    prefixMask: maskOf(sharedBy, rows, sharedCapacity),
+    ...(kind.truncates ? truncationFeeds(active, rows, config.vocabSize) : {}),
+    ...shared.feeds(prefixes),
+    ...(own && {
+      ownMask: maskOf(ownBy, rows, ownCapacity),
+      ...own.slots.feeds(rows, OWN),
+    }),
     ...beginnings(config, chunk, rows, first, blocks),
   };
   const kvNames = Array.from({ length: config.layers }, (_, i) => [`newKeys${i}`, `newValues${i}`]).flat();
@@ -99,6 +111,13 @@ export async function decodeChunk(
     rows,
     block: { keys: kv('newKeys'), values: kv('newValues') },
   };
+}
+
+/** [rows, 1, 1, capacity]: 0 for as many positions as a row has, then -Infinity. */
+export function maskOf(lengths: readonly number[], rows: number, capacity: number): HostTensor {
+  const mask = new Float32Array(rows * capacity).fill(-Infinity);
+  lengths.forEach((length, r) => mask.fill(0, r * capacity, r * capacity + length));
+  return floats(mask, [rows, 1, 1, capacity]);
 }
 
 /** `chunkKeys<i>` and `chunkValues<i>` [rows, kvHeads, first, headSize] of the places before the run. */

@@ -6,15 +6,16 @@ import type { Rollout, RolloutRequest } from '../../contracts/engine.js';
 import { Session, type SessionSettings } from '../onnx/runtime.js';
 import type { ModelConfig } from '../transformer/config.js';
 import type { Weights } from '../transformer/parameters.js';
-import { type ChunkStart, decodeChunk, type DecodedChunk, type Decoder, isTruncated } from './decode.js';
-import { decodeGraph } from './decode-graph.js';
+import { type ChunkStart, decodeChunk, type DecodedChunk, type Decoder, isTruncated, type Past } from './decode.js';
+import { decodeGraph, type DecodeKind } from './decode-graph.js';
 import { findFamilies } from './families.js';
+import { FamilyBatch } from './family-batch.js';
 import { firstRuns, type FirstRun } from './first-runs.js';
 import { prefill } from './prefill.js';
 import { prefillGraph } from './prefill-graph.js';
 import { PrefixCache } from './prefix-cache.js';
 import { Row } from './row.js';
-import { Slots } from './slots.js';
+import { type Block, Slots } from './slots.js';
 
 export interface GeneratorSettings extends SessionSettings {
   /** Most rows in one run. */
@@ -28,7 +29,7 @@ const PREFIX_CACHE_BYTES = 256 * 2 ** 20;
 
 interface Job {
   readonly row: Row;
-  readonly settle: (rollout: Rollout) => void;
+  readonly resolve: (rollout: Rollout) => void;
   readonly background: boolean;
   cancelled: boolean;
 }
@@ -54,8 +55,12 @@ export class Generator {
   readonly #active: Job[] = [];
   readonly #slots: Slots;
   readonly #prefixes: PrefixCache;
-  /** Opened on first use: few policies generate both with and without truncation. */
-  readonly #decoders = new Map<boolean, Promise<Decoder>>();
+  /** Prefixes of one run, of which nothing is kept. */
+  readonly #scratch: Slots;
+  /** By the number of siblings. */
+  readonly #families = new Map<number, FamilyBatch<Job>>();
+  /** Opened on first use: few policies need all. */
+  readonly #decoders = new Map<string, Promise<Decoder>>();
 
   private constructor(
     private readonly config: ModelConfig,
@@ -64,6 +69,7 @@ export class Generator {
     private readonly prefillSession: Session,
   ) {
     this.#slots = new Slots(config, settings.chunk, Math.max(2, settings.slots));
+    this.#scratch = new Slots(config, settings.chunk, Math.max(16, settings.slots));
     this.#prefixes = new PrefixCache(settings.chunk, PREFIX_CACHE_BYTES);
   }
 
@@ -73,20 +79,20 @@ export class Generator {
   }
 
   get idle(): boolean {
-    return this.#active.length === 0 && this.#waiting.length === 0 && this.#waitingBehind.length === 0;
+    return this.#inFlight().length === 0 && this.#waiting.length === 0 && this.#waitingBehind.length === 0;
   }
 
   /** Whether work is there that should not wait. */
   get urgent(): boolean {
-    return this.#waiting.length > 0 || this.#active.some(({ background }) => !background);
+    return this.#waiting.length > 0 || this.#inFlight().some(({ background }) => !background);
   }
 
   submit(request: RolloutRequest, background = false): Submitted {
     const row = new Row(request, this.settings.chunk);
-    let settle!: (rollout: Rollout) => void;
-    const rollout = new Promise<Rollout>((resolve) => (settle = resolve));
-    const job: Job = { row, settle, background, cancelled: false };
-    if (row.done) settle(row.rollout());
+    let resolve!: (rollout: Rollout) => void;
+    const rollout = new Promise<Rollout>((resolver) => (resolve = resolver));
+    const job: Job = { row, resolve, background, cancelled: false };
+    if (row.done) settle(job);
     else (background ? this.#waitingBehind : this.#waiting).push(job);
     return {
       rollout,
@@ -107,7 +113,7 @@ export class Generator {
     const alone = runs.filter(({ siblings, first }) => siblings > 1 || first > 0);
     for (const { jobs } of runs.filter((run) => !alone.includes(run))) for (const job of jobs) this.#enter(job);
     if (this.#active.length > 0) await this.#decodeActive();
-    // Siblings take their first chunk by themselves; after it each has a past of its own.
+    for (const family of [...this.#families.values()]) await this.#decodeFamily(family);
     for (const run of alone) await this.#decodeFirst(run);
     this.#prefixes.trim();
   }
@@ -117,24 +123,37 @@ export class Generator {
     await this.prefillSession.close();
   }
 
-  #decoder(rows: readonly Row[]): Promise<Decoder> {
-    const truncates = rows.some(isTruncated);
+  /** Rows that have a slot. */
+  #inFlight(): Job[] {
+    return [...this.#active, ...[...this.#families.values()].flatMap(({ jobs }) => jobs)];
+  }
+
+  async #decode(rows: readonly Row[], past: Past, start?: ChunkStart): Promise<DecodedChunk> {
+    const kind = { truncates: rows.some(isTruncated), own: past.own !== undefined };
+    const result = await decodeChunk(await this.#decoder(kind), this.config, this.settings.chunk, past, rows, start);
+    advance(rows, result);
+    return result;
+  }
+
+  #decoder(kind: DecodeKind): Promise<Decoder> {
     const open = async (): Promise<Decoder> => {
-      const graph = decodeGraph(this.config, this.weights, this.settings.chunk, truncates);
-      return { session: await Session.open(graph, this.settings), truncates };
+      const graph = decodeGraph(this.config, this.weights, this.settings.chunk, kind);
+      return { session: await Session.open(graph, this.settings), kind };
     };
-    const decoder = this.#decoders.get(truncates) ?? open();
-    this.#decoders.set(truncates, decoder);
+    const key = JSON.stringify(kind);
+    const decoder = this.#decoders.get(key) ?? open();
+    this.#decoders.set(key, decoder);
     return decoder;
   }
 
   /** Takes waiting jobs into free slots and computes the whole blocks that are missing of their prefixes. */
   async #admit(): Promise<Job[]> {
     const entering: Job[] = [];
-    while (this.#active.length + entering.length < this.settings.slots) {
+    const free = this.settings.slots - this.#inFlight().length;
+    while (entering.length < free) {
       const job = this.#waiting.shift() ?? this.#waitingBehind.shift();
       if (!job) break;
-      if (job.cancelled) job.settle(job.row.rollout());
+      if (job.cancelled) settle(job);
       else entering.push(job);
     }
     await this.#prefill(entering.map(({ row }) => row.prefix()));
@@ -142,13 +161,12 @@ export class Generator {
   }
 
   #prefill(prefixes: readonly Int32Array[]): Promise<void> {
-    return prefill(this.prefillSession, this.config, this.settings.chunk, this.#prefixes, prefixes);
+    return prefill(this.prefillSession, this.config, this.settings.chunk, this.#prefixes, prefixes, this.#scratch);
   }
 
   async #decodeActive(): Promise<void> {
     const rows = this.#active.map(({ row }) => row);
-    const result = await decodeChunk(await this.#decoder(rows), this.config, this.settings.chunk, this.#slots, rows);
-    advance(rows, result);
+    const result = await this.#decode(rows, { shared: this.#slots, siblings: 1 });
     this.#slots.reserve(Math.max(0, ...rows.filter(({ done }) => !done).map(({ start }) => start)));
     // From the back, because the last row moves into the place of one that leaves.
     for (let r = rows.length - 1; r >= 0; r--) {
@@ -158,22 +176,44 @@ export class Generator {
     }
   }
 
-  async #decodeFirst({ jobs, siblings, first }: FirstRun<Job>): Promise<void> {
-    const { chunk } = this.settings;
+  async #decodeFamily(family: FamilyBatch<Job>): Promise<void> {
+    for (const job of family.keep(await this.#decode(family.rows, family.past))) settle(job);
+    this.#part(family);
+  }
+
+  async #decodeFirst(run: FirstRun<Job>): Promise<void> {
+    const { jobs, siblings, first } = run;
     const rows = jobs.map(({ row }) => row);
-    const prefixes = new Slots(this.config, chunk, Math.max(2, jobs.length / siblings)); // decodeChunk never has one row
-    prefixes.reserve(Math.max(...rows.map(({ start }) => start)));
-    for (let r = 0; r < rows.length; r += siblings) this.#writePrefix(prefixes, prefixes.add(), rows[r]);
-    const blocks = await this.#beginnings(rows, first);
-    const result = await decodeChunk(await this.#decoder(rows), this.config, chunk, prefixes, rows, siblings, {
-      first,
-      blocks,
-    });
-    advance(rows, result);
-    jobs.forEach((job, r) => {
-      if (job.row.done || job.cancelled) job.settle(job.row.rollout());
-      else this.#slots.write(this.#enter(job), job.row.blocks - 1, result.block, r);
-    });
+    const prefixes = rows.filter((_, r) => r % siblings === 0).map((row) => this.#prefixes.known(row.prefix()));
+    const start = { first, blocks: await this.#beginnings(rows, first) };
+    const shared = this.#scratch;
+    shared.clear();
+    shared.reserve(Math.max(...rows.map(({ start }) => start)));
+    for (const prefix of prefixes) write(shared, shared.add(), prefix);
+    const result = await this.#decode(rows, { shared, siblings }, start);
+    if (siblings > 1) this.#stayTogether(run, prefixes, result);
+    else {
+      jobs.forEach((job, r) => {
+        if (job.row.done || job.cancelled) settle(job);
+        else this.#slots.write(this.#enter(job, prefixes[r]), job.row.blocks - 1, result.block, r);
+      });
+    }
+  }
+
+  /** Siblings that have taken their first chunk go on with what they share. */
+  #stayTogether({ jobs, siblings }: FirstRun<Job>, prefixes: readonly Block[][], result: DecodedChunk): void {
+    const { slots, chunk } = this.settings;
+    const family = this.#families.get(siblings) ?? new FamilyBatch<Job>(this.config, chunk, siblings, slots);
+    this.#families.set(siblings, family);
+    const first = family.rows.length;
+    prefixes.forEach((prefix, group) => family.add(jobs.slice(group * siblings, (group + 1) * siblings), prefix));
+    for (const job of family.keep(result, first)) settle(job);
+    this.#part(family);
+  }
+
+  #part(family: FamilyBatch<Job>): void {
+    for (const { job, blocks } of family.part()) this.#enter(job, blocks);
+    if (family.jobs.length === 0) this.#families.delete(family.siblings);
   }
 
   /** The block of each row in which its first chunk begins at place `first`. */
@@ -183,17 +223,13 @@ export class Generator {
     return rows.map((row) => this.#prefixes.known(row.prefix(first)).at(-1)!);
   }
 
-  /** Gives a job a slot with what is known of its prefix; returns the row. */
-  #enter(job: Job): number {
+  /** Gives a job a slot with the blocks of its prefix that are known; returns the row. */
+  #enter(job: Job, prefix: readonly Block[] = this.#prefixes.known(job.row.prefix())): number {
     this.#slots.reserve(Math.max(job.row.start, ...this.#active.map(({ row }) => row.start)));
     const r = this.#slots.add();
     this.#active.push(job);
-    this.#writePrefix(this.#slots, r, job.row);
+    write(this.#slots, r, prefix);
     return r;
-  }
-
-  #writePrefix(slots: Slots, r: number, row: Row): void {
-    this.#prefixes.known(row.prefix()).forEach((block, index) => slots.write(r, index, block));
   }
 
   #leave(r: number): void {
@@ -201,8 +237,16 @@ export class Generator {
     this.#slots.remove(r);
     const last = this.#active.pop()!;
     if (last !== job) this.#active[r] = last;
-    job.settle(job.row.rollout());
+    settle(job);
   }
+}
+
+function settle({ row, resolve }: Job): void {
+  resolve(row.rollout());
+}
+
+function write(slots: Slots, r: number, blocks: readonly Block[]): void {
+  blocks.forEach((block, index) => slots.write(r, index, block));
 }
 
 /** Adds to each row what a run decided for it. */

@@ -25,9 +25,8 @@ export function prefillGraph(config: ModelConfig, weights: Weights, chunk: numbe
 
   const tokens = g.input('tokens', 'int64', ['rows', chunk]);
   const positions = g.input('positions', 'int64', ['rows', chunk]);
-  const prefixMask = g.input('prefixMask', 'float32', ['rows', 1, 1, 'prefix']);
   const rows = g.node('Shape', [tokens], [{ type: 'int64', shape: [1] }], { start: 0n, end: 1n })[0];
-  const prefix = prefixAttention(g, config, rows, group * chunk);
+  const prefix = prefixAttention(g, config, chunk, rows, group * chunk);
   const blockMask = g.floats([group * chunk, chunk], causalMask(group, chunk));
 
   let x = embed(g, parameter, tokens); // [rows, K, hidden]
@@ -40,12 +39,10 @@ export function prefillGraph(config: ModelConfig, weights: Weights, chunk: numbe
     const queryShape = ['rows', kvHeads, group * chunk, headSize];
     const perGroup = reshape(g, grouped, [0, kvHeads, group * chunk, headSize], queryShape);
     const queries = mul(g, perGroup, g.float(attentionScale(config)));
-    const prefixScores = add(g, prefix.scores(g, i, queries), prefixMask);
     const blockScores = add(g, matMul(g, queries, keys, { transB: true }), blockMask);
-    const p = softmax(g, concat(g, [blockScores, prefixScores], 3, 'block+prefix'));
-    const onPrefix = slice(g, p, g.int64s([chunk]), g.int64s([Number.MAX_SAFE_INTEGER]), 3, 'prefix');
+    const p = softmax(g, concat(g, [blockScores, ...prefix.scores(g, i, queries)], 3, 'block+prefix'));
     const onBlock = slice(g, p, g.int64s([0]), g.int64s([chunk]), 3, chunk);
-    const mixed = add(g, prefix.mix(g, i, onPrefix), matMul(g, onBlock, values));
+    const mixed = add(g, prefix.mix(g, i, p), matMul(g, onBlock, values));
     const perHead = reshape(g, mixed, [0, heads, chunk, headSize], ['rows', heads, chunk, headSize]);
     const attended = reshape(
       g,

@@ -1,8 +1,9 @@
 /** Computes the blocks of prefixes that the cache does not hold yet, distinct ones together. */
-import { floats, int64s, type HostTensor, type Session } from '../onnx/runtime.js';
+import { int64s, type HostTensor, type Session } from '../onnx/runtime.js';
 import type { ModelConfig } from '../transformer/config.js';
+import { maskOf } from './decode.js';
 import type { PrefixCache } from './prefix-cache.js';
-import { type Block, Slots } from './slots.js';
+import type { Block, Slots } from './slots.js';
 
 /** Rows of one prefill run; more would only add memory, a block of each is enough work for a matrix product. */
 const ROWS = 16;
@@ -21,13 +22,17 @@ interface Missing {
   readonly of: Open[];
 }
 
-/** @param wanted prefixes whose keys and values are to be in the cache; the last block of one may be a part */
+/**
+ * @param wanted prefixes whose keys and values are to be in the cache; the last block of one may be a part
+ * @param scratch memory for the prefixes of one run
+ */
 export async function prefill(
   session: Session,
   config: ModelConfig,
   chunk: number,
   cache: PrefixCache,
   wanted: readonly Int32Array[],
+  scratch: Slots,
 ): Promise<void> {
   const prefixes = distinct(wanted).map((tokens) => ({ tokens, before: cache.known(tokens) }));
   for (;;) {
@@ -35,7 +40,7 @@ export async function prefill(
     if (missing.length === 0) return;
     for (let i = 0; i < missing.length; i += ROWS) {
       const rows = missing.slice(i, i + ROWS);
-      const blocks = await computeBlocks(session, config, chunk, rows);
+      const blocks = await computeBlocks(session, config, chunk, rows, scratch);
       rows.forEach(({ tokens, before, of }, row) => {
         cache.put(tokens, before.length, blocks[row]);
         for (const prefix of of) prefix.before.push(blocks[row]);
@@ -69,21 +74,20 @@ async function computeBlocks(
   config: ModelConfig,
   chunk: number,
   missing: readonly Missing[],
+  prefixes: Slots,
 ): Promise<Block[]> {
   // A product of a single row takes another kernel with other bits; see decode.ts.
   const rows = Math.max(2, missing.length);
   const known = missing.map(({ before }) => before.length);
   const capacity = Math.max(session.takesEmptyInputs ? 0 : 1, ...known) * chunk;
-  const prefixes = new Slots(config, chunk, rows);
+  prefixes.clear();
   prefixes.reserve(capacity);
   const tokens = new BigInt64Array(rows * chunk);
   const positions = new BigInt64Array(rows * chunk);
-  const mask = new Float32Array(rows * capacity).fill(-Infinity);
   missing.forEach((row, r) => {
     prefixes.add();
     row.before.forEach((block, index) => prefixes.write(r, index, block));
     const start = row.before.length * chunk;
-    mask.fill(0, r * capacity, r * capacity + start);
     for (let t = 0; t < chunk; t++) {
       tokens[r * chunk + t] = BigInt(row.tokens[start + t] ?? 0);
       positions[r * chunk + t] = BigInt(start + t);
@@ -92,7 +96,11 @@ async function computeBlocks(
   const feeds: Record<string, HostTensor> = {
     tokens: int64s(tokens, [rows, chunk]),
     positions: int64s(positions, [rows, chunk]),
-    prefixMask: floats(mask, [rows, 1, 1, capacity]),
+    prefixMask: maskOf(
+      known.map((blocks) => blocks * chunk),
+      rows,
+      capacity,
+    ),
     ...prefixes.feeds(rows),
   };
   const outputs = Array.from({ length: config.layers }, (_, i) => [`newKeys${i}`, `newValues${i}`]).flat();

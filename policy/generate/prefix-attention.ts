@@ -5,62 +5,93 @@
  * them twice. Siblings that share a prefix (axis of one in the inputs) read one copy of it. Bits do not depend on either.
  */
 import type { Graph, Value } from '../onnx/graph.js';
-import { concat, div, matMul } from '../onnx/operators.js';
+import { add, concat, div, matMul, slice } from '../onnx/operators.js';
 import type { ModelConfig } from '../transformer/config.js';
+import { PREFIX, type StoreNames } from './slots.js';
 
-/** Inputs as `Slots.feeds` gives them; G = groups of siblings (or rows), P = prefix positions. */
+/** Inputs of one layer as `Slots.feeds` gives them; G = groups of siblings (or rows), P = prefix positions. */
 export interface PrefixLayer {
   readonly keys: Value /* [G, 1, kvHeads, 1, P, headSize] */;
   readonly values: Value /* [G, 1, kvHeads, 1, P, headSize] */;
 }
 
+/** Axes: K places of the chunk, then P prefix positions; Q queries of a row and head. */
 export interface PrefixAttention {
-  readonly layers: readonly PrefixLayer[];
-  /** Queries [rows, kvHeads, Q, headSize], scaled -> scores [rows, kvHeads, Q, P]. */
-  readonly scores: (g: Graph, layer: number, queries: Value) => Value;
-  /** Probabilities [rows, kvHeads, Q, P] -> mixed values [rows, kvHeads, Q, headSize]. */
+  /** Queries [rows, kvHeads, Q, headSize], scaled -> masked scores [rows, kvHeads, Q, P], in one part or several. */
+  readonly scores: (g: Graph, layer: number, queries: Value) => readonly Value[];
+  /** Probabilities [rows, kvHeads, Q, K + P] -> values mixed by those behind K [rows, kvHeads, Q, headSize]. */
   readonly mix: (g: Graph, layer: number, probabilities: Value) => Value;
 }
 
-/** @param rows int64 [1], number of rows; @param queryRows Q */
-export function prefixAttention(g: Graph, config: ModelConfig, rows: Value, queryRows: number): PrefixAttention {
+export interface SharedAttention extends PrefixAttention {
+  /** K + P, int64 [1]. */
+  readonly end: Value;
+}
+
+/** @param chunk K; @param rows int64 [1], number of rows; @param queryRows Q */
+export function prefixAttention(
+  g: Graph,
+  config: ModelConfig,
+  chunk: number,
+  rows: Value,
+  queryRows: number,
+): SharedAttention {
   const { kvHeads, headSize } = config;
-  const layers = Array.from({ length: config.layers }, (_, i) => ({
-    keys: g.input(`keys${i}`, 'float32', ['groups', 1, kvHeads, 1, 'prefix', headSize]),
-    values: g.input(`values${i}`, 'float32', ['groups', 1, kvHeads, 1, 'prefix', headSize]),
-  }));
-  const [{ keys }] = layers as [PrefixLayer];
-  const size = (axis: number): Value =>
-    g.node('Shape', [keys], [{ type: 'int64', shape: [1] }], { start: BigInt(axis), end: BigInt(axis + 1) })[0];
-  const shape = (...parts: readonly (Value | number)[]): Value =>
-    concat(
-      g,
-      parts.map((part) => (typeof part === 'number' ? g.int64s([part]) : part)),
-      0,
-      parts.length,
-    );
-  const bySiblingAxes = ['groups', 'siblings', kvHeads, queryRows, 1] as const;
-  const groups = size(0);
+  const layers = prefixInputs(g, config, 'groups', 'prefix');
+  const mask = g.input('prefixMask', 'float32', ['rows', 1, 1, 'prefix']);
+  const groups = sizeOf(g, layers[0].keys, 0);
   const siblings = div(g, rows, groups);
-  const positions = size(4);
-  const queryShape = shape(groups, siblings, kvHeads, queryRows, 1, headSize);
-  const probabilityShape = shape(groups, siblings, kvHeads, queryRows, 1, positions);
-  const scoreShape = shape(rows, kvHeads, queryRows, positions);
-  const mixedShape = shape(rows, kvHeads, queryRows, headSize);
-  // There may be no prefix at all: a 0 in the shape is meant (allowzero).
-  const reshape = (body: Graph, x: Value, to: Value, dims: Value['shape']): Value =>
-    body.node('Reshape', [x, to], [{ type: x.type, shape: dims }], { allowzero: 1n })[0];
+  const positions = sizeOf(g, layers[0].keys, 4);
+  const end = add(g, positions, g.int64s([chunk]));
+  const bySibling = ['groups', 'siblings', kvHeads, queryRows, 1] as const;
+  const queryShape = joined(g, groups, siblings, kvHeads, queryRows, 1, headSize);
+  const probabilityShape = joined(g, groups, siblings, kvHeads, queryRows, 1, positions);
+  const scoreShape = joined(g, rows, kvHeads, queryRows, positions);
+  const mixedShape = joined(g, rows, kvHeads, queryRows, headSize);
   return {
-    layers,
+    end,
     scores(body, i, queries) {
-      const bySibling = reshape(body, queries, queryShape, [...bySiblingAxes, headSize]);
-      const product = matMul(body, bySibling, layers[i].keys, { transB: true });
-      return reshape(body, product, scoreShape, ['rows', kvHeads, queryRows, 'prefix']);
+      const one = reshapeTo(body, queries, queryShape, [...bySibling, headSize]);
+      const product = matMul(body, one, layers[i].keys, { transB: true });
+      const scores = reshapeTo(body, product, scoreShape, ['rows', kvHeads, queryRows, 'prefix']);
+      return [add(body, scores, mask)];
     },
     mix(body, i, probabilities) {
-      const bySibling = reshape(body, probabilities, probabilityShape, [...bySiblingAxes, 'prefix']);
-      const product = matMul(body, bySibling, layers[i].values);
-      return reshape(body, product, mixedShape, ['rows', kvHeads, queryRows, headSize]);
+      const onPrefix = slice(body, probabilities, body.int64s([chunk]), end, 3, 'prefix');
+      const one = reshapeTo(body, onPrefix, probabilityShape, [...bySibling, 'prefix']);
+      const product = matMul(body, one, layers[i].values);
+      return reshapeTo(body, product, mixedShape, ['rows', kvHeads, queryRows, headSize]);
     },
   };
+}
+
+/** Of each layer, under `names`. */
+export function prefixInputs(
+  g: Graph,
+  { layers, kvHeads, headSize }: ModelConfig,
+  lines: string,
+  positions: string,
+  names: StoreNames = PREFIX,
+): PrefixLayer[] {
+  const input = (name: string): Value => g.input(name, 'float32', [lines, 1, kvHeads, 1, positions, headSize]);
+  return Array.from({ length: layers }, (_, i) => ({
+    keys: input(`${names.keys}${i}`),
+    values: input(`${names.values}${i}`),
+  }));
+}
+
+/** int64 [1] */
+export function sizeOf(g: Graph, x: Value, axis: number): Value {
+  return g.node('Shape', [x], [{ type: 'int64', shape: [1] }], { start: BigInt(axis), end: BigInt(axis + 1) })[0];
+}
+
+/** A shape of known and computed (int64 [1]) sizes. */
+export function joined(g: Graph, ...sizes: readonly (Value | number)[]): Value {
+  const parts = sizes.map((size) => (typeof size === 'number' ? g.int64s([size]) : size));
+  return concat(g, parts, 0, parts.length);
+}
+
+/** There may be no prefix at all: a 0 in the shape is meant (allowzero). */
+export function reshapeTo(g: Graph, x: Value, to: Value, shape: Value['shape']): Value {
+  return g.node('Reshape', [x, to], [{ type: x.type, shape }], { allowzero: 1n })[0];
 }

@@ -12,12 +12,22 @@ export interface Block {
   readonly values: readonly Float32Array[];
 }
 
+/** Under what names keys and values are inputs of a graph: the layer's number follows. */
+export interface StoreNames {
+  readonly keys: string;
+  readonly values: string;
+}
+export const PREFIX: StoreNames = { keys: 'keys', values: 'values' };
+export const OWN: StoreNames = { keys: 'ownKeys', values: 'ownValues' };
+
 /** One layer's keys or values. */
 interface Store {
   data: Float32Array;
 }
 
 const LEAST_ROOM = 16;
+/** Of one layer's keys or values while there are no rows. */
+const MOST_KEPT_BYTES = 8 * 2 ** 20;
 
 export class Slots {
   #capacity = 0;
@@ -54,6 +64,14 @@ export class Slots {
     return this.#rows++;
   }
 
+  /** Takes all rows out. Memory is kept for the next ones, up to what is worth it. */
+  clear(): void {
+    this.#rows = 0;
+    for (const store of [...this.#keys, ...this.#values]) {
+      if (store.data.byteLength > MOST_KEPT_BYTES) store.data = new Float32Array(0);
+    }
+  }
+
   /** Takes a row out; the last row gets its index. */
   remove(row: number): void {
     const last = --this.#rows;
@@ -70,18 +88,24 @@ export class Slots {
     this.#values.forEach((store, layer) => this.#copy(store, row, index, block.values[layer], from));
   }
 
+  /** A copy of block number `index` of a row. */
+  read(row: number, index: number): Block {
+    const copies = (stores: readonly Store[]): Float32Array[] => stores.map((store) => this.#copyOf(store, row, index));
+    return { keys: copies(this.#keys), values: copies(this.#values) };
+  }
+
   /**
-   * The first `rows` rows as inputs of a graph: `keys<i>` and `values<i>` [rows, 1, kvHeads, 1, capacity, headSize]; the
-   * axes of one stand for siblings and for query heads of a group.
+   * The first `rows` rows as inputs of a graph: keys and values [rows, 1, kvHeads, 1, capacity, headSize] of each layer;
+   * the axes of one stand for siblings and for query heads of a group.
    */
-  feeds(rows: number): Record<string, HostTensor> {
+  feeds(rows: number, names = PREFIX): Record<string, HostTensor> {
     const { kvHeads, headSize } = this.config;
     const dims = [rows, 1, kvHeads, 1, this.#capacity, headSize];
     const length = rows * kvHeads * headSize * this.#capacity;
     const feed = ({ data }: Store): HostTensor => floats(data.subarray(0, length), dims);
     return Object.fromEntries([
-      ...this.#keys.map((store, i) => [`keys${i}`, feed(store)] as const),
-      ...this.#values.map((store, i) => [`values${i}`, feed(store)] as const),
+      ...this.#keys.map((store, i) => [`${names.keys}${i}`, feed(store)] as const),
+      ...this.#values.map((store, i) => [`${names.values}${i}`, feed(store)] as const),
     ]);
   }
 
@@ -90,8 +114,8 @@ export class Slots {
     const { kvHeads, headSize } = this.config;
     const { data: old } = store;
     const needed = this.#room * kvHeads * headSize * capacity;
-    // Twice what is needed once rows are there: they grow by a chunk at a time.
-    if (old.length < needed) store.data = new Float32Array(this.#rows === 0 ? needed : 2 * needed);
+    // Twice what is needed once it was not enough: rows grow by a chunk at a time.
+    if (old.length < needed) store.data = new Float32Array(old.length === 0 ? needed : 2 * needed);
     const lines = this.#rows * kvHeads;
     const kept = Math.min(capacity, this.#capacity) * headSize;
     for (let n = 0; n < lines; n++) {
@@ -110,6 +134,17 @@ export class Slots {
     const longer = new Float32Array(this.#room * width);
     longer.set(store.data.subarray(0, this.#rows * width));
     store.data = longer;
+  }
+
+  #copyOf({ data }: Store, row: number, index: number): Float32Array {
+    const { kvHeads, headSize } = this.config;
+    const size = this.chunk * headSize;
+    const copy = new Float32Array(kvHeads * size);
+    for (let head = 0; head < kvHeads; head++) {
+      const place = ((row * kvHeads + head) * this.#capacity + index * this.chunk) * headSize;
+      copy.set(data.subarray(place, place + size), head * size);
+    }
+    return copy;
   }
 
   #copy({ data }: Store, row: number, index: number, source: Float32Array, from: number): void {

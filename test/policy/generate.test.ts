@@ -91,10 +91,14 @@ describe('a rollout is a pure function of policy and request', async () => {
     });
   });
 
-  it('when siblings share their prefix', async () => {
-    const families = [70, 100, 64, 130, 65, 90].flatMap((length, problem) =>
-      Array.from({ length: 4 }, (_, branch) => {
-        const one = request(problem, length, 60);
+  // The long ones stay together: some of them end early, and all have more of their own than they share at last.
+  it.each([
+    ['for a chunk', [70, 100, 64, 130, 65, 90], 60],
+    ['for long', [230, 200, 209, 260, 224, 190, 200], 250],
+  ])('when siblings share their prefix %s', async (_, lengths, newTokens) => {
+    const families = lengths.flatMap((length, problem) =>
+      Array.from({ length: 4 }, (__, branch) => {
+        const one = request(problem, length, newTokens);
         return { ...one, uniforms: { kind: 'counter' as const, key: { ...key(problem), branch } } };
       }),
     );
