@@ -3,7 +3,9 @@ import { policyLoss } from '../../algorithm/loss.js';
 import type { LossSettings, TrainingSequence, UpdateMetrics } from '../../contracts/engine.js';
 import type { ModelConfig } from '../transformer/config.js';
 import type { Pass } from './gradient-source.js';
+import { evenShare } from './micro-batches.js';
 import { column, type MiniBatch, miniBatchOf, requireUsable, type TrainingRow } from './mini-batch.js';
+import { treePieces } from './tree-pieces.js';
 
 export interface Passes {
   readonly policy: Pass;
@@ -15,11 +17,12 @@ export interface Passes {
 export async function policyGradient(
   config: ModelConfig,
   passes: Passes,
-  rows: readonly TrainingSequence[],
+  trees: readonly TrainingSequence[],
   settings: LossSettings,
   tokenBudget: number,
 ): Promise<Omit<UpdateMetrics, 'gradNorm'>> {
-  rows.forEach((row, i) => requireUsable(config, row, i));
+  trees.forEach((row, i) => requireUsable(config, row, i));
+  const rows = treePieces(trees, evenShare(trees, tokenBudget));
   const batch = miniBatchOf(rows);
   const columns = {
     advantages: column(rows, (row) => row.advantages),

@@ -45,6 +45,12 @@ export function cutIntoMicroBatches({ rows, starts }: MiniBatch, tokenBudget: nu
   return batches.map(({ members }) => members);
 }
 
+/** Tokens of a micro-batch, if all were equal. */
+export function evenShare(rows: readonly TrainingRow[], tokenBudget: number): number {
+  const tokens = rows.reduce((sum, row) => sum + row.tokens.length, 0);
+  return tokens / microBatchCount(tokens, Math.min(tokenBudget, PREFERRED_TOKENS));
+}
+
 function microBatchCount(tokens: number, preferred: number): number {
   const least = Math.ceil(tokens / preferred);
   const unit = least > LANES / 2 ? LANES : LANES / 2;

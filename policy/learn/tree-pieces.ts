@@ -1,0 +1,80 @@
+/**
+ * Trees cut into pieces of which micro-batches of equal size can be made. In depth-first order a tree can be cut anywhere:
+ * the second part needs the path up to its first token once more, whose tokens count in the first part only. The pieces'
+ * gradients add up to the tree's.
+ */
+import type { TrainingSequence } from '../../algorithm/training-rows.js';
+import { depthsOf, numberDepthFirst } from './chains.js';
+
+/** How far from where it is wanted a cut may be, to repeat less; part of a share. */
+const LEEWAY = 1 / 32;
+/** A cut that would repeat more than this part of a share is not made. */
+const MOST_REPEATED = 1 / 4;
+
+/** @param share tokens: the trees, one behind another, are cut about every so many */
+export function treePieces(trees: readonly TrainingSequence[], share: number): TrainingSequence[] {
+  let before = 0;
+  return trees.flatMap((tree) => {
+    const cuts = cutsOf(tree, before, share);
+    before += tree.tokens.length;
+    return cuts.length === 0 ? [tree] : piecesOf(tree, cuts);
+  });
+}
+
+/** Places in depth-first order at which a piece begins, ascending. @param before tokens of the trees before this one */
+function cutsOf({ predecessors }: TrainingSequence, before: number, share: number): number[] {
+  const { length } = predecessors;
+  const leeway = Math.floor(share * LEEWAY);
+  const depths = inDepthFirstOrder(predecessors, depthsOf(predecessors));
+  const cuts: number[] = [];
+  for (let wanted = nextMultiple(before, share) - before; wanted < length; wanted += share) {
+    const place = Math.round(wanted);
+    if (place - leeway <= 0 || place + leeway >= length) continue; // where the tree begins or ends, nothing is repeated
+    const near = Array.from({ length: 2 * leeway + 1 }, (_, i) => place - leeway + i);
+    const cut = near.reduce((a, b) => (depths[b] < depths[a] ? b : a));
+    if (depths[cut] <= share * MOST_REPEATED) cuts.push(cut);
+  }
+  return cuts;
+}
+
+const nextMultiple = (of: number, share: number): number => (Math.floor(of / share) + 1) * share;
+
+function piecesOf(tree: TrainingSequence, cuts: readonly number[]): TrainingSequence[] {
+  const { enter } = numberDepthFirst(tree.predecessors);
+  const order = inDepthFirstOrder(tree.predecessors, Int32Array.from(enter, (_, place) => place));
+  const ends = [...cuts, order.length];
+  return ends.map((end, i) => {
+    const own = order.subarray(cuts[i - 1] ?? 0, end);
+    return rowOf(tree, pathTo(tree, own[0]), own);
+  });
+}
+
+/** The tokens before one on its path, from the root on. */
+function pathTo({ predecessors }: TrainingSequence, place: number): number[] {
+  const path: number[] = [];
+  for (let t = predecessors[place]; t >= 0; t = predecessors[t]) path.push(t);
+  return path.reverse();
+}
+
+/** @param path places that are needed but count elsewhere; @param own places that count */
+function rowOf(tree: TrainingSequence, path: readonly number[], own: Int32Array): TrainingSequence {
+  const places = [...path, ...own];
+  const placeIn = new Map(places.map((place, i) => [place, i]));
+  const floats = (values: Float32Array): Float32Array => Float32Array.from(places, (place) => values[place]);
+  return {
+    tokens: Int32Array.from(places, (place) => tree.tokens[place]),
+    predecessors: Int32Array.from(places, (place) => placeIn.get(tree.predecessors[place]) ?? -1),
+    weights: Float32Array.from(places, (place, i) => (i < path.length ? 0 : tree.weights[place])),
+    advantages: floats(tree.advantages),
+    oldLogProbs: floats(tree.oldLogProbs),
+    ...(tree.refLogProbs && { refLogProbs: floats(tree.refLogProbs) }),
+  };
+}
+
+/** @param values one per token */
+function inDepthFirstOrder(predecessors: Int32Array, values: Int32Array): Int32Array {
+  const { enter } = numberDepthFirst(predecessors);
+  const ordered = new Int32Array(values.length);
+  enter.forEach((number, t) => (ordered[number] = values[t]));
+  return ordered;
+}
