@@ -41,7 +41,10 @@ const nextMultiple = (of: number, share: number): number => (Math.floor(of / sha
 
 function piecesOf(tree: TrainingSequence, cuts: readonly number[]): TrainingSequence[] {
   const { enter } = numberDepthFirst(tree.predecessors);
-  const order = inDepthFirstOrder(tree.predecessors, Int32Array.from(enter, (_, place) => place));
+  const order = inDepthFirstOrder(
+    tree.predecessors,
+    Int32Array.from(enter, (_, place) => place),
+  );
   const ends = [...cuts, order.length];
   return ends.map((end, i) => {
     const own = order.subarray(cuts[i - 1] ?? 0, end);

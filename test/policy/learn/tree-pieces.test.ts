@@ -17,7 +17,8 @@ function countedTokens(rows: readonly TrainingSequence[]): string[] {
     .sort();
 }
 
-const tokensOf = (rows: readonly TrainingSequence[]): number => rows.reduce((sum, { tokens }) => sum + tokens.length, 0);
+const tokensOf = (rows: readonly TrainingSequence[]): number =>
+  rows.reduce((sum, { tokens }) => sum + tokens.length, 0);
 const trees = fc.array(fc.integer({ min: 0, max: 10_000 }), { minLength: 1, maxLength: 5 }).map((seeds) => {
   return seeds.map((seed) => randomTree(seed, 50).packed);
 });
