@@ -46,7 +46,7 @@ export class Session {
     const provider = settings.provider ?? 'cpu';
     if (provider === 'webgpu') plainOperators(graph);
     if (settings.weights === 'fp16') halfPrecisionWeights(graph);
-    const external = provider === 'cpu' ? [] : unbind(graph);
+    const external = [...(provider === 'cpu' ? [] : unbind(graph)), ...takeLargeConstants(graph)];
     const options: ort.InferenceSession.SessionOptions = {
       externalData: external.map(({ value: { name }, data }) => ({
         path: name,
@@ -100,6 +100,16 @@ export class Session {
     this.session.endProfiling();
     await this.session.release();
   }
+}
+
+/** Constants from this many bytes on are given beside the model's bytes: within them they would be there several times. */
+const LARGE_CONSTANT = 16_384;
+
+function takeLargeConstants({ initializers }: Graph): Initializer[] {
+  const isLarge = ({ data }: Initializer): boolean => data.byteLength >= LARGE_CONSTANT;
+  const large = initializers.filter(isLarge);
+  initializers.splice(0, Infinity, ...initializers.filter((one) => !isLarge(one)));
+  return large;
 }
 
 /** Bound inputs as constants: another device than the CPU is to get them once, and not in each run. */

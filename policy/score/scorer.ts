@@ -49,7 +49,7 @@ export class Scorer {
 
   async #session(withInfluence: boolean): Promise<Session> {
     const open = (): Promise<Session> =>
-      Session.open(scoreGraph(this.config, this.weights, withInfluence), this.settings);
+      Session.open(scoreGraph(this.config, this.weights, withInfluence), { ...this.settings, planMemory: false });
     return withInfluence ? (this.#withInfluence ??= await open()) : (this.#plain ??= await open());
   }
 
