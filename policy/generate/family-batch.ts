@@ -31,15 +31,16 @@ export class FamilyBatch<Job extends { readonly row: Row; readonly cancelled: bo
   readonly #shared: Slots;
   readonly #own: Slots;
 
-  /** @param slots most rows */
+  /** @param slots most rows that generate; with those that are done there may be more */
   constructor(
     config: ModelConfig,
     private readonly chunk: number,
     readonly siblings: number,
     slots: number,
   ) {
-    this.#shared = new Slots(config, chunk, Math.max(2, Math.ceil(slots / siblings)));
-    this.#own = new Slots(config, chunk, Math.max(2, slots));
+    const rows = Math.ceil(slots / LEAST_ALIVE) + siblings;
+    this.#shared = new Slots(config, chunk, Math.ceil(rows / siblings));
+    this.#own = new Slots(config, chunk, rows);
   }
 
   get rows(): Row[] {
