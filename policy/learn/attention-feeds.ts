@@ -2,7 +2,7 @@
  * The tiles as inputs of the training graph: indices with which attention gathers its operands and puts its results back.
  * Matrices are seen as rows of one head each: a token's heads follow each other, query heads of a group side by side.
  */
-import { type HostTensor, int32s, int64s } from '../onnx/host-tensor.js';
+import { bigInt64Array, type HostTensor, int32Array, int32s, int64s } from '../onnx/host-tensor.js';
 import { groupSize, type ModelConfig } from '../transformer/config.js';
 import { type AttentionTiles, BLOCK, type TileClass } from './attention-tiles.js';
 import { depthsOf, numberDepthFirst } from './chains.js';
@@ -61,27 +61,28 @@ function maskFeeds(config: ModelConfig, { size, places, classes }: AttentionTile
   const queries = size * group;
   const ofClass = ({ tiles, blocks, width }: TileClass, c: number): [string, HostTensor][] => {
     const length = width * BLOCK;
-    const own = Int32Array.from({ length: tiles.length * queries }, (_, i) => {
+    const own = int32Array(tiles.length * queries, (i) => {
       return at(tiles[Math.floor(i / queries)] * size + Math.floor((i % queries) / group)).enter;
     });
-    const keys = Array.from({ length: tiles.length * length }, (_, i) => {
+    const key = (i: number): { enter: number; exit: number } => {
       const block = blocks[Math.floor(i / length)][Math.floor((i % length) / BLOCK)];
       return block === undefined ? UNSEEN : at(block * BLOCK + (i % BLOCK));
-    });
+    };
+    const keys = tiles.length * length;
     const dims = [tiles.length, 1, 1, length];
     return [
       [inClass(c, 'queryEnter'), int32s(own, [tiles.length, 1, queries, 1])],
       [
         inClass(c, 'keyEnter'),
         int32s(
-          Int32Array.from(keys, ({ enter }) => enter),
+          int32Array(keys, (i) => key(i).enter),
           dims,
         ),
       ],
       [
         inClass(c, 'keyExit'),
         int32s(
-          Int32Array.from(keys, ({ exit }) => exit),
+          int32Array(keys, (i) => key(i).exit),
           dims,
         ),
       ],
@@ -102,11 +103,12 @@ function operandFeeds(config: ModelConfig, { size, places, classes }: AttentionT
       tokenAt(tiles[Math.floor(i / (kvHeads * queries))] * size + Math.floor((i % queries) / group));
     const head = (i: number): number => (Math.floor(i / queries) % kvHeads) * group + (i % group);
     const rows = (perToken: number): Int32Array =>
-      Int32Array.from({ length: tiles.length * kvHeads * queries }, (_, i) => token(i) * perToken + head(i));
-    const positions = BigInt64Array.from({ length: tiles.length * queries }, (_, i) =>
-      BigInt(depths[tokenAt(tiles[Math.floor(i / queries)] * size + Math.floor((i % queries) / group))]),
+      int32Array(tiles.length * kvHeads * queries, (i) => token(i) * perToken + head(i));
+    const positions = bigInt64Array(
+      tiles.length * queries,
+      (i) => depths[tokenAt(tiles[Math.floor(i / queries)] * size + Math.floor((i % queries) / group))],
     );
-    const keys = Int32Array.from({ length: tiles.length * kvHeads * width }, (_, i) => {
+    const keys = int32Array(tiles.length * kvHeads * width, (i) => {
       const block = blocks[Math.floor(i / (kvHeads * width))][i % width] ?? 0;
       return block * kvHeads + (Math.floor(i / width) % kvHeads);
     });
@@ -120,13 +122,13 @@ function operandFeeds(config: ModelConfig, { size, places, classes }: AttentionT
   const blockCount = places.length / BLOCK;
   const blockRows = (first: number): HostTensor =>
     int32s(
-      Int32Array.from({ length: places.length * kvHeads }, (_, i) => {
+      int32Array(places.length * kvHeads, (i) => {
         const place = Math.floor(i / (BLOCK * kvHeads)) * BLOCK + (i % BLOCK);
         return tokenAt(place) * (heads + 2 * kvHeads) + first + (Math.floor(i / BLOCK) % kvHeads);
       }),
       [blockCount, kvHeads, BLOCK],
     );
-  const positions = BigInt64Array.from(places, (_, place) => BigInt(depths[tokenAt(place)]));
+  const positions = bigInt64Array(places.length, (place) => depths[tokenAt(place)]);
   return {
     ...Object.fromEntries(classes.flatMap(ofClass)),
     keyRows: blockRows(heads),

@@ -1,5 +1,5 @@
 /** A mini-batch cut into micro-batches, and their trees one behind another as tensors of the training graph. */
-import { type HostTensor, int64s } from '../onnx/host-tensor.js';
+import { bigInt64Array, type HostTensor, int64s } from '../onnx/host-tensor.js';
 import type { ModelConfig } from '../transformer/config.js';
 import { type AttentionFeeds, attentionFeeds } from './attention-feeds.js';
 import { attentionTiles } from './attention-tiles.js';
@@ -83,7 +83,10 @@ export function microBatch(config: ModelConfig, { rows, starts }: MiniBatch, mem
   const successors = new BigInt64Array(tokens.length).fill(BigInt(count));
   first.predecessors.forEach((place, n) => (successors[place] = BigInt(n)));
   const integers = (values: ArrayLike<number>, dims = [values.length]): HostTensor =>
-    int64s(BigInt64Array.from(Array.from(values, BigInt)), dims);
+    int64s(
+      bigInt64Array(values.length, (i) => values[i]),
+      dims,
+    );
 
   const { feeds, ...rest } = attentionFeeds(config, attentionTiles(predecessors), predecessors);
   return {
