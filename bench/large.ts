@@ -26,6 +26,8 @@ const DELTA = 4;
 const MOST_MIB_OF_SCORE = 1.5e9 / 2 ** 20;
 const UPDATE_TOKENS = 2048;
 const MIB = 2 ** 20;
+/** For what else runs on the machine. */
+const RESERVE = 2 ** 30;
 
 /** What a peer measured; undefined where it ran out of memory. */
 interface Measured {
@@ -49,94 +51,105 @@ async function generation(model: RandomModel): Promise<Row[]> {
   const name = `${model.shape.name} · ${count} x (${promptTokens} + ${newTokens}) tokens`;
   const tokens = count * newTokens;
   const prompts = randomTokens(model.shape, count, promptTokens, 0);
-  const engine = openInferenceEngine({ threads: THREADS, slots: count });
-  try {
-    const loading = await secondsOf(() => engine.load(model.policy));
-    const seconds = await secondsOf(() => generate(engine, model, prompts, GENERATION, 0));
-    const peak = await peakMemory(requireProcess(engine.pid));
-    const peer = await asPeer('decode.py', async (ask) => {
-      const loaded = await ask({ operation: 'load', ...loadArguments(model), attention: 'sdpa' });
-      if (!loaded) return undefined;
-      const made = await ask({ operation: 'generate', name: 'large', prompts, siblings: 1, newTokens, cache: null });
-      const memory = made && (await ask({ operation: 'peakMemory' }));
-      return memory && { seconds: made.seconds, peak: memory.bytes, loading: loaded.seconds };
-    });
-    return show([
-      beside(lowerIsBetter, { case: name, metric: 'load', unit: 's', ours: loading }, peer?.loading),
-      beside(
-        higherIsBetter,
-        { case: name, metric: 'prefill and decode', unit: 'tokens/s', ours: tokens / seconds },
-        peer && tokens / peer.seconds,
-      ),
-      memoryRow(name, peak, peer),
-    ]);
-  } finally {
-    await engine.close();
-  }
+  const ours = await withEngine({ slots: count }, async (engine) => ({
+    loading: await secondsOf(() => engine.load(model.policy)),
+    seconds: await secondsOf(() => generate(engine, model, prompts, GENERATION, 0)),
+    peak: await peakMemory(requireProcess(engine.pid)),
+  }));
+  const peer = await asPeer('decode.py', async (ask) => {
+    const loaded = await ask({ operation: 'load', ...loadArguments(model), attention: 'sdpa' });
+    if (!loaded) return undefined;
+    const made = await ask({ operation: 'generate', name: 'large', prompts, siblings: 1, newTokens, cache: null });
+    const memory = made && (await ask({ operation: 'peakMemory' }));
+    return memory && { seconds: made.seconds, peak: memory.bytes, loading: loaded.seconds };
+  });
+  return show([
+    beside(lowerIsBetter, { case: name, metric: 'load', unit: 's', ours: ours.loading }, peer?.loading),
+    beside(
+      higherIsBetter,
+      { case: name, metric: 'prefill and decode', unit: 'tokens/s', ours: tokens / ours.seconds },
+      peer && tokens / peer.seconds,
+    ),
+    memoryRow(name, ours.peak, peer),
+  ]);
 }
 
 async function scores(model: RandomModel): Promise<Row[]> {
   const rows: Row[] = [];
-  for (const one of SCORES) {
-    const [tokens] = randomTokens(model.shape, 1, one.length, 0);
-    const request: ScoreRequest = {
-      tokens: Int32Array.from(tokens),
-      promptLength: one.promptTokens,
-      temperature: 1,
-      stepRanges: stepRanges(one),
-      thinkEndStep: -1,
-      delta: DELTA,
-    };
-    const engine = openInferenceEngine({ threads: THREADS });
-    try {
-      await engine.load(model.policy);
-      const pid = requireProcess(engine.pid);
-      const weights = await markMemory(pid);
-      const seconds = await secondsOf(() => engine.score(model.policy.id, [request]));
-      const above = ((await peakMemory(pid)) - weights) / MIB;
-      const peer = await asPeer('score.py', async (ask) => {
-        if (!(await ask({ operation: 'load', ...loadArguments(model) }))) return undefined;
-        const before = await ask({ operation: 'markMemory' });
-        const argument = { name: 'large', tokens: [tokens], promptLength: one.promptTokens, delta: DELTA };
-        const scored = await ask({ operation: 'score', ...argument, stepRanges: stepRanges(one) });
-        const memory = scored && (await ask({ operation: 'peakMemory' }));
-        return before && memory && { seconds: scored.seconds, peak: memory.bytes - before.bytes };
-      });
-      const name = `${model.shape.name} · score of ${one.length} tokens with FCI`;
-      const measured = { case: name, metric: 'peak memory above the weights', unit: 'MiB', ours: above };
-      rows.push(
-        ...show([
-          beside(lowerIsBetter, { case: name, metric: 'time', unit: 's', ours: seconds }, peer?.seconds),
-          peer ? lowerIsBetter({ ...measured, peer: peer.peak / MIB }) : outOfMemory(measured, MOST_MIB_OF_SCORE),
-        ]),
-      );
-    } finally {
-      await engine.close();
-    }
-  }
+  for (const one of SCORES) rows.push(...(await score(model, one)));
   return rows;
+}
+
+async function score(model: RandomModel, one: (typeof SCORES)[number]): Promise<Row[]> {
+  const [tokens] = randomTokens(model.shape, 1, one.length, 0);
+  const request: ScoreRequest = {
+    tokens: Int32Array.from(tokens),
+    promptLength: one.promptTokens,
+    temperature: 1,
+    stepRanges: stepRanges(one),
+    thinkEndStep: -1,
+    delta: DELTA,
+  };
+  const ours = await withEngine({}, async (engine) => {
+    await engine.load(model.policy);
+    const pid = requireProcess(engine.pid);
+    const weights = await markMemory(pid);
+    const seconds = await secondsOf(() => engine.score(model.policy.id, [request]));
+    return { seconds, peak: (await peakMemory(pid)) - weights };
+  });
+  const peer = await asPeer('score.py', async (ask) => {
+    if (!(await ask({ operation: 'load', ...loadArguments(model) }))) return undefined;
+    const before = await ask({ operation: 'markMemory' });
+    const argument = { name: 'large', tokens: [tokens], promptLength: one.promptTokens, delta: DELTA };
+    const scored = await ask({ operation: 'score', ...argument, stepRanges: stepRanges(one) });
+    const memory = scored && (await ask({ operation: 'peakMemory' }));
+    return before && memory && { seconds: scored.seconds, peak: memory.bytes - before.bytes };
+  });
+  const name = `${model.shape.name} · score of ${one.length} tokens with FCI`;
+  const above = { case: name, metric: 'peak memory above the weights', unit: 'MiB', ours: ours.peak / MIB };
+  return show([
+    beside(lowerIsBetter, { case: name, metric: 'time', unit: 's', ours: ours.seconds }, peer?.seconds),
+    peer ? lowerIsBetter({ ...above, peer: peer.peak / MIB }) : outOfMemory(above, MOST_MIB_OF_SCORE),
+  ]);
 }
 
 /** One step of AdamW on one sequence. */
 async function update(model: RandomModel): Promise<Row[]> {
   const batch = randomTokens(model.shape, 1, UPDATE_TOKENS, 0);
+  const ours = await ourUpdate(model, batch);
+  const peer = await asPeer('learn.py', async (ask) => {
+    const argument = { ...loadArguments(model), attention: 'sdpa', fused: true, ...OPTIMIZER };
+    if (!(await ask({ operation: 'load', ...argument }))) return undefined;
+    const step = await ask({ operation: 'step', name: 'large', tokens: batch });
+    const memory = step && (await ask({ operation: 'peakMemory' }));
+    return memory && { seconds: step.seconds, peak: memory.bytes };
+  });
+  const name = `${model.shape.name} · update on ${UPDATE_TOKENS} tokens`;
+  const rate = { case: name, metric: 'forward, backward, AdamW', unit: 'tokens/s', ours: UPDATE_TOKENS / ours.seconds };
+  return show([beside(higherIsBetter, rate, peer && UPDATE_TOKENS / peer.seconds), memoryRow(name, ours.peak, peer)]);
+}
+
+async function ourUpdate(model: RandomModel, batch: readonly number[][]): Promise<Measured> {
   const learner = openLearner({ threads: THREADS });
   try {
     await learner.load({ policy: model.policy });
     const seconds = await secondsOf(() => supervise(learner, batch));
-    const peak = await peakMemory(requireProcess(learner.pids[0]));
-    const peer = await asPeer('learn.py', async (ask) => {
-      const argument = { ...loadArguments(model), attention: 'sdpa', fused: true, ...OPTIMIZER };
-      if (!(await ask({ operation: 'load', ...argument }))) return undefined;
-      const step = await ask({ operation: 'step', name: 'large', tokens: batch });
-      const memory = step && (await ask({ operation: 'peakMemory' }));
-      return memory && { seconds: step.seconds, peak: memory.bytes };
-    });
-    const name = `${model.shape.name} · update on ${UPDATE_TOKENS} tokens`;
-    const rate = { case: name, metric: 'forward, backward, AdamW', unit: 'tokens/s', ours: UPDATE_TOKENS / seconds };
-    return show([beside(higherIsBetter, rate, peer && UPDATE_TOKENS / peer.seconds), memoryRow(name, peak, peer)]);
+    return { seconds, peak: await peakMemory(requireProcess(learner.pids[0])) };
   } finally {
     await learner.close();
+  }
+}
+
+/** Ours is gone when the peer begins: it would take memory from it. */
+async function withEngine<Result>(
+  settings: { readonly slots?: number },
+  work: (engine: ReturnType<typeof openInferenceEngine>) => Promise<Result>,
+): Promise<Result> {
+  const engine = openInferenceEngine({ threads: THREADS, ...settings });
+  try {
+    return await work(engine);
+  } finally {
+    await engine.close();
   }
 }
 
@@ -165,9 +178,10 @@ function loadArguments({ directory }: RandomModel): object {
   return { name: 'large', directory, threads: THREADS };
 }
 
+/** Bytes that a peer may use. */
 async function freeMemory(): Promise<number> {
   const kibibytes = /^MemAvailable:\s+(\d+) kB/m.exec(await readFile('/proc/meminfo', 'utf8'))?.[1];
-  return Number(kibibytes) * 1024;
+  return Number(kibibytes) * 1024 - RESERVE;
 }
 
 function requireProcess(pid: number | undefined): number {

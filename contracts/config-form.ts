@@ -158,6 +158,13 @@ const verifier = z.strictObject({
       'math, math-in-process (for tasks with short answers), or the path of a module that exports `verify` ' +
         '(docs/verifiers.md). Default: math-in-process for straight-line, math for other tasks',
     ),
+  answer: z
+    .enum(['boxed', 'anywhere'])
+    .optional()
+    .describe(
+      'Of math and math-in-process. boxed: no \\boxed, no reward. anywhere: without one, the last expression of the response is ' +
+        "its answer, as in the authors' code; one that is cut off in its reasoning can be right. Left out: boxed",
+    ),
   secondsPerVerdict: z.number().min(0.1).max(3600).default(5).describe('Then the verdict is 0, for reason `timeout`'),
   processes: z
     .int()

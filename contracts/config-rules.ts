@@ -8,7 +8,7 @@ export interface CrossFieldProblem extends InputProblem {
 
 /** Values that are fine alone and impossible together. */
 export function crossFieldProblems(config: RunConfig): CrossFieldProblem[] {
-  const { sampling, branching, adaptiveSampling, update, evaluation, algorithm } = config;
+  const { sampling, branching, adaptiveSampling, update, evaluation, algorithm, verifier } = config;
   const problems: CrossFieldProblem[] = [];
   /** The first path is where the problem is shown. */
   const refuse = (wrong: boolean, about: readonly [string, ...string[]], problem: string): void => {
@@ -54,6 +54,11 @@ export function crossFieldProblems(config: RunConfig): CrossFieldProblem[] {
     update.tokenBudget < sampling.maxPromptTokens + sampling.maxResponseTokens,
     ['update.tokenBudget', 'sampling.maxPromptTokens', 'sampling.maxResponseTokens'],
     `a single path may have ${sampling.maxPromptTokens + sampling.maxResponseTokens} tokens`,
+  );
+  refuse(
+    verifier.answer !== undefined && !['math', 'math-in-process'].includes(verifier.name),
+    ['verifier.answer', 'verifier.name'],
+    'is for math and math-in-process; a module looks for answers itself',
   );
   refuse(new Set(evaluation.sets).size !== (evaluation.sets ?? []).length, ['evaluation.sets'], 'names a set twice');
   return problems;

@@ -13,7 +13,7 @@ export type RunConfig = DeepReadonly<
   Omit<FilledForm, '$schema' | 'pipeline' | 'adaptiveSampling' | 'verifier'> & {
     pipeline: Pipeline;
     adaptiveSampling: Required<FilledForm['adaptiveSampling']>;
-    verifier: Required<FilledForm['verifier']>;
+    verifier: FilledForm['verifier'] & { name: string };
   }
 >;
 

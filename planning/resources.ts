@@ -1,6 +1,7 @@
 /** Memory of each role, and bytes that an iteration leaves in the store: what follows from the shape and the configuration. */
 import type { RunConfig } from '../contracts/config.js';
 import type { ModelConfig } from '../policy/transformer/config.js';
+import { isLearntInPieces } from '../policy/transformer/large.js';
 import { FLOAT_BYTES, type ModelSize } from './model-size.js';
 import type { Work } from './work.js';
 
@@ -36,7 +37,10 @@ export function memoryByRole(config: RunConfig, model: ModelConfig, size: ModelS
   const longest = sampling.maxPromptTokens + sampling.maxResponseTokens;
   const { layers, hiddenSize, intermediateSize, heads, kvHeads, headSize } = model;
   const micro = Math.max(update.tokenBudget, longest);
-  const layerInput = hiddenSize * FLOAT_BYTES;
+  const inPieces = isLearntInPieces(model);
+  const largest = Math.max(model.vocabSize * hiddenSize, 2 * intermediateSize * hiddenSize) * FLOAT_BYTES;
+  // Of a layer what goes into it is kept, and in pieces what its attention found as well.
+  const keptOfLayer = (hiddenSize + (inPieces ? heads * headSize : 0)) * FLOAT_BYTES;
   const oneLayer = (6 * hiddenSize + 4 * intermediateSize + 2 * (heads + 2 * kvHeads) * headSize) * FLOAT_BYTES;
   return {
     rollout: [
@@ -50,9 +54,11 @@ export function memoryByRole(config: RunConfig, model: ModelConfig, size: ModelS
     learner: [
       { what: 'weights', bytes: weights },
       { what: 'gradient', bytes: weights },
-      { what: 'two moments', bytes: 2 * weights },
+      inPieces
+        ? { what: 'two moments of one parameter; the others are in a file', bytes: 2 * largest }
+        : { what: 'two moments', bytes: 2 * weights },
       ...(update.klWeight > 0 ? [{ what: 'weights of the reference', bytes: weights }] : []),
-      { what: `activations of ${micro} tokens, one layer at a time`, bytes: micro * (layers * layerInput + oneLayer) },
+      { what: `activations of ${micro} tokens, one layer at a time`, bytes: micro * (layers * keptOfLayer + oneLayer) },
     ],
     control: [{ what: 'an iteration being put together', bytes: storedBytes(size, work).rows * 2 + PROCESS_BYTES }],
     verifier: [{ what: 'a process, and one for each core', bytes: 2 * PROCESS_BYTES }],

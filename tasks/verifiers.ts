@@ -3,26 +3,29 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { rewardOf } from './reward.js';
+import { type AnswerPlace, rewardOf } from './reward.js';
 import type { Verifier } from './verifier.js';
 import { compiled, VerifierPool } from './verifier-pool.js';
 
 export interface VerifierSettings {
   /** `math`, `math-in-process`, or the path of a module that exports `verify`. */
   readonly name: string;
+  /** Where the mathematics verifiers look for an answer; left out: `boxed`. */
+  readonly answer?: AnswerPlace;
   readonly secondsPerVerdict: number;
   readonly processes: number;
 }
 
 /** The rules of `math` in the process of the caller: for tasks whose answers are short. */
-const inProcess: Verifier = {
-  verify: ({ groundTruth }, response) => Promise.resolve(rewardOf(response, groundTruth)),
+const inProcess = (answer?: AnswerPlace): Verifier => ({
+  verify: ({ groundTruth }, response) => Promise.resolve(rewardOf(response, groundTruth, answer)),
   close: () => Promise.resolve(),
-};
+});
 
-export function openVerifier({ name, secondsPerVerdict: seconds, processes }: VerifierSettings): Verifier {
-  if (name === 'math-in-process') return inProcess;
-  const path = isModule(name) ? resolve(name) : compiled(`./${name}/verify.js`);
+export function openVerifier({ name, answer, secondsPerVerdict: seconds, processes }: VerifierSettings): Verifier {
+  if (name === 'math-in-process') return inProcess(answer);
+  const own = answer === 'anywhere' ? 'verify-anywhere.js' : 'verify.js';
+  const path = isModule(name) ? resolve(name) : compiled(`./${name}/${own}`);
   return new VerifierPool({ module: pathToFileURL(path).href, seconds, processes });
 }
 

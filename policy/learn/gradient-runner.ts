@@ -1,7 +1,8 @@
 /** Runs training graphs over the micro-batches of a mini-batch and sums their gradients, in a fixed order. */
 import { floats, type HostTensor, int64s, Session, type SessionSettings } from '../onnx/runtime.js';
-import { type ModelConfig, ropeCaches } from '../transformer/config.js';
+import type { ModelConfig } from '../transformer/config.js';
 import { parameters, type Weights } from '../transformer/parameters.js';
+import { type RopeTables, ropeTables } from '../transformer/rope-tables.js';
 import { LANES, Lanes, type Team } from './lanes.js';
 import { cutIntoMicroBatches, type MicroBatch, microBatch } from './micro-batches.js';
 import type { MiniBatch } from './mini-batch.js';
@@ -25,7 +26,7 @@ import {
 export class GradientRunner implements GradientSource {
   readonly #sessions = new Map<string, Promise<Session>>();
   readonly #lanes: Lanes;
-  #ropeCaches: ReturnType<typeof ropeCaches> = { cos: new Float32Array(0), sin: new Float32Array(0) };
+  #ropeTables: RopeTables = { cos: new Float32Array(0), sin: new Float32Array(0) };
   #embedded = new Float32Array(0);
   readonly #shapes: ReadonlyMap<string, readonly number[]>;
 
@@ -118,8 +119,8 @@ export class GradientRunner implements GradientSource {
 
   #rope(positions: number): Record<string, HostTensor> {
     const half = this.config.headSize / 2;
-    if (this.#ropeCaches.cos.length < positions * half) this.#ropeCaches = ropeCaches(this.config, positions);
-    const { cos, sin } = this.#ropeCaches;
+    if (this.#ropeTables.cos.length < positions * half) this.#ropeTables = ropeTables(this.config, positions);
+    const { cos, sin } = this.#ropeTables;
     return { ropeCos: floats(cos, [cos.length / half, half]), ropeSin: floats(sin, [sin.length / half, half]) };
   }
 

@@ -11,7 +11,7 @@ import type {
 import { loadWeights } from '../checkpoint/load.js';
 import type { SessionSettings } from '../onnx/runtime.js';
 import type { ModelConfig } from '../transformer/config.js';
-import { hasLargeVocabulary, hasLargeWeights } from '../transformer/large.js';
+import { isLearntInPieces } from '../transformer/large.js';
 import { toHuggingFace, type Weights } from '../transformer/parameters.js';
 import { adamWStep, clipScale, norm, type OptimizerState } from './adamw.js';
 import { GradientRunner } from './gradient-runner.js';
@@ -127,7 +127,7 @@ export class OnnxLearner {
   }
 
   #segmented(config: ModelConfig): boolean {
-    return Boolean(this.settings.segmented ?? (hasLargeWeights(config) || hasLargeVocabulary(config)));
+    return Boolean(this.settings.segmented ?? isLearntInPieces(config));
   }
 
   async #runnerOf(config: ModelConfig): Promise<GradientSource> {

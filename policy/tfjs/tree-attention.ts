@@ -7,7 +7,8 @@ import { inClass, inRound } from '../learn/attention-feeds.js';
 import { BLOCK } from '../learn/attention-tiles.js';
 import type { MicroBatch } from '../learn/micro-batches.js';
 import { RADIX } from '../learn/summation.js';
-import { attentionScale, type ModelConfig, ropeCaches } from '../transformer/config.js';
+import { attentionScale, type ModelConfig } from '../transformer/config.js';
+import { ropeTables } from '../transformer/rope-tables.js';
 import {
   add,
   and,
@@ -89,7 +90,7 @@ export function attentionInputs(
 function rotation(tf: TensorFlow, config: ModelConfig, depths: Int32Array) {
   const { heads, kvHeads, headSize } = config;
   const half = headSize / 2;
-  const caches = ropeCaches(config, depths.reduce((a, b) => Math.max(a, b), 0) + 1);
+  const caches = ropeTables(config, depths.reduce((a, b) => Math.max(a, b), 0) + 1);
   const projections = heads + 2 * kvHeads;
   const shape = [depths.length * projections, headSize];
   const cos = new Float32Array(shape[0] * headSize);

@@ -1,4 +1,4 @@
-import { ropeFrequencies, type RopeScaling } from './rope-frequencies.js';
+import type { RopeScaling } from './rope-frequencies.js';
 
 /** Shape of a dense model of the Qwen2, Qwen3 or Llama family, from the keys of Hugging Face's config.json. */
 export interface ModelConfig {
@@ -31,18 +31,3 @@ export const qkvSize = ({ heads, kvHeads, headSize }: ModelConfig): number => (h
 
 /** Factor on query-key products. */
 export const attentionScale = ({ headSize }: ModelConfig): number => 1 / Math.sqrt(headSize);
-
-/** cos and sin of position * frequency: [positions, headSize / 2] each. */
-export function ropeCaches(config: ModelConfig, positions: number): { cos: Float32Array; sin: Float32Array } {
-  const half = config.headSize / 2;
-  const cos = new Float32Array(positions * half);
-  const sin = new Float32Array(positions * half);
-  for (const [i, frequency] of ropeFrequencies(config).entries()) {
-    for (let p = 0; p < positions; p++) {
-      const angle = Math.fround(p * frequency);
-      cos[p * half + i] = Math.cos(angle);
-      sin[p * half + i] = Math.sin(angle);
-    }
-  }
-  return { cos, sin };
-}

@@ -16,3 +16,8 @@ export function hasLargeWeights(config: ModelConfig): boolean {
 export function hasLargeVocabulary({ vocabSize, large }: ModelConfig): boolean {
   return large ?? vocabSize > LARGEST_WHOLE_VOCABULARY;
 }
+
+/** The update is computed piece by piece, and the moments are in a file. */
+export function isLearntInPieces(config: ModelConfig): boolean {
+  return hasLargeWeights(config) || hasLargeVocabulary(config);
+}

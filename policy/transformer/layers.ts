@@ -1,9 +1,10 @@
 /** The parts of a model that every graph (decode, prefill, score, learn) shares. */
 import type { Graph, Value } from '../onnx/graph.js';
 import { add, concat, gather, matMul, mul, reshape, rmsNorm, rotaryEmbedding, silu, split } from '../onnx/operators.js';
-import { type ModelConfig, ropeCaches } from './config.js';
+import type { ModelConfig } from './config.js';
 import { hasLargeWeights } from './large.js';
 import { parameters, type Weights } from './parameters.js';
+import { sharedRopeTables } from './rope-tables.js';
 
 /** The parameters' values in one graph. */
 export type ParameterValues = (name: string) => Value;
@@ -42,10 +43,11 @@ export interface Rope {
   readonly sin: Value;
 }
 
+/** For every position of the model. All sessions share the tables: 64 MiB of a model with 131,072 positions. */
 export function ropeConstants(g: Graph, config: ModelConfig): Rope {
   const shape = [config.maxPositions, config.headSize / 2];
-  const { cos, sin } = ropeCaches(config, config.maxPositions);
-  return { cos: g.initializer('ropeCos', 'float32', shape, cos), sin: g.initializer('ropeSin', 'float32', shape, sin) };
+  const { cos, sin } = sharedRopeTables(config);
+  return { cos: g.boundInput('ropeCos', 'float32', shape, cos), sin: g.boundInput('ropeSin', 'float32', shape, sin) };
 }
 
 export function embed(g: Graph, parameter: ParameterValues, tokens: Value): Value {

@@ -55,6 +55,14 @@ describe('resolveConfig', () => {
     ]);
   });
 
+  it('lets the mathematics verifiers, and no module, be told where an answer stands', () => {
+    expect(resolveConfig({ verifier: { answer: 'anywhere' } }).verifier.answer).toBe('anywhere');
+    expect(resolveConfig({}).verifier).not.toHaveProperty('answer');
+    expect(problemsOf({ verifier: { name: './own.mjs', answer: 'boxed' } }).map(({ path }) => path)).toEqual([
+      'verifier.answer',
+    ]);
+  });
+
   it('takes greedy evaluation, but no greedy training, and shares of the probability above 0', () => {
     expect(resolveConfig({ evaluation: { temperature: 0 } })).toMatchObject({
       sampling: { temperature: 1, topK: 0, topP: 1 },

@@ -24,6 +24,11 @@ test("the paper's run without its files: the published shape, 1,920 paths in 10 
   expect(cost?.work.trained).toBe(64 * 1024 + 384 * 4000 + 1536 * 2000);
   expect(cost?.seconds.generate).toBeCloseTo(4608, 6);
   expect(cost?.stored.policy).toBe(3 * 4 * 1_777_088_000);
+  const moments = cost?.memory.learner.find(({ what }) => what.startsWith('two moments'));
+  expect(moments).toEqual({
+    what: 'two moments of one parameter; the others are in a file',
+    bytes: 2 * 4 * 151_936 * 1536,
+  });
 });
 
 test('the baselines: TreeRL learns from as many paths on policy, GRPO from whole responses', async () => {

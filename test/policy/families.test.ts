@@ -34,7 +34,7 @@ describe.skipIf(!hasPeers)(`made anew by transformers ${SKIPPED_WITHOUT_PEERS}`,
       await expectGreedy(family);
       await expectGradients(family);
     }
-  });
+  }, 600_000);
 });
 
 async function expectLogProbs(family: Family): Promise<void> {

@@ -116,6 +116,19 @@ test('the example of the documentation', async () => {
   await verifier.close();
 });
 
+test.each(['math', 'math-in-process'])('%s finds an answer anywhere where it is told to', async (name) => {
+  const settings = { name, secondsPerVerdict: 5, processes: 1 };
+  for (const [answer, reward] of [
+    ['anywhere', 1],
+    ['boxed', 0],
+    [undefined, 0],
+  ] as const) {
+    const verifier = openVerifier({ ...settings, ...(answer ? { answer } : {}) });
+    expect((await verifier.verify({ groundTruth: '5' }, 'It is 5.')).reward).toBe(reward);
+    await verifier.close();
+  }
+});
+
 test.each(['math', 'math-in-process'])('%s answers to hostile responses', async (name) => {
   const verifier = openVerifier({ name, secondsPerVerdict: 5, processes: 2 });
   const hostile = [

@@ -11,9 +11,10 @@ import { Composites, gradients } from '../../onnx/gradients.js';
 import { Graph } from '../../onnx/graph.js';
 import { squeeze } from '../../onnx/operators.js';
 import type { ModelConfig } from '../../transformer/config.js';
+import { parameterInputs } from '../../transformer/parameter-inputs.js';
 import { headLogits, labelLogProbs } from '../forward.js';
 import { entropies, gradientOf, lossOf, type TrainingGoal } from '../training-graph.js';
-import { addSums, parameterInputs, type SegmentGraph } from './segment.js';
+import { addSums, type SegmentGraph } from './segment.js';
 
 export function headGraph(config: ModelConfig, goal: TrainingGoal, temperature: number): SegmentGraph {
   const g = new Graph();

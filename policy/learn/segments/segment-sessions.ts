@@ -1,6 +1,7 @@
 /** The graphs of all pieces, each opened when first needed, and run with the weights of one layer. */
 import { floats, type HostTensor, Session, type SessionSettings } from '../../onnx/runtime.js';
 import type { ModelConfig } from '../../transformer/config.js';
+import { inLayer } from '../../transformer/parameter-inputs.js';
 import { parameters, type Weights } from '../../transformer/parameters.js';
 import { gradientOf, sumBefore, type TrainingGoal } from '../training-graph.js';
 import { attentionGradientGraph, attentionGraph } from './attention-graphs.js';
@@ -99,7 +100,7 @@ export class SegmentSessions {
     const inputs: Record<string, HostTensor> = { ...feeds };
     const outputs: Record<string, HostTensor> = { ...into };
     for (const parameter of taken) {
-      const own = parameter.replace(/^layer0\./, `layer${layer}.`);
+      const own = inLayer(layer, parameter);
       const shape = this.#shapes.get(own)!;
       inputs[parameter] = floats(weights.get(own)!, shape);
       if (!derives) continue;

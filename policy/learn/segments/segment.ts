@@ -11,7 +11,7 @@ import { type ElementType, Graph, type Shape, type Value } from '../../onnx/grap
 import { add } from '../../onnx/operators.js';
 import type { ModelConfig } from '../../transformer/config.js';
 import type { ParameterValues } from '../../transformer/layers.js';
-import { parameters } from '../../transformer/parameters.js';
+import { parameterInputs } from '../../transformer/parameter-inputs.js';
 import { gradientOf, sumBefore } from '../training-graph.js';
 
 export interface SegmentInput {
@@ -67,21 +67,6 @@ export function addSums(g: Graph, used: ReadonlyMap<string, Value>, gradients: r
   [...used].forEach(([name, { shape }], i) => {
     g.output(gradientOf(name), add(g, gradients[i], g.input(sumBefore(name), 'float32', shape)));
   });
-}
-
-/** Parameters become inputs when they are asked for. */
-export function parameterInputs(
-  g: Graph,
-  config: ModelConfig,
-): { used: Map<string, Value>; parameter: ParameterValues } {
-  const shapes = new Map(parameters(config).map(({ name, shape }) => [name, shape]));
-  const used = new Map<string, Value>();
-  const parameter = (name: string): Value => {
-    const value = used.get(name) ?? g.input(name, 'float32', shapes.get(name)!);
-    used.set(name, value);
-    return value;
-  };
-  return { used, parameter };
 }
 
 function built(config: ModelConfig, segment: Segment) {

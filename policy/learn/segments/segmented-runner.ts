@@ -5,9 +5,11 @@
  *
  * The function is that of `gradient-runner.ts`; sums are cut elsewhere, so the last bits differ.
  */
+import { gatherRows, inParts, type Rows } from '../../onnx/rows.js';
 import { floats, int64s, type HostTensor, type SessionSettings } from '../../onnx/runtime.js';
-import { type ModelConfig, ropeCaches } from '../../transformer/config.js';
+import type { ModelConfig } from '../../transformer/config.js';
 import { emptyParameters, type Weights } from '../../transformer/parameters.js';
+import { ropeTables } from '../../transformer/rope-tables.js';
 import {
   addRows,
   columnFeeds,
@@ -20,7 +22,6 @@ import { cutIntoMicroBatches, type MicroBatch, microBatch } from '../micro-batch
 import type { MiniBatch } from '../mini-batch.js';
 import { gradientOf, type TrainingGoal } from '../training-graph.js';
 import { AttentionPass, type Projected } from './attention-pass.js';
-import { gatherRows, inParts, type Rows } from './rows.js';
 import { SegmentSessions } from './segment-sessions.js';
 
 /** How much a piece takes at a time. */
@@ -209,7 +210,7 @@ export class SegmentedRunner implements GradientSource {
     const half = this.config.headSize / 2;
     // onnxruntime wants as many as it is given tokens at a time, too.
     const positions = Math.max(micro.positions, Math.min(depths.length, this.limits.tokens));
-    const { cos, sin } = ropeCaches(this.config, positions);
+    const { cos, sin } = ropeTables(this.config, positions);
     const places = BigInt64Array.from(depths, BigInt);
     return ({ from, to }) => ({
       positions: int64s(places.subarray(from, to), [1, to - from]),

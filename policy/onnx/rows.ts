@@ -1,5 +1,5 @@
 /** Some rows of a matrix, as onnxruntime reads and writes them in place. */
-import { floats, type HostTensor } from '../../onnx/runtime.js';
+import { floats, type HostTensor } from './host-tensor.js';
 
 export interface Rows {
   readonly from: number;

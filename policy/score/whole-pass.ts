@@ -1,0 +1,70 @@
+/** A batch through one graph (`score-graph.ts`) in one run. */
+import { floats, type HostTensor, int64s, Session, type SessionSettings } from '../onnx/runtime.js';
+import type { ModelConfig } from '../transformer/config.js';
+import { hasLargeVocabulary } from '../transformer/large.js';
+import type { Weights } from '../transformer/parameters.js';
+import type { BatchScores, ScoreBatch, ScorePass, StepColumns } from './batch.js';
+import { scoreGraph } from './score-graph.js';
+import { PART_TOKENS } from './token-scores.js';
+
+export class WholePass implements ScorePass {
+  #plain?: Session;
+  #withInfluence?: Session;
+
+  constructor(
+    private readonly config: ModelConfig,
+    private readonly weights: Weights,
+    private readonly settings: SessionSettings,
+  ) {}
+
+  async run(batch: ScoreBatch): Promise<BatchScores> {
+    const { rows, length, block, places, steps } = batch;
+    const session = await this.#session(steps !== undefined);
+    const parts = (): HostTensor => int64s(BigInt64Array.of(BigInt(places.length / PART_TOKENS)), []);
+    const feeds: Record<string, HostTensor> = {
+      tokens: int64s(batch.tokens, [rows, length]),
+      positions: int64s(batch.positions, [rows, length]),
+      block: int64s(BigInt64Array.of(BigInt(block)), []),
+      blocks: int64s(BigInt64Array.of(BigInt(length / block)), []),
+      places: int64s(places, [places.length]),
+      labels: int64s(batch.labels, [places.length, 1]),
+      temperature: floats(batch.temperature, [places.length, 1]),
+      ...(hasLargeVocabulary(this.config) ? { parts: parts() } : {}),
+      ...(steps ? influenceFeeds(steps, rows, length) : {}),
+    };
+    const outputs = ['logProbs', 'entropies', ...(steps ? ['influence'] : [])];
+    const results = await session.run(feeds, outputs);
+    const found = (name: string): Float32Array => results[name].data as Float32Array;
+    const scores = { logProbs: found('logProbs'), entropies: found('entropies') };
+    return steps ? { ...scores, influence: found('influence') } : scores;
+  }
+
+  async close(): Promise<void> {
+    await this.#plain?.close();
+    await this.#withInfluence?.close();
+  }
+
+  async #session(withInfluence: boolean): Promise<Session> {
+    const open = (): Promise<Session> =>
+      Session.open(scoreGraph(this.config, this.weights, withInfluence), { ...this.settings, planMemory: false });
+    return withInfluence ? (this.#withInfluence ??= await open()) : (this.#plain ??= await open());
+  }
+}
+
+function influenceFeeds(
+  { ranges, count, weight, reach }: StepColumns,
+  rows: number,
+  length: number,
+): Record<string, HostTensor> {
+  const membership = new Float32Array(rows * length * count);
+  ranges.forEach((row, r) =>
+    row.forEach(([start, end], k) => {
+      for (let t = start; t < end; t++) membership[(r * length + t) * count + k] = 1 / (end - start);
+    }),
+  );
+  return {
+    stepWeight: floats(weight, [rows, length]),
+    reach: int64s(reach, [rows, length]),
+    membership: floats(membership, [rows, length, count]),
+  };
+}

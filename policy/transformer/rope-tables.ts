@@ -1,0 +1,34 @@
+/** Tables of the rotary embedding: cos and sin of each position's angles. */
+import type { ModelConfig } from './config.js';
+import { ropeFrequencies } from './rope-frequencies.js';
+
+/** [positions, headSize / 2] each. */
+export interface RopeTables {
+  readonly cos: Float32Array;
+  readonly sin: Float32Array;
+}
+
+/** Of the first positions. */
+export function ropeTables(config: ModelConfig, positions: number): RopeTables {
+  const half = config.headSize / 2;
+  const cos = new Float32Array(positions * half);
+  const sin = new Float32Array(positions * half);
+  for (const [i, frequency] of ropeFrequencies(config).entries()) {
+    for (let p = 0; p < positions; p++) {
+      const angle = Math.fround(p * frequency);
+      cos[p * half + i] = Math.cos(angle);
+      sin[p * half + i] = Math.sin(angle);
+    }
+  }
+  return { cos, sin };
+}
+
+let latest: { readonly key: string; readonly tables: RopeTables } | undefined;
+
+/** Of all positions that the model has: one copy for all sessions of a policy, and of the next one of the same run. */
+export function sharedRopeTables(config: ModelConfig): RopeTables {
+  const { headSize, ropeTheta, ropeScaling, maxPositions } = config;
+  const key = JSON.stringify([headSize, ropeTheta, ropeScaling, maxPositions]);
+  if (latest?.key !== key) latest = { key, tables: ropeTables(config, maxPositions) };
+  return latest.tables;
+}
