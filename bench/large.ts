@@ -3,7 +3,10 @@
  * measured once, since once takes minutes. A peer may use what memory is free and not more: where it does not fit it ends
  * with an error instead of taking the machine down.
  */
+import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { ScoreRequest } from '../contracts/engine.js';
 import { openInferenceEngine, openLearner } from '../policy/engine/open.js';
 import { generate } from './decode.js';
@@ -22,7 +25,7 @@ const SCORES = [
   { rows: 1, length: 8192, promptTokens: 256, stepTokens: 64 },
 ];
 const DELTA = 4;
-/** Of the longest score, above the weights. */
+/** Of a score, above the weights. */
 const MOST_MIB_OF_SCORE = 1.5e9 / 2 ** 20;
 const UPDATE_TOKENS = 2048;
 const MIB = 2 ** 20;
@@ -51,11 +54,13 @@ async function generation(model: RandomModel): Promise<Row[]> {
   const name = `${model.shape.name} · ${count} x (${promptTokens} + ${newTokens}) tokens`;
   const tokens = count * newTokens;
   const prompts = randomTokens(model.shape, count, promptTokens, 0);
+  await readThrough(model);
   const ours = await withEngine({ slots: count }, async (engine) => ({
     loading: await secondsOf(() => engine.load(model.policy)),
     seconds: await secondsOf(() => generate(engine, model, prompts, GENERATION, 0)),
     peak: await peakMemory(requireProcess(engine.pid)),
   }));
+  await readThrough(model);
   const peer = await asPeer('decode.py', async (ask) => {
     const loaded = await ask({ operation: 'load', ...loadArguments(model), attention: 'sdpa' });
     if (!loaded) return undefined;
@@ -72,6 +77,13 @@ async function generation(model: RandomModel): Promise<Row[]> {
     ),
     memoryRow(name, ours.peak, peer),
   ]);
+}
+
+/** Puts the weights into the system's cache, so that nobody waits for the disk: it would be the first. */
+async function readThrough({ policy }: RandomModel): Promise<void> {
+  const forget = new Writable({ write: (_chunk, _encoding, done) => done() });
+  for (const file of policy.weights)
+    await pipeline(createReadStream(file, { highWaterMark: 2 ** 24 }), forget, { end: false });
 }
 
 async function scores(model: RandomModel): Promise<Row[]> {
@@ -109,7 +121,7 @@ async function score(model: RandomModel, one: (typeof SCORES)[number]): Promise<
   const above = { case: name, metric: 'peak memory above the weights', unit: 'MiB', ours: ours.peak / MIB };
   return show([
     beside(lowerIsBetter, { case: name, metric: 'time', unit: 's', ours: ours.seconds }, peer?.seconds),
-    peer ? lowerIsBetter({ ...above, peer: peer.peak / MIB }) : outOfMemory(above, MOST_MIB_OF_SCORE),
+    { ...beside(lowerIsBetter, above, peer && peer.peak / MIB), target: { atMost: MOST_MIB_OF_SCORE } },
   ]);
 }
 
@@ -200,8 +212,8 @@ function memoryRow(name: string, bytes: number, peer: PeerResult<Measured>): Row
   return beside(lowerIsBetter, own, peer && peer.peak / MIB);
 }
 
-function outOfMemory(own: Own, atMost?: number): Row {
-  return alone({ ...own, metric: `${own.metric} (the peer does not fit)` }, atMost);
+function outOfMemory(own: Own): Row {
+  return alone({ ...own, metric: `${own.metric} (the peer does not fit)` });
 }
 
 /** What was found so far, since the whole takes long. */

@@ -13,10 +13,16 @@ import type { BatchScores, ScoreBatch, ScorePass, StepColumns } from './batch.js
 import { attentionGraph, feedForwardGraph, headGraph, type PieceGraph, projectionGraph } from './piece-graphs.js';
 import { PART_TOKENS } from './token-scores.js';
 
-/** Tokens that go through the matrices of a layer at a time: enough to fill products, little beside the model. */
-const LAYER_TOKENS = 2048;
-/** Queries of a run of attention. */
-const ATTENTION_QUERIES = 1024;
+/** How much a piece takes at a time. */
+export interface PieceLimits {
+  /** Tokens that go through the matrices of a layer. */
+  readonly tokens: number;
+  /** Queries of a run of attention; at least one block of them runs. */
+  readonly queries: number;
+}
+
+/** Enough to fill matrix products, little beside the model. */
+const LIMITS: PieceLimits = { tokens: 2048, queries: 1024 };
 
 type Feeds = Readonly<Record<string, HostTensor>>;
 
@@ -50,6 +56,7 @@ export class PiecewisePass implements ScorePass {
     private readonly config: ModelConfig,
     private readonly weights: Weights,
     private readonly settings: SessionSettings,
+    private readonly limits: PieceLimits = LIMITS,
   ) {}
 
   async run(batch: ScoreBatch, between: () => Promise<void>): Promise<BatchScores> {
@@ -85,7 +92,7 @@ export class PiecewisePass implements ScorePass {
 
   /** Queries, keys and values of all tokens. */
   async #project(pass: Pass, layer: number, x: Float32Array, { queries, keys, values }: Projected): Promise<void> {
-    await inParts(pass.tokens.length, LAYER_TOKENS, async (rows) => {
+    await inParts(pass.tokens.length, this.limits.tokens, async (rows) => {
       const into = { queries: rows.of(queries), keys: rows.of(keys), values: rows.of(values) };
       await this.#run('projection', layer, { x: rows.of(x), ...pass.rope(rows) }, into);
       await pass.between();
@@ -109,7 +116,7 @@ export class PiecewisePass implements ScorePass {
     };
     let received = steps && new Float32Array(heads * length);
     // The last queries of a padded block belong to it: runs are whole blocks.
-    const most = Math.max(1, Math.floor(ATTENTION_QUERIES / block)) * block;
+    const most = Math.max(1, Math.floor(this.limits.queries / block)) * block;
     for (let from = 0; from < length; from += most) {
       const to = Math.min(length, from + most);
       const feeds = {
@@ -148,7 +155,7 @@ export class PiecewisePass implements ScorePass {
     attended: Float32Array,
     y: Float32Array,
   ): Promise<void> {
-    await inParts(pass.tokens.length, LAYER_TOKENS, async (rows) => {
+    await inParts(pass.tokens.length, this.limits.tokens, async (rows) => {
       await this.#run('feed-forward', layer, { x: rows.of(x), attended: rows.of(attended) }, { y: rows.of(y) });
       await pass.between();
     });
@@ -192,7 +199,7 @@ export class PiecewisePass implements ScorePass {
 
   #rope({ length, tokens, positions: places }: ScoreBatch): Pass['rope'] {
     // onnxruntime wants as many positions as it is given tokens at a time, too.
-    const positions = Math.max(length, Math.min(tokens.length, LAYER_TOKENS));
+    const positions = Math.max(length, Math.min(tokens.length, this.limits.tokens));
     const { cos, sin } = ropeTables(this.config, positions);
     const dims = [positions, this.config.headSize / 2];
     return ({ from, to }) => ({

@@ -4,7 +4,10 @@ import { Generator } from '../../policy/generate/generator.js';
 import type { ModelConfig } from '../../policy/transformer/config.js';
 import { hasLargeVocabulary, hasLargeWeights } from '../../policy/transformer/large.js';
 import { parameterCount, type Weights } from '../../policy/transformer/parameters.js';
+import { scoreBatch } from '../../policy/score/batch.js';
+import { PiecewisePass } from '../../policy/score/piecewise-pass.js';
 import { Scorer } from '../../policy/score/scorer.js';
+import { WholePass } from '../../policy/score/whole-pass.js';
 import { randomWeights, smallConfig } from './random-model.js';
 
 /** Matrices as wide as large models have them: the narrowest result has 512 columns. */
@@ -62,6 +65,9 @@ const requests = [200, 90].map((length, i): ScoreRequest => {
   };
 });
 
+/** Four blocks of queries. */
+const [long] = requests;
+
 const bitsOf = (rows: readonly object[]): string[] =>
   rows.map((row) =>
     Object.values(row)
@@ -80,7 +86,8 @@ it('a model is large by its parameters, its vocabulary, or because it is said to
   expect(both({ ...smallConfig, large: true })).toEqual([true, true]);
 });
 
-describe('handled as a large model', () => {
+// Threads that spin for one another take long where other processes want the cores, too.
+describe('handled as a large model', { timeout: 600_000 }, () => {
   it('a policy says what it says as a small one', async () => {
     for (const [small, large] of PAIRS) {
       const [expected, found] = [await generate(small, [0, 1, 2]), await generate(large, [0, 1, 2])];
@@ -99,6 +106,30 @@ describe('handled as a large model', () => {
           expect(found[i][field]).toBeAllclose(one[field], { rtol: 1e-5, atol: 1e-4 });
         }
       });
+    }
+  });
+
+  it('also where it is cut into many pieces, between any of which it can be stopped', async () => {
+    for (const [small, large] of PAIRS) {
+      const [whole, pieces] = [
+        new WholePass(small, weightsOf(small), { threads: 2 }),
+        new PiecewisePass(large, weightsOf(large), { threads: 2 }, { tokens: 100, queries: 64 }),
+      ];
+      let pauses = 0;
+      const expected = await whole.run(scoreBatch(small, [long]));
+      const found = await pieces.run(scoreBatch(large, [long]), () => {
+        pauses++;
+        return Promise.resolve();
+      });
+      expect(pauses).toBe(3 + 4 + 3 + 2); // projection, attention, feed-forward, head
+      for (const field of ['logProbs', 'entropies', 'influence'] as const) {
+        const part = (values?: Float32Array): Float32Array => values!.subarray(0, expected[field]!.length);
+        expect(part(found[field])).toBeAllclose(part(expected[field]), { rtol: 1e-5, atol: 1e-4 });
+      }
+      const stop = new Error('stopped');
+      const stopped = pieces.run(scoreBatch(large, [long]), () => Promise.reject(stop));
+      await expect(stopped).rejects.toBe(stop);
+      await Promise.all([whole.close(), pieces.close()]);
     }
   });
 
