@@ -12,8 +12,9 @@ import type { Variables } from './variables.js';
 export function globalNorm(tf: TensorFlow, gradients: Variables): number {
   let squares = 0;
   for (const name of gradients.names) {
-    const sums = tf.tidy(() => sumLast(tf, square(tf, gradients.read(name))).dataSync());
-    for (const sum of sums) squares += sum;
+    tf.tidy(() => {
+      for (const sum of sumLast(tf, square(tf, gradients.read(name))).dataSync()) squares += sum;
+    });
   }
   return Math.sqrt(squares);
 }

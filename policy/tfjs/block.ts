@@ -1,4 +1,7 @@
-/** A piece of the model with its gradient, and two ways to keep what the gradient needs until it is asked for. */
+/**
+ * Pieces of the model with gradients of their own, run forward and then backward. `tf.grad` would keep a record of every
+ * operator for what is known here: the blocks' order, and what each of them needs again.
+ */
 import type { Tensor, TensorFlow } from './runtime.js';
 
 /** Gradients of weights are added up where they arise; only those of activations are passed on. */
@@ -8,27 +11,46 @@ export interface Block {
   backward(x: Tensor, kept: Tensor[], dy: Tensor): Tensor;
 }
 
-/** Keeps all of it: fast. */
-export function keeping(tf: TensorFlow, block: Block): (x: Tensor) => Tensor {
-  return tf.customGrad((x, save) => {
-    const { y, kept } = block.forward(x);
-    save([x, ...kept]);
-    const gradFunc = (dy: Tensor, [input, ...rest]: Tensor[]): Tensor => {
-      const dx = block.backward(input, rest, dy);
-      for (const tensor of [input, ...rest]) tensor.dispose(); // TensorFlow.js would hold it until the last gradient
-      return dx;
-    };
-    return { value: y, gradFunc };
-  });
+/** @returns y, and nothing else of the way there */
+export function forward(tf: TensorFlow, blocks: readonly Block[], x: Tensor): Tensor {
+  return tf.tidy(() => blocks.reduce((given, block) => tf.tidy(() => block.forward(given).y), x));
 }
 
-/** Keeps the input alone and computes the rest again: small. */
-export function recomputing(tf: TensorFlow, block: Block): (x: Tensor) => Tensor {
-  return keeping(tf, {
-    forward: (x) => ({ y: block.forward(x).y, kept: [] }),
-    backward: (x, _, dy) => {
-      const kept = tf.tidy(() => block.forward(x).kept);
-      return block.backward(x, kept, dy);
-    },
-  });
+/**
+ * Forward, to what the end of it makes of y, and backward.
+ * @param recomputes keep the input of each block alone and compute the rest again: small instead of fast
+ * @param gradientOf y
+ * @returns the gradient of x
+ */
+export function forwardAndBackward(
+  tf: TensorFlow,
+  blocks: readonly Block[],
+  x: Tensor,
+  gradientOf: (y: Tensor) => Tensor,
+  recomputes: boolean,
+): Tensor {
+  const inputs: Tensor[] = [];
+  const keptBy: Tensor[][] = [];
+  let y = x;
+  for (const block of blocks) {
+    inputs.push(y);
+    const [next, ...kept] = tf.tidy(() => {
+      const results = block.forward(y);
+      return [results.y, ...(recomputes ? [] : results.kept)];
+    });
+    keptBy.push(kept);
+    y = next;
+  }
+  let dy = tf.tidy(() => gradientOf(y));
+  y.dispose();
+  for (const block of blocks.toReversed()) {
+    const [input, kept] = [inputs.pop()!, keptBy.pop()!];
+    const dx = tf.tidy(() => {
+      const needed = recomputes ? tf.tidy(() => block.forward(input).kept) : kept;
+      return block.backward(input, needed, dy);
+    });
+    for (const tensor of [dy, ...kept, ...(input === x ? [] : [input])]) tensor.dispose();
+    dy = dx;
+  }
+  return dy;
 }

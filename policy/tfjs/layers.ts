@@ -1,7 +1,7 @@
 /** The two halves of a Qwen2 layer over packed trees, each with its residual, as blocks. Axes: T tokens. */
 import type { ModelConfig } from '../transformer/config.js';
 import type { Block } from './block.js';
-import { add, concat, halves, matMul, mul, sigmoid, sigmoidGradient, sumFirst } from './operators.js';
+import { add, concat, halves, matMul, mul, scalar, sub, sumFirst, timesSigmoid } from './operators.js';
 import { inverseRms, rmsNormGradient, scaled, scaledGradients } from './rms-norm.js';
 import type { Tensor, TensorFlow } from './runtime.js';
 import { attend, attendGradient, type AttentionInputs, rotate } from './tree-attention.js';
@@ -43,15 +43,15 @@ export function attentionBlock(
       const product = matMul(tf, mul(tf, x, inverse), qkv());
       const projections = add(tf, product, weights.read(name('qkvBias')));
       const rows = rotate(tf, config, inputs, projections);
-      const attended = attend(tf, config, inputs, rows).values;
-      return { y: add(tf, x, matMul(tf, attended, weights.read(name('output')))), kept: [inverse, rows] };
+      const [values, ...operands] = attend(tf, config, inputs, rows);
+      const y = add(tf, x, matMul(tf, values, weights.read(name('output'))));
+      return { y, kept: [inverse, values, ...operands] };
     },
-    backward: (x, [inverse, rows], dy) => {
+    backward: (x, [inverse, values, ...operands], dy) => {
       const dProjections = tf.tidy(() => {
-        const attended = attend(tf, config, inputs, rows);
-        gradients.add(name('output'), matMul(tf, attended.values, dy, { transA: true }));
+        gradients.add(name('output'), matMul(tf, values, dy, { transA: true }));
         const dValues = matMul(tf, dy, weights.read(name('output')), { transB: true });
-        return attendGradient(tf, config, inputs, attended, dValues);
+        return attendGradient(tf, config, inputs, [values, ...operands], dValues);
       });
       gradients.add(name('qkvBias'), sumFirst(tf, dProjections));
       const n = mul(tf, x, inverse);
@@ -73,17 +73,18 @@ export function feedForwardBlock(tf: TensorFlow, config: ModelConfig, parameters
       const inverse = inverseRms(tf, x, config.rmsNormEps);
       const n = mul(tf, x, inverse);
       const [gate, up] = gateUp().map((weight) => matMul(tf, n, weight));
-      const inner = tf.tidy(() => mul(tf, mul(tf, gate, sigmoid(tf, gate)), up));
-      return { y: add(tf, x, matMul(tf, inner, weights.read(name('down')))), kept: [inverse, gate, up] };
+      const activated = timesSigmoid(tf, gate, gate);
+      const y = add(tf, x, matMul(tf, mul(tf, activated, up), weights.read(name('down'))));
+      return { y, kept: [inverse, gate, up, activated] };
     },
-    backward: (x, [inverse, gate, up], dy) => {
+    backward: (x, [inverse, gate, up, activated], dy) => {
       const [dGate, dUp] = tf.tidy(() => {
-        const s = sigmoid(tf, gate);
-        const activated = mul(tf, gate, s);
         gradients.add(name('down'), matMul(tf, mul(tf, activated, up), dy, { transA: true }));
         const dInner = matMul(tf, dy, weights.read(name('down')), { transB: true });
-        const slope = add(tf, s, sigmoidGradient(tf, s, gate));
-        return [mul(tf, mul(tf, dInner, up), slope), mul(tf, dInner, activated)];
+        // Slope of gate * s, s = sigmoid(gate): s * (1 + gate * (1 - s)).
+        const beyond = add(tf, sub(tf, gate, activated), scalar(tf, 1));
+        const dActivated = mul(tf, dInner, up);
+        return [mul(tf, timesSigmoid(tf, dActivated, gate), beyond), mul(tf, dInner, activated)];
       });
       const n = mul(tf, x, inverse);
       tf.tidy(() => {

@@ -39,13 +39,8 @@ export const sub = (tf: TensorFlow, a: Tensor, b: Tensor): Tensor => run(tf, 'Su
 export const mul = (tf: TensorFlow, a: Tensor, b: Tensor): Tensor => run(tf, 'Mul', [a, b]);
 export const square = (tf: TensorFlow, x: Tensor): Tensor => run(tf, 'Square', [x]);
 export const rsqrt = (tf: TensorFlow, x: Tensor): Tensor => run(tf, 'Rsqrt', [x]);
-export const sigmoid = (tf: TensorFlow, x: Tensor): Tensor => run(tf, 'Sigmoid', [x]);
-/** dy * y * (1 - y) of y = sigmoid(x). */
-export const sigmoidGradient = (tf: TensorFlow, y: Tensor, dy: Tensor): Tensor => run(tf, 'SigmoidGrad', [y, dy]);
-export const lessOrEqual = (tf: TensorFlow, a: Tensor, b: Tensor): Tensor => run(tf, 'LessEqual', [a, b]);
-export const and = (tf: TensorFlow, a: Tensor, b: Tensor): Tensor => run(tf, 'LogicalAnd', [a, b]);
-export const where = (tf: TensorFlow, condition: Tensor, a: Tensor, b: Tensor): Tensor =>
-  run(tf, 'SelectV2', [condition, a, b]);
+/** a * sigmoid(x), in one pass: softplus has that gradient. */
+export const timesSigmoid = (tf: TensorFlow, a: Tensor, x: Tensor): Tensor => run(tf, 'SoftplusGrad', [a, x]);
 export const softmax = (tf: TensorFlow, logits: Tensor): Tensor => run(tf, 'Softmax', [logits]);
 
 /** At least one. */

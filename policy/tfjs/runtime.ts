@@ -25,20 +25,12 @@ interface NodeBackend {
   executeMultipleOutputs(name: string, attributes: OpAttribute[], inputs: Tensor[], outputs: number): Tensor[];
 }
 
-export interface CustomGradient {
-  readonly value: Tensor;
-  readonly gradFunc: (dy: Tensor, saved: Tensor[]) => Tensor;
-}
-
 /** The part of TensorFlow.js that is used here. */
 export interface TensorFlow {
   tensor(values: Float32Array | Int32Array, shape: readonly number[], dtype: 'float32' | 'int32'): Tensor;
   tidy<Result>(work: () => Result): Result;
   keep(tensor: Tensor): Tensor;
   memory(): { readonly numTensors: number; readonly numBytes: number };
-  customGrad(f: (x: Tensor, save: (tensors: Tensor[]) => void) => CustomGradient): (x: Tensor) => Tensor;
-  /** Of a scalar in x. */
-  grad(f: (x: Tensor) => Tensor): (x: Tensor) => Tensor;
   backend(): NodeBackend;
 }
 

@@ -1,6 +1,6 @@
 /** One number per parameter's number on the device, changed in place: weights, moments, sums of gradients. */
 import type { ModelConfig } from '../transformer/config.js';
-import { type Parameter, parameters, type Weights } from '../transformer/parameters.js';
+import { type Parameter, parameters, sizeOf, type Weights } from '../transformer/parameters.js';
 import { assign, assignAdd, destroyVariable, floats, readVariable, scatterAdd, variable } from './operators.js';
 import type { Tensor, TensorFlow } from './runtime.js';
 
@@ -10,6 +10,8 @@ let made = 0;
 export class Variables {
   readonly #handles: ReadonlyMap<string, Tensor>;
   readonly #shapes: ReadonlyMap<string, readonly number[]>;
+  /** Names of those that are zero and not yet written as such: what comes first takes the place of a sum with nothing. */
+  readonly #zero = new Set<string>();
 
   /** @param values zeros where left out */
   constructor(
@@ -34,6 +36,7 @@ export class Variables {
   }
 
   handle(name: string): Tensor {
+    if (this.#zero.has(name)) this.#set(name, new Float32Array(sizeOf(this.#shapes.get(name)!)));
     return this.#handles.get(name)!;
   }
 
@@ -43,7 +46,8 @@ export class Variables {
   }
 
   add(name: string, value: Tensor): void {
-    assignAdd(this.tf, this.handle(name), value);
+    if (this.#zero.delete(name)) assign(this.tf, this.#handles.get(name)!, value);
+    else assignAdd(this.tf, this.handle(name), value);
   }
 
   /** Adds to rows; an index may come several times. */
@@ -53,11 +57,21 @@ export class Variables {
 
   /** Makes all zero. */
   clear(): void {
-    for (const [name, shape] of this.#shapes) this.#set(name, new Float32Array(shape.reduce((a, b) => a * b, 1)));
+    for (const name of this.#shapes.keys()) this.#zero.add(name);
   }
 
+  /** @param values belong to TensorFlow until the next `set`, or `clear` and `add`: they may not be changed meanwhile */
+  set(values: Weights): void {
+    for (const [name, data] of values) this.#set(name, data);
+  }
+
+  /** A copy. */
   download(name: string): Float32Array {
-    return this.tf.tidy(() => this.read(name).dataSync() as Float32Array);
+    // Not in a tidy: that looks for tensors in what it returns, number by number.
+    const value = this.read(name);
+    const numbers = value.dataSync() as Float32Array;
+    value.dispose();
+    return numbers;
   }
 
   downloadAll(): Map<string, Float32Array> {
@@ -72,6 +86,7 @@ export class Variables {
   }
 
   #set(name: string, data: Float32Array): void {
-    this.tf.tidy(() => assign(this.tf, this.handle(name), floats(this.tf, data, this.#shapes.get(name)!)));
+    this.#zero.delete(name);
+    this.tf.tidy(() => assign(this.tf, this.#handles.get(name)!, floats(this.tf, data, this.#shapes.get(name)!)));
   }
 }
