@@ -5,7 +5,7 @@
  */
 import type { AdamWSettings } from '../../algorithm/adamw.js';
 import { applyAdam, assign, mul, scalar, square, sumLast } from './operators.js';
-import type { TensorFlow } from './runtime.js';
+import type { TensorFlow } from './device.js';
 import type { Variables } from './variables.js';
 
 /** 2-norm. Rows are summed on the device, in an order that threads do not change, and the rows' sums in doubles. */

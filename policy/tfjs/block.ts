@@ -2,7 +2,7 @@
  * Pieces of the model with gradients of their own, run forward and then backward. `tf.grad` would keep a record of every
  * operator for what is known here: the blocks' order, and what each of them needs again.
  */
-import type { Tensor, TensorFlow } from './runtime.js';
+import type { Tensor, TensorFlow } from './device.js';
 
 /** Gradients of weights are added up where they arise; only those of activations are passed on. */
 export interface Block {

@@ -8,6 +8,7 @@ import type { Parameters } from './layers.js';
 import {
   add,
   concat,
+  constant,
   crossEntropy,
   floats,
   gather,
@@ -16,13 +17,12 @@ import {
   mul,
   oneHot,
   rows,
-  scalar,
   sub,
   sumFirst,
   sumLast,
 } from './operators.js';
 import { inverseRms, rmsNormGradient } from './rms-norm.js';
-import type { Tensor, TensorFlow } from './runtime.js';
+import type { Tensor, TensorFlow } from './device.js';
 
 /** Logits that are there at a time: 128 MiB of them. */
 const LOGITS_AT_A_TIME = 2 ** 25;
@@ -81,7 +81,7 @@ export function head(
   const last = gather(tf, x, int32s(tf, predecessors, [count]));
   const inverse = inverseRms(tf, last, config.rmsNormEps);
   const n = mul(tf, last, inverse);
-  const scale = mul(tf, weights.read('finalNorm'), scalar(tf, 1 / temperature));
+  const scale = mul(tf, weights.read('finalNorm'), constant(tf, 1 / temperature));
   const h = mul(tf, n, scale);
   const parts: Tensor[] = [];
   for (let from = 0; from < count; from += step) {
@@ -90,7 +90,7 @@ export function head(
   }
   if (parts.length === 0) return undefined;
   const dh = concat(tf, parts, 0);
-  gradients.add('finalNorm', mul(tf, sumFirst(tf, mul(tf, dh, n)), scalar(tf, 1 / temperature)));
+  gradients.add('finalNorm', mul(tf, sumFirst(tf, mul(tf, dh, n)), constant(tf, 1 / temperature)));
   return spread(tf, rmsNormGradient(tf, n, inverse, mul(tf, dh, scale)), feeds);
 }
 

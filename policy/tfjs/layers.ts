@@ -1,9 +1,9 @@
 /** The two halves of a Qwen2 layer over packed trees, each with its residual, as blocks. Axes: T tokens. */
 import type { ModelConfig } from '../transformer/config.js';
 import type { Block } from './block.js';
-import { add, concat, halves, matMul, mul, scalar, sub, sumFirst, timesSigmoid } from './operators.js';
+import { add, concat, constant, halves, matMul, mul, sub, sumFirst, timesSigmoid } from './operators.js';
 import { inverseRms, rmsNormGradient, scaled, scaledGradients } from './rms-norm.js';
-import type { Tensor, TensorFlow } from './runtime.js';
+import type { Tensor, TensorFlow } from './device.js';
 import { attend, attendGradient, type AttentionInputs, rotate } from './tree-attention.js';
 import type { Variables } from './variables.js';
 
@@ -82,7 +82,7 @@ export function feedForwardBlock(tf: TensorFlow, config: ModelConfig, parameters
         gradients.add(name('down'), matMul(tf, mul(tf, activated, up), dy, { transA: true }));
         const dInner = matMul(tf, dy, weights.read(name('down')), { transB: true });
         // Slope of gate * s, s = sigmoid(gate): s * (1 + gate * (1 - s)).
-        const beyond = add(tf, sub(tf, gate, activated), scalar(tf, 1));
+        const beyond = add(tf, sub(tf, gate, activated), constant(tf, 1));
         const dActivated = mul(tf, dInner, up);
         return [mul(tf, timesSigmoid(tf, dActivated, gate), beyond), mul(tf, dInner, activated)];
       });

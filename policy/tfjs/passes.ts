@@ -14,7 +14,7 @@ import { asInt32, head, type Slopes, type TokenResults } from './head.js';
 import { attentionBlock, feedForwardBlock, type Parameters } from './layers.js';
 import { concat, floats, gather, int32s } from './operators.js';
 import { Rotations } from './rotation.js';
-import type { Tensor, TensorFlow } from './runtime.js';
+import type { Tensor, TensorFlow } from './device.js';
 import { type AttentionInputs, attentionInputs, keptByAttention } from './tree-attention.js';
 import { summation } from './summation.js';
 import type { Variables } from './variables.js';

@@ -1,7 +1,7 @@
 /** Rotary positions as two products: x * cos + (x turned by a right angle) * sin, over all projections of a token at once. */
 import { attentionScale, type ModelConfig, ropeCaches } from '../transformer/config.js';
 import { floats } from './operators.js';
-import type { Tensor, TensorFlow } from './runtime.js';
+import type { Tensor, TensorFlow } from './device.js';
 
 /** Axes: T tokens, P = heads + 2 kvHeads projections of a token. */
 export interface Rotation {

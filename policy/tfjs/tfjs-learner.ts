@@ -22,8 +22,9 @@ import { readOptimizer, writeOptimizer, writeWeights } from '../learn/optimizer-
 import type { ModelConfig } from '../transformer/config.js';
 import { toHuggingFace, type Weights } from '../transformer/parameters.js';
 import { adamWStep, type DeviceOptimizer, globalNorm } from './adamw.js';
+import type { TensorFlow } from './device.js';
 import { Passes, type PassSettings } from './passes.js';
-import { loadTensorFlow, type TensorFlow, type TensorFlowSettings } from './runtime.js';
+import { loadTensorFlow, type TensorFlowSettings } from './runtime.js';
 import { unsupportedByTensorFlow } from './supported.js';
 import { Variables } from './variables.js';
 
@@ -143,7 +144,7 @@ export class TfjsLearner {
 
   /** Tensors that exist now. */
   get tensors(): number {
-    return this.#tf.memory().numTensors;
+    return this.#tf.tensors;
   }
 
   #started(): Training {

@@ -22,7 +22,7 @@ import {
   sumLast,
 } from './operators.js';
 import type { Rotation, Rotations } from './rotation.js';
-import type { Tensor, TensorFlow } from './runtime.js';
+import type { Tensor, TensorFlow } from './device.js';
 import { summation } from './summation.js';
 
 /** Axes: n tiles of a class, Q queries (tokens of a tile * heads of a group), L keys. */
@@ -132,7 +132,7 @@ export function rotate(
   projections: Tensor,
 ): Tensor {
   return tf.tidy(() => {
-    const straight = reshape(tf, projections, [-1, headSize]);
+    const straight = reshape(tf, projections, [headSize]);
     const turned = matMul(tf, straight, inputs.quarterTurn);
     return add(tf, mul(tf, straight, inputs.cos), mul(tf, turned, inputs.sin));
   });
@@ -141,25 +141,25 @@ export function rotate(
 /** @param rows rotated */
 export function attend(tf: TensorFlow, config: ModelConfig, inputs: AttentionInputs, rows: Tensor): Attended {
   const { heads, headSize } = config;
-  const blocks = (which: Tensor): Tensor => reshape(tf, gather(tf, rows, which), [-1, BLOCK * headSize]);
+  const blocks = (which: Tensor): Tensor => reshape(tf, gather(tf, rows, which), [BLOCK * headSize]);
   const keyBlocks = blocks(inputs.keyRows);
   const valueBlocks = blocks(inputs.valueRows);
   const classes = inputs.classes.map((one) => {
-    const [n, kvHeads, width] = one.keys.shape;
+    const [, kvHeads, width] = one.keys.shape;
     const chosen = (from: Tensor): Tensor =>
-      reshape(tf, gather(tf, from, one.keys), [n, kvHeads, width * BLOCK, headSize]);
+      reshape(tf, gather(tf, from, one.keys), [kvHeads, width * BLOCK, headSize]);
     const q = gather(tf, rows, one.queries);
     const k = chosen(keyBlocks);
     const v = chosen(valueBlocks);
     const p = tf.tidy(() => softmax(tf, add(tf, batchMatMul(tf, q, k, { transB: true }), one.mask)));
-    return { operands: [q, k, v, p], mixed: reshape(tf, batchMatMul(tf, p, v), [-1, headSize]) };
+    return { operands: [q, k, v, p], mixed: reshape(tf, batchMatMul(tf, p, v), [headSize]) };
   });
   const results = concat(
     tf,
     classes.map(({ mixed }) => mixed),
     0,
   );
-  const values = reshape(tf, gather(tf, results, inputs.attendedRows), [-1, heads * headSize]);
+  const values = reshape(tf, gather(tf, results, inputs.attendedRows), [heads * headSize]);
   return [values, ...classes.flatMap(({ operands }) => operands)];
 }
 
@@ -171,8 +171,8 @@ export function attendGradient(
   [values, ...operands]: Attended,
   gradient: Tensor,
 ): Tensor {
-  const dRows = reshape(tf, gradient, [-1, headSize]);
-  const means = sumLast(tf, mul(tf, dRows, reshape(tf, values, [-1, headSize])), true); // = sum of p dP over the keys
+  const dRows = reshape(tf, gradient, [headSize]);
+  const means = sumLast(tf, mul(tf, dRows, reshape(tf, values, [headSize])), true); // = sum of p dP over the keys
   const parts = inputs.classes.map(({ results }, c) =>
     tf.tidy(() => {
       const [q, k, v, p] = operands.slice(c * OPERANDS, (c + 1) * OPERANDS);
@@ -188,16 +188,16 @@ export function attendGradient(
   );
   const nothing = floats(tf, new Float32Array(BLOCK * headSize), [1, BLOCK * headSize]);
   const summed = (values: Tensor[]): Tensor => {
-    const contributions = values.map((value) => reshape(tf, value, [-1, BLOCK * headSize]));
+    const contributions = values.map((value) => reshape(tf, value, [BLOCK * headSize]));
     return summation(tf, concat(tf, [...contributions, nothing], 0), inputs.rounds);
   };
   const all = [...parts.map(([q]) => q), summed(parts.map(([, k]) => k)), summed(parts.map(([, , v]) => v))];
   const byRow = concat(
     tf,
-    all.map((value) => reshape(tf, value, [-1, headSize])),
+    all.map((value) => reshape(tf, value, [headSize])),
     0,
   );
-  const dTurned = reshape(tf, gather(tf, byRow, inputs.gradientRows), [-1, headSize]);
+  const dTurned = reshape(tf, gather(tf, byRow, inputs.gradientRows), [headSize]);
   const back = matMul(tf, mul(tf, dTurned, inputs.sin), inputs.quarterTurn, { transB: true });
-  return reshape(tf, add(tf, mul(tf, dTurned, inputs.cos), back), [-1, (heads + 2 * kvHeads) * headSize]);
+  return reshape(tf, add(tf, mul(tf, dTurned, inputs.cos), back), [(heads + 2 * kvHeads) * headSize]);
 }

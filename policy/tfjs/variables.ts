@@ -2,7 +2,7 @@
 import type { ModelConfig } from '../transformer/config.js';
 import { type Parameter, parameters, sizeOf, type Weights } from '../transformer/parameters.js';
 import { assign, assignAdd, destroyVariable, floats, readVariable, scatterAdd, variable } from './operators.js';
-import type { Tensor, TensorFlow } from './runtime.js';
+import type { Tensor, TensorFlow } from './device.js';
 
 /** TensorFlow knows variables by name. */
 let made = 0;
@@ -21,10 +21,7 @@ export class Variables {
   ) {
     const list = parameters(config);
     this.#shapes = new Map(list.map(({ name, shape }) => [name, shape]));
-    const handleOf = ({ name, shape }: Parameter): [string, Tensor] => [
-      name,
-      tf.keep(tf.tidy(() => variable(tf, `${name} ${made++}`, shape))),
-    ];
+    const handleOf = ({ name, shape }: Parameter): [string, Tensor] => [name, variable(tf, `${name} ${made++}`, shape)];
     this.#handles = new Map(list.map(handleOf));
     if (!values) this.clear();
     // A copy, because TensorFlow goes on using the memory it is given.
@@ -67,11 +64,7 @@ export class Variables {
 
   /** A copy. */
   download(name: string): Float32Array {
-    // Not in a tidy: that looks for tensors in what it returns, number by number.
-    const value = this.read(name);
-    const numbers = value.dataSync() as Float32Array;
-    value.dispose();
-    return numbers;
+    return this.tf.tidy(() => this.read(name).dataSync() as Float32Array);
   }
 
   downloadAll(): Map<string, Float32Array> {
