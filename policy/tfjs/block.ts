@@ -6,9 +6,9 @@ import type { Tensor, TensorFlow } from './device.js';
 
 /** Gradients of weights are added up where they arise; only those of activations are passed on. */
 export interface Block {
-  /** `kept`: what `backward` needs beside x. */
+  /** `kept`: what `backward` needs. */
   forward(x: Tensor): { readonly y: Tensor; readonly kept: Tensor[] };
-  backward(x: Tensor, kept: Tensor[], dy: Tensor): Tensor;
+  backward(kept: Tensor[], dy: Tensor): Tensor;
 }
 
 /** @returns y, and nothing else of the way there */
@@ -29,28 +29,26 @@ export function forwardAndBackward(
   gradientOf: (y: Tensor) => Tensor,
   recomputes: boolean,
 ): Tensor {
-  const inputs: Tensor[] = [];
+  /** Per block what it keeps: its input alone, or what it needs. */
   const keptBy: Tensor[][] = [];
   let y = x;
   for (const block of blocks) {
-    inputs.push(y);
+    const given = y;
     const [next, ...kept] = tf.tidy(() => {
-      const results = block.forward(y);
+      const results = block.forward(given);
       return [results.y, ...(recomputes ? [] : results.kept)];
     });
-    keptBy.push(kept);
+    if (!recomputes && given !== x) given.dispose();
+    keptBy.push(recomputes ? [given] : kept);
     y = next;
   }
   let dy = tf.tidy(() => gradientOf(y));
   y.dispose();
   for (const block of blocks.toReversed()) {
-    const [input, kept] = [inputs.pop()!, keptBy.pop()!];
-    const dx = tf.tidy(() => {
-      const needed = recomputes ? tf.tidy(() => block.forward(input).kept) : kept;
-      return block.backward(input, needed, dy);
-    });
-    for (const tensor of [dy, ...kept, ...(input === x ? [] : [input])]) tensor.dispose();
-    dy = dx;
+    const kept = keptBy.pop()!;
+    const after = dy;
+    dy = tf.tidy(() => block.backward(recomputes ? tf.tidy(() => block.forward(kept[0]).kept) : kept, after));
+    for (const tensor of [after, ...kept]) tensor.dispose();
   }
   return dy;
 }

@@ -12,7 +12,7 @@ export interface OpAttribute {
 type AttributeType = 'TF_ATTR_STRING' | 'TF_ATTR_BOOL' | 'TF_ATTR_INT' | 'TF_ATTR_TYPE' | 'TF_ATTR_SHAPE';
 
 /** What is used of the addon; tensors are numbers to it. */
-export interface Binding extends Readonly<Record<AttributeType | 'TF_FLOAT' | 'TF_INT32', number>> {
+export interface Binding extends Readonly<Record<AttributeType | 'TF_FLOAT' | 'TF_INT32' | 'TF_COMPLEX64', number>> {
   createTensor(shape: readonly number[], dtype: number, values: Float32Array | Int32Array): number;
   deleteTensor(id: number): void;
   tensorDataSync(id: number): Float32Array | Int32Array;
@@ -72,10 +72,7 @@ export class TensorFlow {
     const key = `${values.constructor.name} ${values.join()} [${shape.join()}]`;
     const known = this.#constants.get(key);
     if (known) return known;
-    const scope = this.#scope;
-    this.#scope = undefined;
-    const made = this.tensor(values, shape);
-    this.#scope = scope;
+    const made = this.lasting(() => this.tensor(values, shape));
     this.#tensors--;
     this.#constants.set(key, made);
     return made;
@@ -101,6 +98,17 @@ export class TensorFlow {
         if (returned.includes(tensor)) outer?.push(tensor);
         else tensor.dispose();
       }
+    }
+  }
+
+  /** As `tidy`, and what the work returns outlives every other one under way, too. */
+  lasting<Result>(work: () => Result): Result {
+    const scope = this.#scope;
+    this.#scope = undefined;
+    try {
+      return this.tidy(work);
+    } finally {
+      this.#scope = scope;
     }
   }
 

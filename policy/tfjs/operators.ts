@@ -20,19 +20,20 @@ function act(tf: TensorFlow, name: string, inputs: readonly Tensor[]): void {
 
 /** Those that are true; false is what TensorFlow takes where nothing is said. */
 function flags(tf: TensorFlow, values: Readonly<Record<string, boolean>>): OpAttribute[] {
-  const type = tf.binding.TF_ATTR_BOOL;
   const set = Object.entries(values).filter(([, value]) => value);
-  return set.map(([name, value]) => ({ name, type, value }));
+  return set.map(([name, value]) => ({ name, type: tf.binding.TF_ATTR_BOOL, value }));
 }
 const integer = (tf: TensorFlow, name: string, value: number): OpAttribute => ({
   name,
   type: tf.binding.TF_ATTR_INT,
   value,
 });
-const floatType = (tf: TensorFlow, name: string): OpAttribute => {
-  const { TF_ATTR_TYPE: type, TF_FLOAT: value } = tf.binding;
-  return { name, type, value };
-};
+const type = (tf: TensorFlow, name: string, value: number): OpAttribute => ({
+  name,
+  type: tf.binding.TF_ATTR_TYPE,
+  value,
+});
+const floatType = (tf: TensorFlow, name: string): OpAttribute => type(tf, name, tf.binding.TF_FLOAT);
 
 export const floats = (tf: TensorFlow, values: Float32Array, shape: readonly number[]): Tensor =>
   tf.tensor(values, shape);
@@ -115,6 +116,17 @@ export const rows = (tf: TensorFlow, x: Tensor, from: number, count: number): Te
 export const gather = (tf: TensorFlow, x: Tensor, indices: Tensor): Tensor =>
   run(tf, 'GatherV2', [x, indices, index(tf, 0)]);
 
+/** Columns of a matrix by index. */
+export const gatherColumns = (tf: TensorFlow, x: Tensor, indices: Tensor): Tensor =>
+  run(tf, 'GatherV2', [x, indices, index(tf, 1)]);
+
+/** Pairs of numbers as complex numbers and back, in the same memory: [..., 2] <-> [...]. */
+export const asComplex = (tf: TensorFlow, x: Tensor): Tensor =>
+  run(tf, 'Bitcast', [x], [type(tf, 'type', tf.binding.TF_COMPLEX64)]);
+export const asFloats = (tf: TensorFlow, x: Tensor): Tensor =>
+  run(tf, 'Bitcast', [x], [type(tf, 'type', tf.binding.TF_FLOAT)]);
+export const conjugate = (tf: TensorFlow, x: Tensor): Tensor => run(tf, 'Conj', [x]);
+
 /** [depth] per index: 1 there, 0 elsewhere. */
 export const oneHot = (tf: TensorFlow, indices: Tensor, depth: number): Tensor =>
   run(tf, 'OneHot', [indices, index(tf, depth), constant(tf, 1), constant(tf, 0)]);
@@ -126,7 +138,6 @@ export function crossEntropy(tf: TensorFlow, logits: Tensor, labels: Tensor): [l
 
 /** A variable without a value. */
 export function variable(tf: TensorFlow, sharedName: string, shape: readonly number[]): Tensor {
-  const { TF_ATTR_SHAPE: type } = tf.binding;
   return run(
     tf,
     'VarHandleOp',
@@ -134,7 +145,7 @@ export function variable(tf: TensorFlow, sharedName: string, shape: readonly num
     [
       { name: 'shared_name', type: tf.binding.TF_ATTR_STRING, value: sharedName },
       floatType(tf, 'dtype'),
-      { name: 'shape', type, value: shape },
+      { name: 'shape', type: tf.binding.TF_ATTR_SHAPE, value: shape },
     ],
   );
 }

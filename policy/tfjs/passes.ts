@@ -10,6 +10,7 @@ import type { TrainingGoal } from '../learn/training-graph.js';
 import type { ModelConfig } from '../transformer/config.js';
 import { hasLargeWeights } from '../transformer/large.js';
 import { forward, forwardAndBackward } from './block.js';
+import { BlockWeights } from './block-weights.js';
 import { asInt32, head, type Slopes, type TokenResults } from './head.js';
 import { attentionBlock, feedForwardBlock, type Parameters } from './layers.js';
 import { concat, floats, gather, int32s } from './operators.js';
@@ -47,7 +48,7 @@ export class Passes {
 
   /** @param columns further values per token of the mini-batch */
   async run(
-    weights: Variables,
+    parameters: Variables,
     between: Between,
     batch: MiniBatch,
     columns: TokenColumns,
@@ -60,28 +61,34 @@ export class Passes {
     const all = cutIntoMicroBatches(batch, tokenBudget);
     const own = this.#lanes?.own(all) ?? [{ lane: 0, microBatches: all }];
     const total = own.reduce((sum, { microBatches }) => sum + microBatches.length, 0);
-    let done = 0;
-    for (const { lane, microBatches } of own) {
-      if (derives) this.gradients.clear();
-      for (const members of microBatches) {
-        await between(done++, total);
-        const micro = microBatch(this.config, batch, members);
-        if (!micro.trained.some((place) => place >= 0)) continue;
-        const slopes = slopesOf(goal, batch, columns, micro.trained);
-        const results = this.#pass({ weights, gradients: this.gradients }, micro, temperature, slopes);
-        micro.trained.forEach((place, n) => {
-          if (place < 0) return;
-          passed.logProbs[place] = results.logProbs[n];
-          passed.entropies[place] = results.entropies[n];
-        });
+    const weights = new BlockWeights(this.tf, this.config, parameters, this.#lanes !== undefined);
+    try {
+      let done = 0;
+      for (const { lane, microBatches } of own) {
+        if (derives) this.gradients.clear();
+        for (const members of microBatches) {
+          await between(done++, total);
+          const micro = microBatch(this.config, batch, members);
+          if (!micro.trained.some((place) => place >= 0)) continue;
+          const slopes = slopesOf(goal, batch, columns, micro.trained);
+          const results = this.#pass({ weights, gradients: this.gradients }, micro, temperature, slopes);
+          micro.trained.forEach((place, n) => {
+            if (place < 0) return;
+            passed.logProbs[place] = results.logProbs[n];
+            passed.entropies[place] = results.entropies[n];
+          });
+        }
+        if (derives) this.#lanes?.put(lane, this.gradients.downloadAll());
       }
-      if (derives) this.#lanes?.put(lane, this.gradients.downloadAll());
+      if (this.#lanes) {
+        await this.#lanes.exchange(passed, derives ? lanesOf(all.length) : 0);
+        if (derives) this.gradients.set(this.#lanes.sum);
+      }
+      if (derives) weights.finish(this.gradients);
+      return passed;
+    } finally {
+      weights.close();
     }
-    if (this.#lanes) {
-      await this.#lanes.exchange(passed, derives ? lanesOf(all.length) : 0);
-      if (derives) this.gradients.set(this.#lanes.sum);
-    }
-    return passed;
   }
 
   #pass(parameters: Parameters, micro: MicroBatch, temperature: number, slopes: Slopes): TokenResults {
@@ -116,7 +123,7 @@ export class Passes {
   /** Whether the blocks would keep too much: inputs, what the gate needs, and what attention needs. */
   #recomputes(attention: AttentionInputs, tokens: number): boolean {
     const { layers, hiddenSize, intermediateSize } = this.config;
-    const perToken = 2 * hiddenSize + 3 * intermediateSize;
+    const perToken = 2 * hiddenSize + 4 * intermediateSize;
     const perLayer = tokens * perToken + keptByAttention(this.config, attention, tokens);
     return layers * perLayer * Float32Array.BYTES_PER_ELEMENT > (this.settings.keptBytes ?? KEPT_BYTES);
   }

@@ -1,5 +1,5 @@
 /** x / its root mean square, with its gradient. Scales of norms go into what follows: a matrix, which is smaller than x. */
-import { add, constant, meanLast, mul, reshape, rsqrt, square, sub, sumLast } from './operators.js';
+import { add, constant, meanLast, mul, reshape, rsqrt, square, sub } from './operators.js';
 import type { Tensor, TensorFlow } from './device.js';
 
 /** 1 / root mean square of each row: [T, 1]. */
@@ -18,9 +18,4 @@ export function rmsNormGradient(tf: TensorFlow, n: Tensor, inverse: Tensor, dn: 
 /** weight [in, out] with the norm's scale [in] taken in. */
 export function scaled(tf: TensorFlow, weight: Tensor, scale: Tensor): Tensor {
   return mul(tf, weight, reshape(tf, scale, [1]));
-}
-
-/** Gradients of the weight and the scale from that of their product. */
-export function scaledGradients(tf: TensorFlow, weight: Tensor, scale: Tensor, gradient: Tensor): [Tensor, Tensor] {
-  return [scaled(tf, gradient, scale), sumLast(tf, mul(tf, gradient, weight))];
 }

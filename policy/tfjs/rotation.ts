@@ -1,67 +1,63 @@
-/** Rotary positions as two products: x * cos + (x turned by a right angle) * sin, over all projections of a token at once. */
+/**
+ * Rotary positions as a product of complex numbers: in queries and keys, the two numbers that rotate together are neighbours
+ * (`block-weights.ts`). All projections of a token are multiplied, values by 1.
+ */
 import { attentionScale, type ModelConfig, ropeCaches } from '../transformer/config.js';
-import { floats } from './operators.js';
 import type { Tensor, TensorFlow } from './device.js';
+import { asComplex, asFloats, conjugate, floats, mul, reshape } from './operators.js';
 
 /** Axes: T tokens, P = heads + 2 kvHeads projections of a token. */
 export interface Rotation {
-  /** Of each projection, [T * P, headSize] each: 1 and 0 for values; those of queries take in attention's scale. */
-  readonly cos: Tensor;
-  readonly sin: Tensor;
-  /** x times it is x turned by a right angle, [headSize, headSize]. */
-  readonly quarterTurn: Tensor;
+  /** Complex factors of each projection, [T * P, headSize / 2]; those of queries take in attention's scale. */
+  readonly turn: Tensor;
+  /** Their conjugates: the gradient's factors. */
+  readonly turnBack: Tensor;
+}
+
+/** x, as rows of one head each, times the factors: [T * P, headSize]. */
+export function rotate(tf: TensorFlow, x: Tensor, factors: Tensor): Tensor {
+  const half = factors.shape[1];
+  return tf.tidy(() => {
+    const turned = mul(tf, asComplex(tf, reshape(tf, x, [half, 2])), factors);
+    return reshape(tf, asFloats(tf, turned), [2 * half]);
+  });
 }
 
 /** Factors of every depth so far, of which tokens get copies. */
 export class Rotations {
   readonly #width: number;
-  readonly #quarterTurn: Float32Array;
-  /** [depths, P * headSize] */
-  #cos = new Float32Array(0);
-  #sin = new Float32Array(0);
+  /** [depths, P * headSize]: real and imaginary part in turn. */
+  #factors = new Float32Array(0);
 
   constructor(private readonly config: ModelConfig) {
-    const { heads, kvHeads, headSize } = config;
-    this.#width = (heads + 2 * kvHeads) * headSize;
-    this.#quarterTurn = new Float32Array(headSize * headSize);
-    const half = headSize / 2;
-    for (let i = 0; i < half; i++) {
-      this.#quarterTurn[(i + half) * headSize + i] = -1;
-      this.#quarterTurn[i * headSize + i + half] = 1;
-    }
+    this.#width = (config.heads + 2 * config.kvHeads) * config.headSize;
   }
 
   /** @param depths of the tokens */
   of(tf: TensorFlow, depths: Int32Array): Rotation {
     const { headSize } = this.config;
+    const width = this.#width;
     this.#reach(depths.reduce((a, b) => Math.max(a, b), 0) + 1);
-    const ofTokens = (table: Float32Array): Tensor => {
-      const width = this.#width;
-      const values = new Float32Array(depths.length * width);
-      depths.forEach((depth, t) => values.set(table.subarray(depth * width, (depth + 1) * width), t * width));
-      return floats(tf, values, [values.length / headSize, headSize]);
-    };
-    return {
-      cos: ofTokens(this.#cos),
-      sin: ofTokens(this.#sin),
-      quarterTurn: floats(tf, this.#quarterTurn, [headSize, headSize]),
-    };
+    const values = new Float32Array(depths.length * width);
+    depths.forEach((depth, t) => values.set(this.#factors.subarray(depth * width, (depth + 1) * width), t * width));
+    const turn = asComplex(tf, floats(tf, values, [values.length / headSize, headSize / 2, 2]));
+    return { turn, turnBack: conjugate(tf, turn) };
   }
 
   #reach(depths: number): void {
-    if (depths * this.#width <= this.#cos.length) return;
+    if (depths * this.#width <= this.#factors.length) return;
     const { heads, kvHeads, headSize } = this.config;
     const half = headSize / 2;
-    const caches = ropeCaches(this.config, depths);
-    this.#cos = new Float32Array(depths * this.#width).fill(1);
-    this.#sin = new Float32Array(depths * this.#width);
-    for (let depth = 0; depth < depths; depth++) {
-      for (let i = 0; i < (heads + kvHeads) * headSize; i++) {
-        const scale = i < heads * headSize ? attentionScale(this.config) : 1;
-        const angle = depth * half + ((i % headSize) % half);
-        this.#cos[depth * this.#width + i] = scale * caches.cos[angle];
-        this.#sin[depth * this.#width + i] = scale * caches.sin[angle];
-      }
+    const { cos, sin } = ropeCaches(this.config, depths);
+    this.#factors = new Float32Array(depths * this.#width);
+    for (let i = 0; i < this.#factors.length; i += 2) {
+      const depth = Math.floor(i / this.#width);
+      const column = i % this.#width;
+      const rotates = column < (heads + kvHeads) * headSize;
+      const scale = column < heads * headSize ? attentionScale(this.config) : 1;
+      const angle = depth * half + (column % headSize) / 2;
+      this.#factors[i] = rotates ? scale * cos[angle] : 1;
+      this.#factors[i + 1] = rotates ? scale * sin[angle] : 0;
     }
   }
 }

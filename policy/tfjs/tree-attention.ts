@@ -7,21 +7,8 @@ import { BLOCK } from '../learn/attention-tiles.js';
 import type { MicroBatch } from '../learn/micro-batches.js';
 import { RADIX } from '../learn/summation.js';
 import { groupSize, type ModelConfig } from '../transformer/config.js';
-import {
-  add,
-  batchMatMul,
-  concat,
-  floats,
-  gather,
-  int32s,
-  matMul,
-  mul,
-  reshape,
-  softmax,
-  sub,
-  sumLast,
-} from './operators.js';
-import type { Rotation, Rotations } from './rotation.js';
+import { add, batchMatMul, concat, floats, gather, int32s, mul, reshape, softmax, sub, sumLast } from './operators.js';
+import { rotate, type Rotation, type Rotations } from './rotation.js';
 import type { Tensor, TensorFlow } from './device.js';
 import { summation } from './summation.js';
 
@@ -124,23 +111,10 @@ export function keptByAttention(
   );
 }
 
-/** Projections [T, P * headSize] with queries and keys rotated, one row per head: [T * P, headSize]. */
-export function rotate(
-  tf: TensorFlow,
-  { headSize }: ModelConfig,
-  inputs: AttentionInputs,
-  projections: Tensor,
-): Tensor {
-  return tf.tidy(() => {
-    const straight = reshape(tf, projections, [headSize]);
-    const turned = matMul(tf, straight, inputs.quarterTurn);
-    return add(tf, mul(tf, straight, inputs.cos), mul(tf, turned, inputs.sin));
-  });
-}
-
-/** @param rows rotated */
-export function attend(tf: TensorFlow, config: ModelConfig, inputs: AttentionInputs, rows: Tensor): Attended {
+/** @param projections [T, P * headSize], columns as in `block-weights.ts` */
+export function attend(tf: TensorFlow, config: ModelConfig, inputs: AttentionInputs, projections: Tensor): Attended {
   const { heads, headSize } = config;
+  const rows = rotate(tf, projections, inputs.turn);
   const blocks = (which: Tensor): Tensor => reshape(tf, gather(tf, rows, which), [BLOCK * headSize]);
   const keyBlocks = blocks(inputs.keyRows);
   const valueBlocks = blocks(inputs.valueRows);
@@ -197,7 +171,6 @@ export function attendGradient(
     all.map((value) => reshape(tf, value, [headSize])),
     0,
   );
-  const dTurned = reshape(tf, gather(tf, byRow, inputs.gradientRows), [headSize]);
-  const back = matMul(tf, mul(tf, dTurned, inputs.sin), inputs.quarterTurn, { transB: true });
-  return reshape(tf, add(tf, mul(tf, dTurned, inputs.cos), back), [(heads + 2 * kvHeads) * headSize]);
+  const dTurned = gather(tf, byRow, inputs.gradientRows);
+  return reshape(tf, rotate(tf, dTurned, inputs.turnBack), [(heads + 2 * kvHeads) * headSize]);
 }

@@ -47,6 +47,11 @@ export class Variables {
     else assignAdd(this.tf, this.handle(name), value);
   }
 
+  assign(name: string, value: Tensor): void {
+    this.#zero.delete(name);
+    assign(this.tf, this.#handles.get(name)!, value);
+  }
+
   /** Adds to rows; an index may come several times. */
   addRows(name: string, indices: Tensor, values: Tensor): void {
     scatterAdd(this.tf, this.handle(name), indices, values);
