@@ -1,7 +1,8 @@
 /**
  * The learner as several processes. A small model's graphs are made of operators too short to be shared by threads, so its
  * micro-batches are shared by single-threaded processes, each with the whole policy and optimiser: they exchange gradients
- * and take the same step (`learn/lanes.ts`). A large model is left to one process and all threads. Bits do not depend on it.
+ * and take the same step (`learn/lanes.ts`). A large model is left to one process and all threads, and so is a graphics
+ * processor. Bits do not depend on the number of members.
  */
 import { stat } from 'node:fs/promises';
 import type {
@@ -14,6 +15,7 @@ import type {
   TrainingSequence,
   UpdateMetrics,
 } from '../../contracts/engine.js';
+import { findTfjs, takesGpu } from '../../scripts/load-tfjs.mjs';
 import { LANES } from '../learn/lanes.js';
 import { ChildLearner, type LearnerSettings, type MemberOptions } from './child-learner.js';
 import { Meeting } from './meeting.js';
@@ -38,7 +40,7 @@ export class TeamLearner implements Learner {
   async load(state: LearnerState): Promise<void> {
     const sizes = await Promise.all(state.policy.weights.map(async (path) => (await stat(path)).size));
     const small = sizes.reduce((a, b) => a + b, 0) <= MAX_BYTES_EVERYWHERE;
-    const size = small ? teamSize(this.settings.threads) : 1;
+    const size = small && !usesGpu(this.settings) ? teamSize(this.settings.threads) : 1;
     if (this.#members.length !== size) {
       await this.close();
       this.#members = this.#gather(size);
@@ -137,6 +139,13 @@ export class TeamLearner implements Learner {
 
 function sum(parts: readonly StepProgress[]): StepProgress {
   return parts.reduce((a, b) => ({ done: a.done + b.done, total: a.total + b.total }));
+}
+
+/** One is not shared. */
+function usesGpu({ runtime, provider = 'cpu' }: LearnerSettings): boolean {
+  if (runtime === 'onnx') return provider !== 'cpu';
+  const tfjs = findTfjs();
+  return tfjs !== undefined && takesGpu(tfjs);
 }
 
 /** The most members that can share the lanes evenly, one thread or more to each. */

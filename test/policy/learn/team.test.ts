@@ -8,7 +8,7 @@ import { EngineCrashed } from '../../../contracts/engine-errors.js';
 import type { LearnerSettings } from '../../../policy/engine/child-learner.js';
 import { openLearner } from '../../../policy/engine/open.js';
 import type { TeamLearner } from '../../../policy/engine/team-learner.js';
-import { findTfjs } from '../../../scripts/load-tfjs.mjs';
+import { findTfjs, takesGpu } from '../../../scripts/load-tfjs.mjs';
 import { chain, loss, optimizer, randomTree } from './rows.js';
 
 const MODEL = 'models/straight-line';
@@ -71,8 +71,12 @@ async function trained(runtime: Runtime, threads: number): Promise<{ metrics: Up
 
 const [, two, four, many] = miniBatches;
 
+/** That for GPUs is no team. */
+const tfjs = findTfjs();
+const noTeam: Readonly<Record<Runtime, boolean>> = { onnx: false, tfjs: tfjs === undefined || takesGpu(tfjs) };
+
 for (const runtime of ['onnx', 'tfjs'] as const) {
-  describe.skipIf(runtime === 'tfjs' && findTfjs() === undefined)(
+  describe.skipIf(noTeam[runtime])(
     `processes that learn together, on "${runtime}"${runtime === 'tfjs' ? ' (skipped without `npm run setup:tfjs -- cpu`)' : ''}`,
     () => {
       it('come to the bits of one alone', async () => {
