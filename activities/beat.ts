@@ -10,6 +10,8 @@ export interface Progress {
   readonly total: number;
   /** New tokens, where tokens are made. */
   readonly tokens?: number;
+  /** Of the mini-batch under way, where that is known. */
+  readonly microBatches?: { readonly done: number; readonly total: number };
   /** Name of the journal that holds what was done, where one is kept. */
   readonly journal?: string;
 }
@@ -23,10 +25,15 @@ export function cancellation(): AbortSignal {
   return Context.current().cancellationSignal;
 }
 
-/** Beats while work without progress of its own goes on (loading a model, an optimiser step, hashing a large file). */
-export async function beating<T>(doing: string, work: Promise<T>, { done, total } = { done: 0, total: 1 }): Promise<T> {
-  beat({ doing, done, total });
-  const beats = setInterval(() => beat({ doing, done, total }), 1_000); // the SDK sends one every 2 s
+/** Beats while work goes on that says by itself little or nothing of its progress (loading a model, an optimiser step). */
+export async function beating<T>(
+  doing: string,
+  work: Promise<T>,
+  progress: () => Omit<Progress, 'doing'> = () => ({ done: 0, total: 1 }),
+): Promise<T> {
+  const tell = (): void => beat({ doing, ...progress() });
+  tell();
+  const beats = setInterval(tell, 1_000); // the SDK sends one every 2 s
   try {
     return await work;
   } finally {
@@ -40,28 +47,37 @@ export async function breathe(): Promise<void> {
   if (cancellation().aborted) await Context.current().cancelled;
 }
 
-/** An engine ends its chunk in tens of milliseconds, a large model in seconds; a machine that goes away waits for no more. */
+/**
+ * An engine ends its chunk in tens of milliseconds, a learner its micro-batch, a large model in seconds; a machine that goes
+ * away waits for no more.
+ */
 const STOPPING_MS = 4_000;
 
 /**
  * Work that was cut off because the activity was cancelled ends as a cancellation, not as an error of the engine. It has some
  * seconds to end by itself.
+ * @param abandon called when it has not
  */
-export async function cancellable<T>(work: Promise<T>): Promise<T> {
+export async function cancellable<T>(work: Promise<T>, abandon?: () => void): Promise<T> {
   const signal = cancellation();
   let timer: NodeJS.Timeout | undefined;
+  let stop = (): void => undefined;
   const stopped = new Promise<never>((_, reject) => {
-    const stop = (): void => {
-      timer = setTimeout(() => reject(signal.reason as Error), STOPPING_MS);
+    stop = () => {
+      timer = setTimeout(() => {
+        reject(signal.reason as Error);
+        abandon?.();
+      }, STOPPING_MS);
     };
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
   });
+  if (signal.aborted) stop();
+  else signal.addEventListener('abort', stop, { once: true });
   try {
     return await Promise.race([work, stopped]);
   } catch (error) {
     throw signal.reason ?? error; // the reason is Temporal's CancelledFailure
   } finally {
+    signal.removeEventListener('abort', stop);
     clearTimeout(timer);
   }
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { miniBatches } from '../algorithm/mini-batches.js';
 import type { LearnerActivities } from '../contracts/activities.js';
 import type { ArtifactRef } from '../contracts/artifact-ref.js';
-import type { Learner, LearnerState, UpdateMetrics } from '../contracts/engine.js';
+import type { Learner, LearnerState, StepProgress, UpdateMetrics } from '../contracts/engine.js';
 import { NON_FINITE_UPDATE } from '../contracts/errors.js';
 import { SHARD_INDEX, type PolicyArtifact } from '../contracts/policy-artifact.js';
 import type { UpdateSummary } from '../contracts/run.js';
@@ -29,9 +29,9 @@ export const update = durable<Parameters<Update>[0], Awaited<ReturnType<Update>>
     const rows = decodeRows(await getArrays(store, input.rows));
     // Runs that began before there was a choice name none.
     const learner = await beating('open the learner', services.learner(config.engine, config.learner ?? 'onnx'));
-    // A step of a large policy takes minutes: it is dropped with its process, and the next attempt begins at policy m again.
-    cancellation().addEventListener('abort', () => void learner.close(), { once: true });
-    await cancellable(beating('load the policy', learner.load(await learnerState(store, policy, manifest))));
+    // A micro-batch of a large policy takes minutes: it is dropped with its process. The next attempt begins at policy m again.
+    const drop = (): void => void learner.close();
+    await cancellable(beating('load the policy', learner.load(await learnerState(store, policy, manifest))), drop);
 
     const batches = miniBatches(
       rows.map(({ paths }) => paths),
@@ -43,17 +43,24 @@ export const update = durable<Parameters<Update>[0], Awaited<ReturnType<Update>>
     const metrics: UpdateMetrics[] = [];
     for (const batch of batches) {
       await breathe();
+      let microBatches: StepProgress | undefined;
       const step = learner.update(
         batch.map((row) => rows[row].sequence),
         { ...config.update, temperature: config.sampling.temperature },
         optimizer,
         config.update.tokenBudget,
+        { onProgress: (progress) => (microBatches = progress), signal: cancellation() },
       );
       const checked = step.catch((error: unknown) => refuse(error, input, metrics.length));
-      metrics.push(await cancellable(beating('update', checked, { done: metrics.length, total: batches.length })));
+      const progress = () => ({
+        done: metrics.length,
+        total: batches.length,
+        ...(microBatches && { microBatches }),
+      });
+      metrics.push(await cancellable(beating('update', checked, progress), drop));
     }
     return {
-      policy: await beating('save the policy', savePolicy(store, learner, policy)),
+      policy: await cancellable(beating('save the policy', savePolicy(store, learner, policy)), drop),
       update: summarise(metrics),
     };
   }),

@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import { readEnvironment } from '../contracts/environment.js';
 import { checkEncryption, checkMonitor } from './doctor-deployment.js';
 import { checkQueues } from './doctor-queues.js';
+import { checkTensorFlow } from './doctor-tensorflow.js';
 import { failureOf } from './errors.js';
 import { findSession, type Session } from './session.js';
 
@@ -38,6 +39,7 @@ async function doctor({ model, json }: { model: string; json?: boolean }): Promi
   };
   report(await checkStore());
   report(await checkEngine(model));
+  report(await checkTensorFlow());
   report(await checkEncryption());
   const monitor = await checkMonitor();
   if (monitor) report(monitor);

@@ -157,6 +157,19 @@ export interface LearnerState {
   readonly reference?: PolicyFiles;
 }
 
+/** Micro-batches of the pass under way; log-probs of the frozen reference take a pass of their own. */
+export interface StepProgress {
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface StepOptions {
+  /** Called before each micro-batch. */
+  readonly onProgress?: (progress: StepProgress) => unknown;
+  /** Aborting ends the step before its next micro-batch: it rejects, and the policy is as before. */
+  readonly signal?: AbortSignal;
+}
+
 /** Owns weights and optimiser state between `load` and `save`. */
 export interface Learner {
   load(state: LearnerState): Promise<void>;
@@ -169,12 +182,14 @@ export interface Learner {
     loss: LossSettings,
     optimizer: OptimizerSettings,
     tokenBudget: number,
+    options?: StepOptions,
   ): Promise<UpdateMetrics>;
   /** One optimiser step of cross-entropy on the tokens with weight > 0. */
   supervise(
     miniBatch: readonly Pick<TrainingSequence, 'tokens' | 'predecessors' | 'weights'>[],
     optimizer: OptimizerSettings,
     tokenBudget: number,
+    options?: StepOptions,
   ): Promise<{ loss: number; gradNorm: number; tokens: number }>;
   /** Writes weights (Hugging Face names and layout, fp32 safetensors) and optimiser state to the two paths. */
   save(weightsPath: string, optimizerPath: string): Promise<void>;

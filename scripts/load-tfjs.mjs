@@ -1,7 +1,7 @@
 /** TensorFlow.js as `npm run setup:tfjs` left it: where it is, and how it is loaded. Used by set-up and by the learner. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { cacheFolder } from './cache.mjs';
 
 /** Last release of the package; its own library is too old for today's GPUs, so that it runs on a newer TensorFlow. */
@@ -21,6 +21,11 @@ export function tfjsFolder(/** @type {Variant} */ variant, /** @type {NodeJS.Pro
 /** The variant for GPUs where both are there; undefined: none is. */
 export function findTfjs(/** @type {NodeJS.ProcessEnv} */ env = process.env) {
   return VARIANTS.map((variant) => tfjsFolder(variant, env)).findLast((folder) => existsSync(folder));
+}
+
+/** Whether what is set up computes on a GPU where there is one. @param folder from `findTfjs` */
+export function takesGpu(/** @type {string} */ folder) {
+  return basename(folder).startsWith('gpu-');
 }
 
 /** @returns {unknown} the package `@tensorflow/tfjs-node-gpu` */

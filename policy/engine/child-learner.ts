@@ -4,6 +4,8 @@ import type {
   LearnerState,
   LossSettings,
   OptimizerSettings,
+  StepOptions,
+  StepProgress,
   TrainingSequence,
   UpdateMetrics,
 } from '../../contracts/engine.js';
@@ -20,6 +22,13 @@ export interface LearnerSettings extends Omit<OnnxLearnerSettings, 'team'> {
 
 export interface MemberSettings extends LearnerSettings {
   readonly team?: Omit<Team, 'meet'>;
+}
+
+/** What a member tells during a step: how far it is, or that it waits for the others of its team. */
+export type MemberProgress = ({ readonly kind: 'passing' } & StepProgress) | { readonly kind: 'waiting' };
+
+export interface MemberOptions extends StepOptions {
+  readonly meet?: Team['meet'];
 }
 
 export class ChildLearner implements Learner {
@@ -40,24 +49,23 @@ export class ChildLearner implements Learner {
     return this.#caller.call('load', state);
   }
 
-  /** @param meet called when the member waits for the others of its team */
   update(
     miniBatch: readonly TrainingSequence[],
     loss: LossSettings,
     optimizer: OptimizerSettings,
     tokenBudget: number,
-    meet?: Team['meet'],
+    options?: MemberOptions,
   ): Promise<UpdateMetrics> {
-    return this.#caller.call('update', { miniBatch, loss, optimizer, tokenBudget }, { onProgress: meet });
+    return this.#step('update', { miniBatch, loss, optimizer, tokenBudget }, options);
   }
 
   supervise(
     miniBatch: readonly Pick<TrainingSequence, 'tokens' | 'predecessors' | 'weights'>[],
     optimizer: OptimizerSettings,
     tokenBudget: number,
-    meet?: Team['meet'],
+    options?: MemberOptions,
   ): Promise<{ loss: number; gradNorm: number; tokens: number }> {
-    return this.#caller.call('supervise', { miniBatch, optimizer, tokenBudget }, { onProgress: meet });
+    return this.#step('supervise', { miniBatch, optimizer, tokenBudget }, options);
   }
 
   save(weightsPath: string, optimizerPath: string): Promise<void> {
@@ -76,5 +84,13 @@ export class ChildLearner implements Learner {
 
   close(): Promise<void> {
     return this.#caller.close();
+  }
+
+  #step<Result>(method: string, argument: object, { meet, onProgress, signal }: MemberOptions = {}): Promise<Result> {
+    const told = (progress: MemberProgress): void | Promise<void> => {
+      if (progress.kind === 'waiting') return meet?.();
+      onProgress?.(progress);
+    };
+    return this.#caller.call(method, argument, { onProgress: told, ...(signal ? { signal } : {}) });
   }
 }

@@ -73,7 +73,7 @@ export class InferenceHost {
       const reported = requests.map(({ generated }) => generated?.length ?? 0);
       let finish!: () => void;
       const finished = new Promise<void>((resolve) => (finish = resolve));
-      const collect = (): (() => Promise<void>) => {
+      const collect = (): (() => Promise<unknown>) => {
         const last = done === requests.length;
         const progress = progressOf(submitted, done, reported);
         this.trace?.(policyId, requests, progress.grown);
@@ -107,7 +107,7 @@ export class InferenceHost {
   }
 
   /** Per call under way: takes what a step brought, and gives what tells the caller of it. */
-  readonly #afterStep = new Set<() => () => Promise<void>>();
+  readonly #afterStep = new Set<() => () => Promise<unknown>>();
 
   /**
    * Runs chunks of all generators in turn until none has work; messages are received between chunks. None begins before the

@@ -4,9 +4,10 @@ import type {
   LearnerState,
   LossSettings,
   OptimizerSettings,
+  StepOptions,
   TrainingSequence,
 } from '../../contracts/engine.js';
-import type { MemberSettings } from './child-learner.js';
+import type { MemberProgress, MemberSettings } from './child-learner.js';
 import { serve, type ServedCall } from './rpc.js';
 
 interface Step {
@@ -21,20 +22,30 @@ interface InspectableLearner extends Learner {
 
 const { runtime, team, ...settings } = JSON.parse(process.argv[2]) as MemberSettings;
 
-/** The step under way: its progress is that this member waits for the others. */
+/** The step under way. */
 let step: ServedCall;
+/**
+ * Whether the step goes on is asked of the answer, not of the signal: to all members it is the same, whatever else has
+ * reached one of them by the time it goes on.
+ */
 const meet = async (): Promise<void> => {
-  await step.progress('waits for the team');
-  step.signal.throwIfAborted();
+  const { progress, signal } = step;
+  const goOn = await progress({ kind: 'waiting' } satisfies MemberProgress);
+  if (!goOn) signal.throwIfAborted();
 };
+function begin(call: ServedCall): StepOptions {
+  step = call;
+  return {
+    onProgress: (progress) => void call.progress({ kind: 'passing', ...progress } satisfies MemberProgress),
+    signal: call.signal,
+  };
+}
 
+const own = { ...settings, ...(team ? { team: { ...team, meet } } : {}) };
 /** Only the runtime in use is loaded. */
 const open: Readonly<Record<MemberSettings['runtime'], () => Promise<InspectableLearner>>> = {
-  onnx: async () => {
-    const { OnnxLearner } = await import('../learn/onnx-learner.js');
-    return new OnnxLearner(team ? { ...settings, team: { ...team, meet } } : settings);
-  },
-  tfjs: async () => new (await import('../tfjs/tfjs-learner.js')).TfjsLearner(settings),
+  onnx: async () => new (await import('../learn/onnx-learner.js')).OnnxLearner(own),
+  tfjs: async () => new (await import('../tfjs/tfjs-learner.js')).TfjsLearner(own),
 };
 
 let opened: Promise<InspectableLearner> | undefined;
@@ -44,12 +55,12 @@ const learner = (): Promise<InspectableLearner> => (opened ??= open[runtime]());
 serve({
   load: async (state: LearnerState) => (await learner()).load(state),
   update: async ({ miniBatch, loss, optimizer, tokenBudget }: Step & { readonly loss: LossSettings }, call) => {
-    step = call;
-    return (await learner()).update(miniBatch, loss, optimizer, tokenBudget);
+    const options = begin(call);
+    return (await learner()).update(miniBatch, loss, optimizer, tokenBudget, options);
   },
   supervise: async ({ miniBatch, optimizer, tokenBudget }: Step, call) => {
-    step = call;
-    return (await learner()).supervise(miniBatch, optimizer, tokenBudget);
+    const options = begin(call);
+    return (await learner()).supervise(miniBatch, optimizer, tokenBudget, options);
   },
   save: async ({ weightsPath, optimizerPath }: { weightsPath: string; optimizerPath: string }) =>
     (await learner()).save(weightsPath, optimizerPath),

@@ -163,8 +163,8 @@ function tell(child: ChildProcess, message: ToChild): void {
 
 /** What a method of the child gets beside its argument. */
 export interface ServedCall {
-  /** Resolves when the caller is done with it. */
-  readonly progress: (progress: unknown) => Promise<void>;
+  /** Resolves when the caller is done with it; to false where it had cancelled the call by then. */
+  readonly progress: (progress: unknown) => Promise<boolean>;
   readonly signal: AbortSignal;
 }
 export type Methods = Readonly<Record<string, (argument: never, call: ServedCall) => Promise<unknown>>>;
@@ -172,7 +172,7 @@ export type Methods = Readonly<Record<string, (argument: never, call: ServedCall
 /** The child's side: answers calls until the parent goes away. */
 export function serve(methods: Methods): void {
   const calls = new Map<number, AbortController>();
-  const untaken = new Map<number, () => void>();
+  const untaken = new Map<number, { readonly signal: AbortSignal; readonly resolve: (goOn: boolean) => void }>();
   let sent = 0;
   // With a callback, a parent that has gone is no uncaught error; `disconnect` below ends this process.
   const send = (message: ToParent): void => void process.send?.(message, undefined, {}, () => undefined);
@@ -182,19 +182,21 @@ export function serve(methods: Methods): void {
       return;
     }
     if ('taken' in message) {
-      untaken.get(message.taken)?.();
+      const taken = untaken.get(message.taken);
       untaken.delete(message.taken);
+      taken?.resolve(!taken.signal.aborted);
       return;
     }
     const { call, method, argument } = message;
     const controller = new AbortController();
     calls.set(call, controller);
-    const progress = (value: unknown): Promise<void> => {
+    const { signal } = controller;
+    const progress = (value: unknown): Promise<boolean> => {
       const number = sent++;
       send({ call, progress: value, number });
-      return new Promise((resolve) => untaken.set(number, resolve));
+      return new Promise((resolve) => untaken.set(number, { signal, resolve }));
     };
-    const served = { progress, signal: controller.signal };
+    const served = { progress, signal };
     const run = method === PING ? () => Promise.resolve() : methods[method];
     run(argument as never, served)
       .then(

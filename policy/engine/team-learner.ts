@@ -1,29 +1,31 @@
 /**
  * The learner as several processes. A small model's graphs are made of operators too short to be shared by threads, so its
  * micro-batches are shared by single-threaded processes, each with the whole policy and optimiser: they exchange gradients
- * and take the same step (`learn/lanes.ts`). A large model is left to one process and all threads. Bits do not depend on it.
+ * and take the same step (`learn/lanes.ts`). A large model is left to one process and all threads, and so is a graphics
+ * processor. Bits do not depend on the number of members.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type {
   Learner,
   LearnerState,
   LossSettings,
   OptimizerSettings,
+  StepOptions,
+  StepProgress,
   TrainingSequence,
   UpdateMetrics,
 } from '../../contracts/engine.js';
-import { LANES, type Team } from '../learn/lanes.js';
-import { ChildLearner, type LearnerSettings } from './child-learner.js';
+import { findTfjs, takesGpu } from '../../scripts/load-tfjs.mjs';
+import { LANES } from '../learn/lanes.js';
+import { ChildLearner, type LearnerSettings, type MemberOptions } from './child-learner.js';
 import { Meeting } from './meeting.js';
 import { MAX_BYTES_EVERYWHERE } from './settings.js';
+import { TeamFolder } from './team-folder.js';
 
 export class TeamLearner implements Learner {
   #members: readonly ChildLearner[] = [];
   /** For what the members exchange. */
-  #folder: string | undefined;
+  #folder: TeamFolder | undefined;
 
   constructor(
     private readonly entry: string,
@@ -38,7 +40,7 @@ export class TeamLearner implements Learner {
   async load(state: LearnerState): Promise<void> {
     const sizes = await Promise.all(state.policy.weights.map(async (path) => (await stat(path)).size));
     const small = sizes.reduce((a, b) => a + b, 0) <= MAX_BYTES_EVERYWHERE;
-    const size = small && this.settings.runtime === 'onnx' ? teamSize(this.settings.threads) : 1;
+    const size = small && !usesGpu(this.settings) ? teamSize(this.settings.threads) : 1;
     if (this.#members.length !== size) {
       await this.close();
       this.#members = this.#gather(size);
@@ -51,16 +53,18 @@ export class TeamLearner implements Learner {
     loss: LossSettings,
     optimizer: OptimizerSettings,
     tokenBudget: number,
+    options?: StepOptions,
   ): Promise<UpdateMetrics> {
-    return this.#together((member, meet) => member.update(miniBatch, loss, optimizer, tokenBudget, meet));
+    return this.#together(options, (member, own) => member.update(miniBatch, loss, optimizer, tokenBudget, own));
   }
 
   supervise(
     miniBatch: readonly Pick<TrainingSequence, 'tokens' | 'predecessors' | 'weights'>[],
     optimizer: OptimizerSettings,
     tokenBudget: number,
+    options?: StepOptions,
   ): Promise<{ loss: number; gradNorm: number; tokens: number }> {
-    return this.#together((member, meet) => member.supervise(miniBatch, optimizer, tokenBudget, meet));
+    return this.#together(options, (member, own) => member.supervise(miniBatch, optimizer, tokenBudget, own));
   }
 
   save(weightsPath: string, optimizerPath: string): Promise<void> {
@@ -79,15 +83,16 @@ export class TeamLearner implements Learner {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#members.map((member) => member.close()));
-    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
-    this.#folder = undefined;
+    const [members, folder] = [this.#members, this.#folder];
+    [this.#members, this.#folder] = [[], undefined];
+    await Promise.all(members.map((member) => member.close()));
+    folder?.remove();
   }
 
   #gather(size: number): ChildLearner[] {
     const threads = Math.floor(this.settings.threads / size);
     if (size === 1) return [new ChildLearner(this.entry, this.settings)];
-    const folder = (this.#folder = mkdtempSync(join(tmpdir(), 'attnrl-team-')));
+    const { path: folder } = (this.#folder = TeamFolder.make());
     return Array.from(
       { length: size },
       (_, rank) => new ChildLearner(this.entry, { ...this.settings, threads, team: { rank, size, folder } }),
@@ -95,27 +100,52 @@ export class TeamLearner implements Learner {
   }
 
   /** Every member comes to the same result. @throws the first failure, when all have ended */
-  async #together<Result>(work: (member: ChildLearner, meet: Team['meet']) => Promise<Result>): Promise<Result> {
+  async #together<Result>(
+    { onProgress, signal }: StepOptions = {},
+    work: (member: ChildLearner, options: MemberOptions) => Promise<Result>,
+  ): Promise<Result> {
     this.#first();
-    const meeting = new Meeting(this.#members.length);
+    const members = this.#members;
+    const meeting = new Meeting(members.length);
+    const passed = members.map((): StepProgress => ({ done: 0, total: 0 }));
     const failures: unknown[] = [];
     const results = await Promise.all(
-      this.#members.map((member) =>
-        work(member, () => meeting.arrive()).catch((error: unknown) => {
+      members.map((member, i) =>
+        work(member, {
+          meet: () => meeting.arrive(),
+          onProgress: (progress) => {
+            passed[i] = progress;
+            onProgress?.(sum(passed));
+          },
+          ...(signal ? { signal } : {}),
+        }).catch((error: unknown) => {
           failures.push(error);
           meeting.fail(error instanceof Error ? error : new Error(String(error)));
           return undefined;
         }),
       ),
     );
-    if (failures.length > 0) throw failures[0];
-    return results[0]!;
+    if (failures.length === 0) return results[0]!;
+    // Some have taken a step that others have not: they are no team any more.
+    if (failures.length < members.length && members === this.#members) await this.close();
+    throw failures[0];
   }
 
   #first(): ChildLearner {
     if (this.#members.length === 0) throw new Error('the learner has no policy: load one first');
     return this.#members[0];
   }
+}
+
+function sum(parts: readonly StepProgress[]): StepProgress {
+  return parts.reduce((a, b) => ({ done: a.done + b.done, total: a.total + b.total }));
+}
+
+/** One is not shared. */
+function usesGpu({ runtime, provider = 'cpu' }: LearnerSettings): boolean {
+  if (runtime === 'onnx') return provider !== 'cpu';
+  const tfjs = findTfjs();
+  return tfjs !== undefined && takesGpu(tfjs);
 }
 
 /** The most members that can share the lanes evenly, one thread or more to each. */

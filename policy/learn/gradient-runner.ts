@@ -3,7 +3,8 @@ import { floats, type HostTensor, int64s, Session, type SessionSettings } from '
 import type { ModelConfig } from '../transformer/config.js';
 import { parameters, type Weights } from '../transformer/parameters.js';
 import { type RopeTables, ropeTables } from '../transformer/rope-tables.js';
-import { LANES, Lanes, type Team } from './lanes.js';
+import type { Between } from './between.js';
+import { Lanes, lanesOf, type Team } from './lanes.js';
 import { cutIntoMicroBatches, type MicroBatch, microBatch } from './micro-batches.js';
 import type { MiniBatch } from './mini-batch.js';
 import {
@@ -43,8 +44,14 @@ export class GradientRunner implements GradientSource {
     return this.#lanes.sum;
   }
 
+  /** Before a policy's first step. */
+  restart(): void {
+    this.#lanes.restart();
+  }
+
   async run(
     weights: Weights,
+    between: Between,
     batch: MiniBatch,
     columns: TokenColumns,
     goal: TrainingGoal,
@@ -56,9 +63,11 @@ export class GradientRunner implements GradientSource {
     if (derives) this.#lanes.clear();
     const parameterFeeds = this.#tensors(weights, (name) => name, [...weights.keys()]);
     const microBatches = cutIntoMicroBatches(batch, tokenBudget);
-    for (const [i, members] of microBatches.entries()) {
-      const lane = i % LANES;
-      if (!this.#lanes.owns(lane)) continue;
+    const own = this.#lanes
+      .own(microBatches)
+      .flatMap((one) => one.microBatches.map((members) => ({ ...one, members })));
+    for (const [i, { lane, members }] of own.entries()) {
+      await between(i, own.length);
       const micro = microBatch(this.config, batch, members);
       if (!micro.trained.some((place) => place >= 0)) continue;
       const session = await this.#session(goal, temperature, micro);
@@ -71,7 +80,7 @@ export class GradientRunner implements GradientSource {
       };
       await this.#pass(session, feeds, micro, derives ? this.#lanes.of(lane) : undefined, passed, goal);
     }
-    await this.#lanes.exchange(passed, derives ? Math.min(LANES, microBatches.length) : 0);
+    await this.#lanes.exchange(passed, derives ? lanesOf(microBatches.length) : 0);
     return passed;
   }
 

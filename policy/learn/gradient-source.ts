@@ -1,6 +1,7 @@
 /** What gives the learner its gradients: one graph for all of a small model, or one per piece of a large one. */
 import { floats, type HostTensor } from '../onnx/runtime.js';
 import type { Weights } from '../transformer/parameters.js';
+import type { Between } from './between.js';
 import type { MicroBatch } from './micro-batches.js';
 import type { MiniBatch } from './mini-batch.js';
 import type { TrainingGoal } from './training-graph.js';
@@ -33,7 +34,7 @@ export type Pass = (
 export interface GradientSource {
   /** Gradient of the last `run`; overwritten by the next. */
   readonly gradient: Weights;
-  run(weights: Weights, ...pass: Parameters<Pass>): Promise<Passed>;
+  run(weights: Weights, between: Between, ...pass: Parameters<Pass>): Promise<Passed>;
   close(): Promise<void>;
 }
 

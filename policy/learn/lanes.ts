@@ -24,6 +24,15 @@ export interface Team {
 
 const ALONE: Team = { rank: 0, size: 1, folder: '', meet: () => Promise.resolve() };
 
+export interface OwnLane<Item> {
+  readonly lane: number;
+  /** At least one. */
+  readonly microBatches: readonly Item[];
+}
+
+/** Lanes that so many micro-batches use. */
+export const lanesOf = (microBatches: number): number => Math.min(LANES, microBatches);
+
 export class Lanes {
   readonly #lanes: Weights[] = [];
   #turn = 0;
@@ -33,13 +42,30 @@ export class Lanes {
     private readonly team: Team = ALONE,
   ) {}
 
-  owns(lane: number): boolean {
+  /** This member's share of the micro-batches, lane by lane. */
+  own<Item>(microBatches: readonly Item[]): OwnLane<Item>[] {
+    return Array.from({ length: lanesOf(microBatches.length) }, (_, lane) => lane)
+      .filter((lane) => this.#owns(lane))
+      .map((lane) => ({ lane, microBatches: microBatches.filter((__, i) => i % LANES === lane) }));
+  }
+
+  #owns(lane: number): boolean {
     return lane % this.team.size === this.team.rank;
   }
 
   /** Memory for the sum of a lane. */
   of(lane: number): Weights {
     return (this.#lanes[lane] ??= emptyParameters(this.config));
+  }
+
+  /** Before a policy's first step, in all members: one of them may have been started anew. */
+  restart(): void {
+    this.#turn = 0;
+  }
+
+  /** The sum of a lane from elsewhere; it takes it over. */
+  put(lane: number, sum: Weights): void {
+    this.#lanes[lane] = sum;
   }
 
   /** After `exchange`: the whole gradient. */
@@ -59,7 +85,7 @@ export class Lanes {
     const path = (name: string): string => join(folder, `${this.#turn}-${name}`);
     if (size > 1) {
       write(path(`tokens-${rank}`), [passed.logProbs, passed.entropies]);
-      for (const lane of lanes) if (this.owns(lane)) write(path(`lane-${lane}`), this.of(lane).values());
+      for (const lane of lanes) if (this.#owns(lane)) write(path(`lane-${lane}`), this.of(lane).values());
       await meet();
       // A token is passed by one member; the others have zeros.
       for (let other = 0; other < size; other++) {
@@ -67,7 +93,7 @@ export class Lanes {
       }
     }
     for (const lane of lanes) {
-      if (!this.owns(lane)) read(path(`lane-${lane}`), this.sum.values(), lane === 0 ? copyTo : addTo);
+      if (!this.#owns(lane)) read(path(`lane-${lane}`), this.sum.values(), lane === 0 ? copyTo : addTo);
       else if (lane > 0) for (const [name, values] of this.of(lane)) addTo(this.sum.get(name)!, values);
     }
     this.#turn = 1 - this.#turn;

@@ -5,6 +5,7 @@ import type {
   LossSettings,
   OptimizerSettings,
   PolicyFiles,
+  StepOptions,
   TrainingSequence,
   UpdateMetrics,
 } from '../../contracts/engine.js';
@@ -15,6 +16,7 @@ import { isLearntInPieces } from '../transformer/large.js';
 import { toHuggingFace, type Weights } from '../transformer/parameters.js';
 import { adamWStep, clipScale, norm, type OptimizerState } from './adamw.js';
 import { GradientRunner } from './gradient-runner.js';
+import { betweenMicroBatches } from './between.js';
 import type { GradientSource } from './gradient-source.js';
 import type { Team } from './lanes.js';
 import { type Passes, policyGradient, supervisedGradient } from './learning.js';
@@ -81,8 +83,9 @@ export class OnnxLearner {
     settings: LossSettings,
     optimizer: OptimizerSettings,
     tokenBudget: number,
+    options?: StepOptions,
   ): Promise<UpdateMetrics> {
-    const metrics = await policyGradient(this.#started().config, this.#passes(), rows, settings, tokenBudget);
+    const metrics = await policyGradient(this.#started().config, this.#passes(options), rows, settings, tokenBudget);
     return { ...metrics, gradNorm: this.#step(metrics.loss, optimizer) };
   }
 
@@ -90,8 +93,9 @@ export class OnnxLearner {
     rows: readonly TrainingRow[],
     optimizer: OptimizerSettings,
     tokenBudget: number,
+    options?: StepOptions,
   ): Promise<{ loss: number; gradNorm: number; tokens: number }> {
-    const { loss, tokens } = await supervisedGradient(this.#started().config, this.#passes(), rows, tokenBudget);
+    const { loss, tokens } = await supervisedGradient(this.#started().config, this.#passes(options), rows, tokenBudget);
     return { loss, gradNorm: this.#step(loss, optimizer), tokens };
   }
 
@@ -138,6 +142,7 @@ export class OnnxLearner {
       return new SegmentedRunner(config, this.settings, typeof segmented === 'object' ? segmented : undefined);
     }
     this.#kept ??= { shape, runner: new GradientRunner(config, this.settings, this.settings.team) };
+    this.#kept.runner.restart();
     return this.#kept.runner;
   }
 
@@ -171,11 +176,12 @@ export class OnnxLearner {
     return this.#training;
   }
 
-  #passes(): Passes {
+  #passes(options?: StepOptions): Passes {
     const { weights, reference, runner } = this.#started();
+    const between = betweenMicroBatches(options);
     return {
-      policy: (...pass) => runner.run(weights, ...pass),
-      reference: reference && (async (...pass) => runner.run(await reference(), ...pass)),
+      policy: (...pass) => runner.run(weights, between, ...pass),
+      reference: reference && (async (...pass) => runner.run(await reference(), between, ...pass)),
     };
   }
 

@@ -5,15 +5,16 @@
  */
 import type { AdamWSettings } from '../../algorithm/adamw.js';
 import { applyAdam, assign, mul, scalar, square, sumLast } from './operators.js';
-import type { TensorFlow } from './runtime.js';
+import type { TensorFlow } from './device.js';
 import type { Variables } from './variables.js';
 
 /** 2-norm. Rows are summed on the device, in an order that threads do not change, and the rows' sums in doubles. */
 export function globalNorm(tf: TensorFlow, gradients: Variables): number {
   let squares = 0;
   for (const name of gradients.names) {
-    const sums = tf.tidy(() => sumLast(tf, square(tf, gradients.read(name))).dataSync());
-    for (const sum of sums) squares += sum;
+    tf.tidy(() => {
+      for (const sum of sumLast(tf, square(tf, gradients.read(name))).dataSync()) squares += sum;
+    });
   }
   return Math.sqrt(squares);
 }

@@ -4,11 +4,11 @@
  */
 import type { MicroBatch } from '../learn/micro-batches.js';
 import type { ModelConfig } from '../transformer/config.js';
-import type { Block } from './block.js';
 import type { Parameters } from './layers.js';
 import {
   add,
   concat,
+  constant,
   crossEntropy,
   floats,
   gather,
@@ -17,13 +17,12 @@ import {
   mul,
   oneHot,
   rows,
-  scalar,
   sub,
   sumFirst,
   sumLast,
 } from './operators.js';
 import { inverseRms, rmsNormGradient } from './rms-norm.js';
-import type { Tensor, TensorFlow } from './runtime.js';
+import type { Tensor, TensorFlow } from './device.js';
 
 /** Logits that are there at a time: 128 MiB of them. */
 const LOGITS_AT_A_TIME = 2 ** 25;
@@ -39,10 +38,11 @@ export interface TokenResults {
 export type Slopes = ((logProbs: Float32Array, from: number) => Float32Array) | undefined;
 
 /**
- * y: a scalar whose gradient by x is the loss's, and whose value says nothing.
+ * @param x last hidden states, [T, hidden]
  * @param results to be filled
+ * @returns the loss's gradient by x, where it is wanted
  */
-export function headBlock(
+export function head(
   tf: TensorFlow,
   config: ModelConfig,
   { weights, gradients }: Parameters,
@@ -50,16 +50,17 @@ export function headBlock(
   temperature: number,
   slopes: Slopes,
   results: TokenResults,
-): Block {
+  x: Tensor,
+): Tensor | undefined {
   const count = trained.length;
   const [predecessors, labels] = [feeds.predecessors, feeds.labels].map((feed) => asInt32(feed.data as BigInt64Array));
-  const head = config.tiedHead ? 'embedding' : 'head';
+  const matrix = config.tiedHead ? 'embedding' : 'head';
   const step = Math.max(1, Math.floor(LOGITS_AT_A_TIME / config.vocabSize));
 
   /** Gradient of `h` [n, hidden], normalised and scaled, from token `from` on. */
   const part = (h: Tensor, from: number): Tensor | undefined => {
     const n = h.shape[0];
-    const weight = weights.read(head);
+    const weight = weights.read(matrix);
     const logits = matMul(tf, h, weight, { transB: config.tiedHead });
     const [loss, towards] = crossEntropy(tf, logits, int32s(tf, labels.subarray(from, from + n), [n]));
     const logProbs = (loss.dataSync() as Float32Array).map((value) => -value);
@@ -71,32 +72,26 @@ export function headBlock(
     const minusSlopes = slopes(logProbs, from).map((slope) => -slope);
     const dLogits = mul(tf, towards, floats(tf, minusSlopes, [n, 1]));
     gradients.add(
-      head,
+      matrix,
       config.tiedHead ? matMul(tf, dLogits, h, { transA: true }) : matMul(tf, h, dLogits, { transA: true }),
     );
     return matMul(tf, dLogits, weight, { transB: !config.tiedHead });
   };
 
-  return {
-    forward: (x) => {
-      const last = gather(tf, x, int32s(tf, predecessors, [count]));
-      const inverse = inverseRms(tf, last, config.rmsNormEps);
-      const n = mul(tf, last, inverse);
-      const scale = mul(tf, weights.read('finalNorm'), scalar(tf, 1 / temperature));
-      const h = mul(tf, n, scale);
-      const parts: Tensor[] = [];
-      for (let from = 0; from < count; from += step) {
-        const gradient = tf.tidy(() => part(rows(tf, h, from, Math.min(step, count - from)), from));
-        if (gradient) parts.push(gradient);
-      }
-      const y = scalar(tf, 0);
-      if (parts.length === 0) return { y, kept: [] };
-      const dh = concat(tf, parts, 0);
-      gradients.add('finalNorm', mul(tf, sumFirst(tf, mul(tf, dh, n)), scalar(tf, 1 / temperature)));
-      return { y, kept: [rmsNormGradient(tf, n, inverse, mul(tf, dh, scale))] };
-    },
-    backward: (_, [dLast]) => spread(tf, dLast, feeds),
-  };
+  const last = gather(tf, x, int32s(tf, predecessors, [count]));
+  const inverse = inverseRms(tf, last, config.rmsNormEps);
+  const n = mul(tf, last, inverse);
+  const scale = mul(tf, weights.read('finalNorm'), constant(tf, 1 / temperature));
+  const h = mul(tf, n, scale);
+  const parts: Tensor[] = [];
+  for (let from = 0; from < count; from += step) {
+    const gradient = tf.tidy(() => part(rows(tf, h, from, Math.min(step, count - from)), from));
+    if (gradient) parts.push(gradient);
+  }
+  if (parts.length === 0) return undefined;
+  const dh = concat(tf, parts, 0);
+  gradients.add('finalNorm', mul(tf, sumFirst(tf, mul(tf, dh, n)), constant(tf, 1 / temperature)));
+  return spread(tf, rmsNormGradient(tf, n, inverse, mul(tf, dh, scale)), feeds);
 }
 
 /**

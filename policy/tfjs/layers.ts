@@ -1,100 +1,83 @@
 /** The two halves of a Qwen2 layer over packed trees, each with its residual, as blocks. Axes: T tokens. */
 import type { ModelConfig } from '../transformer/config.js';
 import type { Block } from './block.js';
-import { add, concat, halves, matMul, mul, sigmoid, sigmoidGradient, sumFirst } from './operators.js';
-import { inverseRms, rmsNormGradient, scaled, scaledGradients } from './rms-norm.js';
-import type { Tensor, TensorFlow } from './runtime.js';
-import { attend, attendGradient, type AttentionInputs, rotate } from './tree-attention.js';
+import type { BlockWeights } from './block-weights.js';
+import type { TensorFlow } from './device.js';
+import { add, concat, constant, matMul, mul, sub, sumFirst, timesSigmoid } from './operators.js';
+import { inverseRms, rmsNormGradient } from './rms-norm.js';
+import { attend, attendGradient, type AttentionInputs } from './tree-attention.js';
 import type { Variables } from './variables.js';
 
-/** Where parameters are read and their gradients added up. */
+/** What the blocks take, and where gradients are added up. */
 export interface Parameters {
-  readonly weights: Variables;
+  readonly weights: BlockWeights;
   readonly gradients: Variables;
-}
-
-/** Adds the gradients of a weight and the norm's scale that it took in. */
-function addScaledGradients(
-  tf: TensorFlow,
-  { weights, gradients }: Parameters,
-  weight: string,
-  norm: string,
-  gradient: Tensor,
-): void {
-  const [dWeight, dScale] = scaledGradients(tf, weights.read(weight), weights.read(norm), gradient);
-  gradients.add(weight, dWeight);
-  gradients.add(norm, dScale);
 }
 
 /** x + attention(x), [T, hidden]. */
 export function attentionBlock(
   tf: TensorFlow,
   config: ModelConfig,
-  parameters: Parameters,
+  { weights, gradients }: Parameters,
   inputs: AttentionInputs,
   layer: number,
 ): Block {
-  const { weights, gradients } = parameters;
   const name = (parameter: string): string => `layer${layer}.${parameter}`;
-  const qkv = (): Tensor => scaled(tf, weights.read(name('qkv')), weights.read(name('inputNorm')));
   return {
     forward: (x) => {
       const inverse = inverseRms(tf, x, config.rmsNormEps);
-      const product = matMul(tf, mul(tf, x, inverse), qkv());
-      const projections = add(tf, product, weights.read(name('qkvBias')));
-      const rows = rotate(tf, config, inputs, projections);
-      const attended = attend(tf, config, inputs, rows).values;
-      return { y: add(tf, x, matMul(tf, attended, weights.read(name('output')))), kept: [inverse, rows] };
+      const n = mul(tf, x, inverse);
+      const projections = add(tf, matMul(tf, n, weights.qkv(layer)), weights.qkvBias(layer));
+      const [values, ...operands] = attend(tf, config, inputs, projections);
+      const y = add(tf, x, matMul(tf, values, weights.read(name('output'))));
+      return { y, kept: [inverse, n, values, ...operands] };
     },
-    backward: (x, [inverse, rows], dy) => {
+    backward: ([inverse, n, values, ...operands], dy) => {
       const dProjections = tf.tidy(() => {
-        const attended = attend(tf, config, inputs, rows);
-        gradients.add(name('output'), matMul(tf, attended.values, dy, { transA: true }));
+        gradients.add(name('output'), matMul(tf, values, dy, { transA: true }));
         const dValues = matMul(tf, dy, weights.read(name('output')), { transB: true });
-        return attendGradient(tf, config, inputs, attended, dValues);
+        return attendGradient(tf, config, inputs, [values, ...operands], dValues);
       });
       gradients.add(name('qkvBias'), sumFirst(tf, dProjections));
-      const n = mul(tf, x, inverse);
-      addScaledGradients(tf, parameters, name('qkv'), name('inputNorm'), matMul(tf, n, dProjections, { transA: true }));
-      const dn = matMul(tf, dProjections, qkv(), { transB: true });
+      gradients.add(name('qkv'), matMul(tf, n, dProjections, { transA: true }));
+      const dn = matMul(tf, dProjections, weights.qkv(layer), { transB: true });
       return add(tf, dy, rmsNormGradient(tf, n, inverse, dn));
     },
   };
 }
 
 /** x + feedForward(x), [T, hidden]. */
-export function feedForwardBlock(tf: TensorFlow, config: ModelConfig, parameters: Parameters, layer: number): Block {
-  const { weights, gradients } = parameters;
+export function feedForwardBlock(
+  tf: TensorFlow,
+  config: ModelConfig,
+  { weights, gradients }: Parameters,
+  layer: number,
+): Block {
   const name = (parameter: string): string => `layer${layer}.${parameter}`;
-  const gateUp = (): [Tensor, Tensor] =>
-    halves(tf, scaled(tf, weights.read(name('gateUp')), weights.read(name('postNorm'))));
   return {
     forward: (x) => {
       const inverse = inverseRms(tf, x, config.rmsNormEps);
       const n = mul(tf, x, inverse);
-      const [gate, up] = gateUp().map((weight) => matMul(tf, n, weight));
-      const inner = tf.tidy(() => mul(tf, mul(tf, gate, sigmoid(tf, gate)), up));
-      return { y: add(tf, x, matMul(tf, inner, weights.read(name('down')))), kept: [inverse, gate, up] };
+      const [gate, up] = weights.gateUp(layer).map((weight) => matMul(tf, n, weight));
+      const activated = timesSigmoid(tf, gate, gate);
+      const inner = mul(tf, activated, up);
+      const y = add(tf, x, matMul(tf, inner, weights.read(name('down'))));
+      return { y, kept: [inverse, n, gate, up, activated, inner] };
     },
-    backward: (x, [inverse, gate, up], dy) => {
+    backward: ([inverse, n, gate, up, activated, inner], dy) => {
       const [dGate, dUp] = tf.tidy(() => {
-        const s = sigmoid(tf, gate);
-        const activated = mul(tf, gate, s);
-        gradients.add(name('down'), matMul(tf, mul(tf, activated, up), dy, { transA: true }));
+        gradients.add(name('down'), matMul(tf, inner, dy, { transA: true }));
         const dInner = matMul(tf, dy, weights.read(name('down')), { transB: true });
-        const slope = add(tf, s, sigmoidGradient(tf, s, gate));
-        return [mul(tf, mul(tf, dInner, up), slope), mul(tf, dInner, activated)];
+        // Slope of gate * s, s = sigmoid(gate): s * (1 + gate * (1 - s)).
+        const beyond = add(tf, sub(tf, gate, activated), constant(tf, 1));
+        const dActivated = mul(tf, dInner, up);
+        return [mul(tf, timesSigmoid(tf, dActivated, gate), beyond), mul(tf, dInner, activated)];
       });
-      const n = mul(tf, x, inverse);
       tf.tidy(() => {
-        const gradient = concat(
-          tf,
-          [dGate, dUp].map((d) => matMul(tf, n, d, { transA: true })),
-          1,
-        );
-        addScaledGradients(tf, parameters, name('gateUp'), name('postNorm'), gradient);
+        const parts = [dGate, dUp].map((d) => matMul(tf, n, d, { transA: true }));
+        gradients.add(name('gateUp'), concat(tf, parts, 1));
       });
-      const [gateWeight, upWeight] = gateUp();
+      const [gateWeight, upWeight] = weights.gateUp(layer);
       const dn = add(tf, matMul(tf, dGate, gateWeight, { transB: true }), matMul(tf, dUp, upWeight, { transB: true }));
       return add(tf, dy, rmsNormGradient(tf, n, inverse, dn));
     },

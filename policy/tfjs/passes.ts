@@ -1,35 +1,55 @@
 /** Passes over mini-batches, micro-batch by micro-batch; gradients are summed in a fixed order. */
 import { policyLoss } from '../../algorithm/loss.js';
+import type { Between } from '../learn/between.js';
 import { nothingPassed, type Passed, type TokenColumns } from '../learn/gradient-source.js';
+import { Lanes, lanesOf, type Team } from '../learn/lanes.js';
 import { cutIntoMicroBatches, type MicroBatch, microBatch } from '../learn/micro-batches.js';
 import type { MiniBatch } from '../learn/mini-batch.js';
 import { summationRounds } from '../learn/summation.js';
 import type { TrainingGoal } from '../learn/training-graph.js';
-import { type ModelConfig, qkvSize } from '../transformer/config.js';
-import { keeping, recomputing } from './block.js';
-import { asInt32, headBlock, type Slopes, type TokenResults } from './head.js';
+import type { ModelConfig } from '../transformer/config.js';
+import { hasLargeWeights } from '../transformer/large.js';
+import { forward, forwardAndBackward } from './block.js';
+import { BlockWeights } from './block-weights.js';
+import { asInt32, head, type Slopes, type TokenResults } from './head.js';
 import { attentionBlock, feedForwardBlock, type Parameters } from './layers.js';
 import { concat, floats, gather, int32s } from './operators.js';
-import type { Tensor, TensorFlow } from './runtime.js';
-import { attentionInputs } from './tree-attention.js';
+import { Rotations } from './rotation.js';
+import type { Tensor, TensorFlow } from './device.js';
+import { type AttentionInputs, attentionInputs, keptByAttention } from './tree-attention.js';
 import { summation } from './summation.js';
 import type { Variables } from './variables.js';
 
 /** Activations that may be kept for the gradient. Beyond that a layer keeps its input and is computed again. */
 const KEPT_BYTES = 512 * 2 ** 20;
 
+export interface PassSettings {
+  /** Activations that may be kept for the gradient, in bytes; beyond that they are computed again. */
+  readonly keptBytes?: number;
+  /** Those with whom the work on a small model is shared; left out: nobody. */
+  readonly team?: Team;
+}
+
 export class Passes {
+  /** A large model has one sum, which does not leave the device. */
+  readonly #lanes: Lanes | undefined;
+  readonly #rotations: Rotations;
+
   constructor(
     private readonly tf: TensorFlow,
     private readonly config: ModelConfig,
     /** The sums: of the last run that had a goal. */
     readonly gradients: Variables,
-    private readonly keptBytes = KEPT_BYTES,
-  ) {}
+    private readonly settings: PassSettings,
+  ) {
+    this.#rotations = new Rotations(config);
+    this.#lanes = hasLargeWeights(config) ? undefined : new Lanes(config, settings.team);
+  }
 
   /** @param columns further values per token of the mini-batch */
   async run(
-    weights: Variables,
+    parameters: Variables,
+    between: Between,
     batch: MiniBatch,
     columns: TokenColumns,
     goal: TrainingGoal,
@@ -37,20 +57,38 @@ export class Passes {
     tokenBudget: number,
   ): Promise<Passed> {
     const passed = nothingPassed(batch);
-    if (goal.kind !== 'log-probs') this.gradients.clear();
-    for (const members of cutIntoMicroBatches(batch, tokenBudget)) {
-      const micro = microBatch(this.config, batch, members);
-      if (!micro.trained.some((place) => place >= 0)) continue;
-      await breathe();
-      const slopes = slopesOf(goal, batch, columns, micro.trained);
-      const results = this.#pass({ weights, gradients: this.gradients }, micro, temperature, slopes);
-      micro.trained.forEach((place, n) => {
-        if (place < 0) return;
-        passed.logProbs[place] = results.logProbs[n];
-        passed.entropies[place] = results.entropies[n];
-      });
+    const derives = goal.kind !== 'log-probs';
+    const all = cutIntoMicroBatches(batch, tokenBudget);
+    const own = this.#lanes?.own(all) ?? [{ lane: 0, microBatches: all }];
+    const total = own.reduce((sum, { microBatches }) => sum + microBatches.length, 0);
+    const weights = new BlockWeights(this.tf, this.config, parameters, this.#lanes !== undefined);
+    try {
+      let done = 0;
+      for (const { lane, microBatches } of own) {
+        if (derives) this.gradients.clear();
+        for (const members of microBatches) {
+          await between(done++, total);
+          const micro = microBatch(this.config, batch, members);
+          if (!micro.trained.some((place) => place >= 0)) continue;
+          const slopes = slopesOf(goal, batch, columns, micro.trained);
+          const results = this.#pass({ weights, gradients: this.gradients }, micro, temperature, slopes);
+          micro.trained.forEach((place, n) => {
+            if (place < 0) return;
+            passed.logProbs[place] = results.logProbs[n];
+            passed.entropies[place] = results.entropies[n];
+          });
+        }
+        if (derives) this.#lanes?.put(lane, this.gradients.downloadAll());
+      }
+      if (this.#lanes) {
+        await this.#lanes.exchange(passed, derives ? lanesOf(all.length) : 0);
+        if (derives) this.gradients.set(this.#lanes.sum);
+      }
+      if (derives) weights.finish(this.gradients);
+      return passed;
+    } finally {
+      weights.close();
     }
-    return passed;
   }
 
   #pass(parameters: Parameters, micro: MicroBatch, temperature: number, slopes: Slopes): TokenResults {
@@ -58,28 +96,36 @@ export class Passes {
     const count = micro.trained.length;
     const results = { logProbs: new Float32Array(count), entropies: new Float32Array(count) };
     tf.tidy(() => {
-      const attention = attentionInputs(tf, config, micro);
-      const block = this.#recomputes(micro) ? recomputing : keeping;
+      const attention = attentionInputs(tf, config, this.#rotations, micro);
       const blocks = Array.from({ length: config.layers }, (_, layer) => [
-        block(tf, attentionBlock(tf, config, parameters, attention, layer)),
-        block(tf, feedForwardBlock(tf, config, parameters, layer)),
+        attentionBlock(tf, config, parameters, attention, layer),
+        feedForwardBlock(tf, config, parameters, layer),
       ]).flat();
-      const head = keeping(tf, headBlock(tf, config, parameters, micro, temperature, slopes, results));
-      const all = (x: Tensor): Tensor => [...blocks, head].reduce((y, next) => next(y), x);
+      const end = (x: Tensor) => head(tf, config, parameters, micro, temperature, slopes, results, x);
       const tokens = asInt32(micro.feeds.tokens.data as BigInt64Array);
       const ids = int32s(tf, tokens, [tokens.length]);
       const embedded = tf.tidy(() => gather(tf, parameters.weights.read('embedding'), ids));
-      if (!slopes) all(embedded);
-      else addRows(tf, parameters.gradients, tokens, tf.grad(all)(embedded));
+      if (!slopes) end(forward(tf, blocks, embedded));
+      else {
+        const rows = forwardAndBackward(
+          tf,
+          blocks,
+          embedded,
+          (x) => end(x)!,
+          this.#recomputes(attention, tokens.length),
+        );
+        addRows(tf, parameters.gradients, tokens, rows);
+      }
     });
     return results;
   }
 
-  /** What `keeping` would keep: inputs of the blocks, projections, gate and up. */
-  #recomputes({ depths }: MicroBatch): boolean {
+  /** Whether the blocks would keep too much: inputs, what the gate needs, and what attention needs. */
+  #recomputes(attention: AttentionInputs, tokens: number): boolean {
     const { layers, hiddenSize, intermediateSize } = this.config;
-    const perToken = 2 * hiddenSize + qkvSize(this.config) + 2 * intermediateSize;
-    return depths.length * layers * perToken * Float32Array.BYTES_PER_ELEMENT > this.keptBytes;
+    const perToken = 2 * hiddenSize + 4 * intermediateSize;
+    const perLayer = tokens * perToken + keptByAttention(this.config, attention, tokens);
+    return layers * perLayer * Float32Array.BYTES_PER_ELEMENT > (this.settings.keptBytes ?? KEPT_BYTES);
   }
 }
 
@@ -126,6 +172,3 @@ function slopesOf(
     return Float32Array.from(policyLoss(tokens, goal.loss).gradient);
   };
 }
-
-/** Lets messages in. */
-const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -1,10 +1,10 @@
 /** x / its root mean square, with its gradient. Scales of norms go into what follows: a matrix, which is smaller than x. */
-import { add, meanLast, mul, reshape, rsqrt, scalar, square, sub, sumLast } from './operators.js';
-import type { Tensor, TensorFlow } from './runtime.js';
+import { add, constant, meanLast, mul, reshape, rsqrt, square, sub } from './operators.js';
+import type { Tensor, TensorFlow } from './device.js';
 
 /** 1 / root mean square of each row: [T, 1]. */
 export function inverseRms(tf: TensorFlow, x: Tensor, eps: number): Tensor {
-  return tf.tidy(() => rsqrt(tf, add(tf, meanLast(tf, square(tf, x)), scalar(tf, eps))));
+  return tf.tidy(() => rsqrt(tf, add(tf, meanLast(tf, square(tf, x)), constant(tf, eps))));
 }
 
 /** Gradient of x from that of n = x * inverse. */
@@ -17,10 +17,5 @@ export function rmsNormGradient(tf: TensorFlow, n: Tensor, inverse: Tensor, dn: 
 
 /** weight [in, out] with the norm's scale [in] taken in. */
 export function scaled(tf: TensorFlow, weight: Tensor, scale: Tensor): Tensor {
-  return mul(tf, weight, reshape(tf, scale, [-1, 1]));
-}
-
-/** Gradients of the weight and the scale from that of their product. */
-export function scaledGradients(tf: TensorFlow, weight: Tensor, scale: Tensor, gradient: Tensor): [Tensor, Tensor] {
-  return [scaled(tf, gradient, scale), sumLast(tf, mul(tf, gradient, weight))];
+  return mul(tf, weight, reshape(tf, scale, [1]));
 }

@@ -6,12 +6,14 @@ import type {
   LossSettings,
   OptimizerSettings,
   PolicyFiles,
+  StepOptions,
   TrainingSequence,
   UpdateMetrics,
 } from '../../contracts/engine.js';
 import { InvalidCheckpoint } from '../checkpoint/invalid-checkpoint.js';
 import { loadWeights, type LoadedWeights } from '../checkpoint/load.js';
 import { clipScale, norm } from '../learn/adamw.js';
+import { betweenMicroBatches } from '../learn/between.js';
 import { type Passes as LearnerPasses, policyGradient, supervisedGradient } from '../learn/learning.js';
 import type { TrainingRow } from '../learn/mini-batch.js';
 import { MomentsInMemory } from '../learn/moments.js';
@@ -20,8 +22,9 @@ import { readOptimizer, writeOptimizer, writeWeights } from '../learn/optimizer-
 import type { ModelConfig } from '../transformer/config.js';
 import { toHuggingFace, type Weights } from '../transformer/parameters.js';
 import { adamWStep, type DeviceOptimizer, globalNorm } from './adamw.js';
-import { Passes } from './passes.js';
-import { loadTensorFlow, type TensorFlow, type TensorFlowSettings } from './runtime.js';
+import type { TensorFlow } from './device.js';
+import { Passes, type PassSettings } from './passes.js';
+import { loadTensorFlow, type TensorFlowSettings } from './runtime.js';
 import { unsupportedByTensorFlow } from './supported.js';
 import { Variables } from './variables.js';
 
@@ -34,10 +37,7 @@ interface Training {
   readonly passes: Passes;
 }
 
-export interface TfjsSettings extends TensorFlowSettings {
-  /** Activations that may be kept for the gradient, in bytes; beyond that they are computed again. */
-  readonly keptBytes?: number;
-}
+export interface TfjsSettings extends TensorFlowSettings, PassSettings {}
 
 export class TfjsLearner {
   readonly #tf: TensorFlow;
@@ -73,7 +73,7 @@ export class TfjsLearner {
         secondMoments: variables(second),
       },
       reference: reference && variables(reference),
-      passes: new Passes(this.#tf, config, variables(), this.settings.keptBytes),
+      passes: new Passes(this.#tf, config, variables(), this.settings),
     };
   }
 
@@ -82,8 +82,9 @@ export class TfjsLearner {
     settings: LossSettings,
     optimizer: OptimizerSettings,
     tokenBudget: number,
+    options?: StepOptions,
   ): Promise<UpdateMetrics> {
-    const metrics = await policyGradient(this.#started().config, this.#passes(), rows, settings, tokenBudget);
+    const metrics = await policyGradient(this.#started().config, this.#passes(options), rows, settings, tokenBudget);
     return { ...metrics, gradNorm: this.#step(metrics.loss, optimizer) };
   }
 
@@ -91,8 +92,9 @@ export class TfjsLearner {
     rows: readonly TrainingRow[],
     optimizer: OptimizerSettings,
     tokenBudget: number,
+    options?: StepOptions,
   ): Promise<{ loss: number; gradNorm: number; tokens: number }> {
-    const { loss, tokens } = await supervisedGradient(this.#started().config, this.#passes(), rows, tokenBudget);
+    const { loss, tokens } = await supervisedGradient(this.#started().config, this.#passes(options), rows, tokenBudget);
     return { loss, gradNorm: this.#step(loss, optimizer), tokens };
   }
 
@@ -142,7 +144,7 @@ export class TfjsLearner {
 
   /** Tensors that exist now. */
   get tensors(): number {
-    return this.#tf.memory().numTensors;
+    return this.#tf.tensors;
   }
 
   #started(): Training {
@@ -150,11 +152,12 @@ export class TfjsLearner {
     return this.#training;
   }
 
-  #passes(): LearnerPasses {
+  #passes(options?: StepOptions): LearnerPasses {
     const { weights, reference, passes } = this.#started();
+    const between = betweenMicroBatches(options);
     return {
-      policy: (...pass) => passes.run(weights, ...pass),
-      reference: reference && ((...pass) => passes.run(reference, ...pass)),
+      policy: (...pass) => passes.run(weights, between, ...pass),
+      reference: reference && ((...pass) => passes.run(reference, between, ...pass)),
     };
   }
 

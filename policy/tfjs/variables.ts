@@ -1,8 +1,8 @@
 /** One number per parameter's number on the device, changed in place: weights, moments, sums of gradients. */
 import type { ModelConfig } from '../transformer/config.js';
-import { type Parameter, parameters, type Weights } from '../transformer/parameters.js';
+import { type Parameter, parameters, sizeOf, type Weights } from '../transformer/parameters.js';
 import { assign, assignAdd, destroyVariable, floats, readVariable, scatterAdd, variable } from './operators.js';
-import type { Tensor, TensorFlow } from './runtime.js';
+import type { Tensor, TensorFlow } from './device.js';
 
 /** TensorFlow knows variables by name. */
 let made = 0;
@@ -10,6 +10,8 @@ let made = 0;
 export class Variables {
   readonly #handles: ReadonlyMap<string, Tensor>;
   readonly #shapes: ReadonlyMap<string, readonly number[]>;
+  /** Names of those that are zero and not yet written as such: what comes first takes the place of a sum with nothing. */
+  readonly #zero = new Set<string>();
 
   /** @param values zeros where left out */
   constructor(
@@ -19,10 +21,7 @@ export class Variables {
   ) {
     const list = parameters(config);
     this.#shapes = new Map(list.map(({ name, shape }) => [name, shape]));
-    const handleOf = ({ name, shape }: Parameter): [string, Tensor] => [
-      name,
-      tf.keep(tf.tidy(() => variable(tf, `${name} ${made++}`, shape))),
-    ];
+    const handleOf = ({ name, shape }: Parameter): [string, Tensor] => [name, variable(tf, `${name} ${made++}`, shape)];
     this.#handles = new Map(list.map(handleOf));
     if (!values) this.clear();
     // A copy, because TensorFlow goes on using the memory it is given.
@@ -34,6 +33,7 @@ export class Variables {
   }
 
   handle(name: string): Tensor {
+    if (this.#zero.has(name)) this.#set(name, new Float32Array(sizeOf(this.#shapes.get(name)!)));
     return this.#handles.get(name)!;
   }
 
@@ -43,7 +43,13 @@ export class Variables {
   }
 
   add(name: string, value: Tensor): void {
-    assignAdd(this.tf, this.handle(name), value);
+    if (this.#zero.delete(name)) assign(this.tf, this.#handles.get(name)!, value);
+    else assignAdd(this.tf, this.handle(name), value);
+  }
+
+  assign(name: string, value: Tensor): void {
+    this.#zero.delete(name);
+    assign(this.tf, this.#handles.get(name)!, value);
   }
 
   /** Adds to rows; an index may come several times. */
@@ -53,9 +59,15 @@ export class Variables {
 
   /** Makes all zero. */
   clear(): void {
-    for (const [name, shape] of this.#shapes) this.#set(name, new Float32Array(shape.reduce((a, b) => a * b, 1)));
+    for (const name of this.#shapes.keys()) this.#zero.add(name);
   }
 
+  /** @param values belong to TensorFlow until the next `set`, or `clear` and `add`: they may not be changed meanwhile */
+  set(values: Weights): void {
+    for (const [name, data] of values) this.#set(name, data);
+  }
+
+  /** A copy. */
   download(name: string): Float32Array {
     return this.tf.tidy(() => this.read(name).dataSync() as Float32Array);
   }
@@ -72,6 +84,7 @@ export class Variables {
   }
 
   #set(name: string, data: Float32Array): void {
-    this.tf.tidy(() => assign(this.tf, this.handle(name), floats(this.tf, data, this.#shapes.get(name)!)));
+    this.#zero.delete(name);
+    this.tf.tidy(() => assign(this.tf, this.#handles.get(name)!, floats(this.tf, data, this.#shapes.get(name)!)));
   }
 }

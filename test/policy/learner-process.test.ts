@@ -2,10 +2,11 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { PolicyFiles } from '../../contracts/engine.js';
+import type { Learner, PolicyFiles } from '../../contracts/engine.js';
 import { EngineCrashed, NonFiniteUpdate } from '../../contracts/engine-errors.js';
-import type { LearnerSettings } from '../../policy/engine/child-learner.js';
+import { ChildLearner, type LearnerSettings } from '../../policy/engine/child-learner.js';
 import { openLearner } from '../../policy/engine/open.js';
 import type { TeamLearner } from '../../policy/engine/team-learner.js';
 import { findTfjs } from '../../scripts/load-tfjs.mjs';
@@ -38,7 +39,7 @@ async function loaded(settings: Partial<LearnerSettings>): Promise<TeamLearner> 
   return learner;
 }
 
-async function savedBy(learner: TeamLearner): Promise<Buffer[]> {
+async function savedBy(learner: Learner): Promise<Buffer[]> {
   const paths = [join(folder, 'weights'), join(folder, 'moments')] as const;
   await learner.save(...paths);
   return Promise.all(paths.map((path) => readFile(path)));
@@ -88,12 +89,18 @@ for (const runtime of ['onnx', 'tfjs'] as const) {
 }
 
 describe('the learner "tfjs"', () => {
-  // Threads are set once per process; that of onnxruntime is looked at in learn/learner.test.ts.
+  // Threads are set once per process; that of onnxruntime is looked at in learn/learner.test.ts, teams in learn/team.test.ts.
   it.skipIf(findTfjs() === undefined)('gives the same bits with any number of threads', async () => {
+    const entry = fileURLToPath(new URL('../../dist/policy/engine/learner-main.js', import.meta.url));
     const stepWith = async (threads: number): Promise<Buffer[]> => {
-      const learner = await loaded({ runtime: 'tfjs', threads });
-      await learner.update(rows, loss, optimizer, BUDGET);
-      return savedBy(learner);
+      const learner = new ChildLearner(entry, { runtime: 'tfjs', threads });
+      try {
+        await learner.load({ policy, reference: policy });
+        await learner.update(rows, loss, optimizer, BUDGET);
+        return await savedBy(learner);
+      } finally {
+        await learner.close();
+      }
     };
     const expected = await stepWith(1);
     for (const threads of [2, 4]) expect(await stepWith(threads)).toEqual(expected);

@@ -10,6 +10,7 @@ import { floats, int64s, type HostTensor, type SessionSettings } from '../../onn
 import type { ModelConfig } from '../../transformer/config.js';
 import { emptyParameters, type Weights } from '../../transformer/parameters.js';
 import { ropeTables } from '../../transformer/rope-tables.js';
+import type { Between } from '../between.js';
 import {
   addRows,
   columnFeeds,
@@ -66,6 +67,7 @@ export class SegmentedRunner implements GradientSource {
 
   async run(
     weights: Weights,
+    between: Between,
     batch: MiniBatch,
     columns: TokenColumns,
     goal: TrainingGoal,
@@ -74,7 +76,9 @@ export class SegmentedRunner implements GradientSource {
   ): Promise<Passed> {
     const passed = nothingPassed(batch);
     if (goal.kind !== 'log-probs') for (const values of this.gradient.values()) values.fill(0);
-    for (const members of cutIntoMicroBatches(batch, tokenBudget)) {
+    const microBatches = cutIntoMicroBatches(batch, tokenBudget);
+    for (const [i, members] of microBatches.entries()) {
+      await between(i, microBatches.length);
       const micro = microBatch(this.config, batch, members);
       if (!micro.trained.some((place) => place >= 0)) continue;
       const attention = new AttentionPass(this.config, micro, this.#sessions, this.limits.scores);

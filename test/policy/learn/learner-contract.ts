@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { adamWStep as referenceStep, startAdamW } from '../../../algorithm/adamw.js';
-import type { Learner, TrainingSequence, UpdateMetrics } from '../../../contracts/engine.js';
+import type { Learner, StepProgress, TrainingSequence, UpdateMetrics } from '../../../contracts/engine.js';
 import { fromHuggingFace, type Weights } from '../../../policy/transformer/parameters.js';
 import type { ModelConfig } from '../../../policy/transformer/config.js';
 import { SafetensorsFile } from '../../../store/safetensors-file.js';
@@ -200,6 +200,33 @@ export function learnerContract(open: () => OpenLearner): void {
       await clean.update(packed, loss, optimizer, BUDGET);
       await clean.update(packed, loss, optimizer, BUDGET);
       expect(bits(learner.weights)).toEqual(bits(clean.weights));
+    });
+
+    it('stops between micro-batches when it is cancelled, and goes on as if it had not begun', async () => {
+      const rows = [40, 130, 7, 61].map((length, i) => chain(i, length, smallConfig.vocabSize));
+      const told: StepProgress[] = [];
+      const uncancelled = await learnerOf();
+      const onProgress = (progress: StepProgress): unknown => told.push(progress);
+      for (let step = 0; step < 2; step++) await uncancelled.update(rows, loss, optimizer, 1, { onProgress });
+      // The reference has a pass of its own.
+      expect(told.slice(0, told.length / 2)).toEqual([0, 1, 2, 3, 0, 1, 2, 3].map((done) => ({ done, total: 4 })));
+
+      const learner = await learnerOf();
+      await learner.update(rows, loss, optimizer, 1);
+      for (const stop of [0, 1, 3, 4, 5, 7]) {
+        const before = bits(learner.weights);
+        const controller = new AbortController();
+        let begun = 0;
+        const cancelled = learner.update(rows, loss, optimizer, 1, {
+          onProgress: () => begun++ === stop && controller.abort(),
+          signal: controller.signal,
+        });
+        await expect(cancelled).rejects.toMatchObject({ name: 'AbortError' });
+        expect(begun).toBe(stop + 1);
+        expect(bits(learner.weights)).toEqual(before);
+      }
+      await learner.update(rows, loss, optimizer, 1);
+      expect(bits(learner.weights)).toEqual(bits(uncancelled.weights));
     });
 
     it('refuses rows that can not be trained on', async () => {

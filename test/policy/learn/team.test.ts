@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PolicyFiles, TrainingSequence, UpdateMetrics } from '../../../contracts/engine.js';
 import { EngineCrashed } from '../../../contracts/engine-errors.js';
+import type { LearnerSettings } from '../../../policy/engine/child-learner.js';
 import { openLearner } from '../../../policy/engine/open.js';
 import type { TeamLearner } from '../../../policy/engine/team-learner.js';
+import { findTfjs, takesGpu } from '../../../scripts/load-tfjs.mjs';
 import { chain, loss, optimizer, randomTree } from './rows.js';
 
 const MODEL = 'models/straight-line';
@@ -35,8 +37,10 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function teamOf(threads: number): Promise<TeamLearner> {
-  const learner = openLearner({ threads });
+type Runtime = LearnerSettings['runtime'];
+
+async function teamOf(runtime: Runtime, threads: number): Promise<TeamLearner> {
+  const learner = openLearner({ runtime, threads });
   opened.push(learner);
   await learner.load({ policy, reference: policy });
   return learner;
@@ -54,42 +58,95 @@ async function saved(learner: TeamLearner): Promise<string[]> {
   );
 }
 
-async function trained(threads: number): Promise<{ metrics: UpdateMetrics[]; files: string[] }> {
-  const learner = await teamOf(threads);
+async function trained(runtime: Runtime, threads: number): Promise<{ metrics: UpdateMetrics[]; files: string[] }> {
+  const learner = await teamOf(runtime, threads);
   expect(learner.pids).toHaveLength(threads);
   const metrics: UpdateMetrics[] = [];
   for (const { rows, budget } of miniBatches) metrics.push(await learner.update(rows, loss, optimizer, budget));
   await learner.supervise(miniBatches[1].rows, optimizer, 8192);
-  return { metrics, files: await saved(learner) };
+  const files = await saved(learner);
+  await learner.close();
+  return { metrics, files };
 }
 
-describe('processes that learn together', () => {
-  it('come to the bits of one alone', async () => {
-    const alone = await trained(1);
-    expect(await trained(2)).toEqual(alone);
-    expect(await trained(4)).toEqual(alone);
-  });
+const [, two, four, many] = miniBatches;
 
-  it('refuse a step together, and keep the policy', async () => {
-    const team = await teamOf(2);
-    const [before, { rows, budget }] = [await saved(team), miniBatches[1]];
-    const spoilt = rows.map((row) => ({ ...row, advantages: row.advantages.map(() => Infinity) }));
-    await expect(team.update(spoilt, loss, optimizer, budget)).rejects.toMatchObject({ name: 'NonFiniteUpdate' });
-    expect(await saved(team)).toEqual(before);
-    await team.update(rows, loss, optimizer, budget);
-    expect(await saved(team)).not.toEqual(before);
-  });
+/** That for GPUs is no team. */
+const tfjs = findTfjs();
+const noTeam: Readonly<Record<Runtime, boolean>> = { onnx: false, tfjs: tfjs === undefined || takesGpu(tfjs) };
 
-  it('fail when one of them dies, and learn again once the policy is loaded', async () => {
-    const team = await teamOf(2);
-    const { rows, budget } = miniBatches[2];
-    const step = team.update(rows, loss, optimizer, budget);
-    process.kill(team.pids[1], 'SIGKILL');
-    await expect(step).rejects.toThrow(EngineCrashed);
-    await team.load({ policy, reference: policy });
-    await team.update(rows, loss, optimizer, budget);
-    const other = await teamOf(1);
-    await other.update(rows, loss, optimizer, budget);
-    expect(await saved(team)).toEqual(await saved(other));
-  });
-});
+for (const runtime of ['onnx', 'tfjs'] as const) {
+  describe.skipIf(noTeam[runtime])(
+    `processes that learn together, on "${runtime}"${runtime === 'tfjs' ? ' (skipped without `npm run setup:tfjs -- cpu`)' : ''}`,
+    () => {
+      it('come to the bits of one alone', async () => {
+        const alone = await trained(runtime, 1);
+        expect(await trained(runtime, 2)).toEqual(alone);
+        expect(await trained(runtime, 4)).toEqual(alone);
+      });
+
+      it('refuse a step together, and keep the policy', async () => {
+        const team = await teamOf(runtime, 2);
+        const before = await saved(team);
+        const spoilt = two.rows.map((row) => ({ ...row, advantages: row.advantages.map(() => Infinity) }));
+        await expect(team.update(spoilt, loss, optimizer, two.budget)).rejects.toMatchObject({
+          name: 'NonFiniteUpdate',
+        });
+        expect(await saved(team)).toEqual(before);
+        await team.update(two.rows, loss, optimizer, two.budget);
+        expect(await saved(team)).not.toEqual(before);
+      });
+
+      it('stop together when the step is cancelled, and go on as if it had not begun', async () => {
+        const [team, uncancelled] = [await teamOf(runtime, 2), await teamOf(runtime, 1)];
+        const { pids } = team;
+        for (let stop = 0; stop < 2 * many.microBatches; stop += 3) {
+          const controller = new AbortController();
+          let told = 0;
+          const cancelled = team.update(many.rows, loss, optimizer, many.budget, {
+            onProgress: () => told++ === stop && controller.abort(),
+            signal: controller.signal,
+          });
+          // By the time that the news of the last micro-batch has come, it may be too late.
+          const outcome = await cancelled.then(
+            () => 'taken',
+            (error: unknown) => (error as Error).name,
+          );
+          if (outcome === 'taken') await uncancelled.update(many.rows, loss, optimizer, many.budget);
+          else expect(outcome).toBe('AbortError');
+          if (stop < many.microBatches) expect(outcome).toBe('AbortError');
+        }
+        for (const learner of [team, uncancelled]) await learner.update(many.rows, loss, optimizer, many.budget);
+        expect(await saved(team)).toEqual(await saved(uncancelled));
+        expect(team.pids).toEqual(pids);
+      });
+
+      it('fail when one of them dies, and learn again once the policy is loaded', async () => {
+        const team = await teamOf(runtime, 2);
+        const step = team.update(four.rows, loss, optimizer, four.budget);
+        process.kill(team.pids[1], 'SIGKILL');
+        await expect(step).rejects.toThrow(EngineCrashed);
+        await team.load({ policy, reference: policy });
+        await team.update(four.rows, loss, optimizer, four.budget);
+        const other = await teamOf(runtime, 1);
+        await other.update(four.rows, loss, optimizer, four.budget);
+        expect(await saved(team)).toEqual(await saved(other));
+      });
+
+      it('learn with one that was started anew, and again after they were let go', async () => {
+        const [team, other] = [await teamOf(runtime, 2), await teamOf(runtime, 1)];
+        for (let step = 0; step < 3; step++) await team.supervise(four.rows, optimizer, four.budget);
+        process.kill(team.pids[1], 'SIGKILL');
+        await expect.poll(() => team.pids).toHaveLength(1);
+        await other.supervise(two.rows, optimizer, two.budget);
+        const expected = await saved(other);
+        for (const letGo of [false, true]) {
+          if (letGo) await team.close();
+          await team.load({ policy });
+          await team.supervise(two.rows, optimizer, two.budget);
+          expect(await saved(team)).toEqual(expected);
+        }
+      });
+    },
+  );
+}
