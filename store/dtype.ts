@@ -3,20 +3,24 @@
 /** What a tensor's elements become in JavaScript: half precision is widened, the rest keeps its format. */
 export type NumericArray = Float64Array | Float32Array | BigInt64Array | Int32Array | Uint8Array;
 
-interface Format {
+export interface Format {
   /** Bytes of an element. */
   readonly size: number;
   /** `bytes` begin at a multiple of `size` in their buffer; the result may be a view of them. */
   readonly view: (bytes: Uint8Array) => NumericArray;
+  /** Of half precision: `bytes` as float32 into given memory. */
+  readonly widen?: (bytes: Uint8Array, into: Float32Array) => void;
 }
+
+const halvesOf = (b: Uint8Array): Uint16Array => new Uint16Array(b.buffer, b.byteOffset, b.byteLength / 2);
 
 export const formats = {
   F64: { size: 8, view: (b) => new Float64Array(b.buffer, b.byteOffset, b.byteLength / 8) },
   I64: { size: 8, view: (b) => new BigInt64Array(b.buffer, b.byteOffset, b.byteLength / 8) },
   F32: { size: 4, view: (b) => new Float32Array(b.buffer, b.byteOffset, b.byteLength / 4) },
   I32: { size: 4, view: (b) => new Int32Array(b.buffer, b.byteOffset, b.byteLength / 4) },
-  F16: { size: 2, view: (b) => widenF16(new Uint16Array(b.buffer, b.byteOffset, b.byteLength / 2)) },
-  BF16: { size: 2, view: (b) => widenBF16(new Uint16Array(b.buffer, b.byteOffset, b.byteLength / 2)) },
+  F16: { size: 2, view: (b) => widenF16(halvesOf(b)), widen: (b, into) => widenF16(halvesOf(b), into) },
+  BF16: { size: 2, view: (b) => widenBF16(halvesOf(b)), widen: (b, into) => widenBF16(halvesOf(b), into) },
   U8: { size: 1, view: (b) => new Uint8Array(b.buffer, b.byteOffset, b.byteLength) },
 } satisfies Record<string, Format>;
 
@@ -35,18 +39,17 @@ export function dtypeOf(data: NumericArray): DType {
 }
 
 /** bfloat16 is the upper half of a float32. */
-export function widenBF16(halves: Uint16Array): Float32Array {
-  const bits = new Uint32Array(halves.length);
+export function widenBF16(halves: Uint16Array, into: Float32Array = new Float32Array(halves.length)): Float32Array {
+  const bits = new Uint32Array(into.buffer, into.byteOffset, into.length);
   for (let i = 0; i < halves.length; i++) bits[i] = halves[i] << 16;
-  return new Float32Array(bits.buffer);
+  return into;
 }
 
 /** IEEE binary16: sign 1, exponent 5 (bias 15), fraction 10. */
-export function widenF16(halves: Uint16Array): Float32Array {
+export function widenF16(halves: Uint16Array, into: Float32Array = new Float32Array(halves.length)): Float32Array {
   const table = (f16Table ??= Float32Array.from({ length: 0x10000 }, (_, bits) => f16ToNumber(bits)));
-  const values = new Float32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) values[i] = table[halves[i]];
-  return values;
+  for (let i = 0; i < halves.length; i++) into[i] = table[halves[i]];
+  return into;
 }
 
 /** To the nearest half-precision number, ties to the even one; beyond the largest: infinity. */

@@ -1,6 +1,6 @@
 /** safetensors files on disk, tensor by tensor: for weights too large to hold twice. */
 import { open, type FileHandle } from 'node:fs/promises';
-import type { NumericArray } from './dtype.js';
+import { type Format, formats, type NumericArray } from './dtype.js';
 import {
   CheckpointDamaged,
   headerLength,
@@ -11,7 +11,13 @@ import {
 } from './safetensors-header.js';
 import { safetensorsParts, toArray, type Metadata, type TensorInput } from './safetensors.js';
 
+/** What is read of a tensor at a time to become float32. */
+const PIECE_ELEMENTS = 2 ** 20;
+const LARGEST_ELEMENT = 8;
+
 export class SafetensorsFile {
+  #piece?: Uint8Array;
+
   private constructor(
     readonly path: string,
     readonly header: SafetensorsHeader,
@@ -37,13 +43,41 @@ export class SafetensorsFile {
    * Rejects with `CheckpointDamaged` when there is none of that name or the file became shorter.
    */
   async read(name: string): Promise<NumericArray> {
-    const info = this.header.tensors.get(name);
-    if (info === undefined) throw new CheckpointDamaged(this.path, [`tensor ${JSON.stringify(name)} is missing`]);
+    const info = this.#infoOf(name);
     return toArray(await this.#bytesOf(info), info);
+  }
+
+  /**
+   * One tensor as float32 into given memory, which spares most of a large one's time: fresh memory is slow.
+   * Rejects with `CheckpointDamaged`, also when it has another number of elements.
+   */
+  async readInto(name: string, into: Float32Array): Promise<void> {
+    const { begin, end, dtype } = this.#infoOf(name);
+    const { size, view, widen }: Format = formats[dtype];
+    if (end - begin !== into.length * size)
+      throw new CheckpointDamaged(this.path, [`tensor ${JSON.stringify(name)} has not ${into.length} elements`]);
+    if (dtype === 'F32') {
+      await fill(this.path, this.file, begin, new Uint8Array(into.buffer, into.byteOffset, into.byteLength));
+      return;
+    }
+    const piece = (this.#piece ??= new Uint8Array(PIECE_ELEMENTS * LARGEST_ELEMENT));
+    for (let from = 0; from < into.length; from += PIECE_ELEMENTS) {
+      const part = into.subarray(from, from + PIECE_ELEMENTS);
+      const bytes = piece.subarray(0, part.length * size);
+      await fill(this.path, this.file, begin + from * size, bytes);
+      if (widen) widen(bytes, part);
+      else part.set(Float32Array.from(view(bytes) as Float64Array));
+    }
   }
 
   close(): Promise<void> {
     return this.file.close();
+  }
+
+  #infoOf(name: string): TensorInfo {
+    const info = this.header.tensors.get(name);
+    if (info === undefined) throw new CheckpointDamaged(this.path, [`tensor ${JSON.stringify(name)} is missing`]);
+    return info;
   }
 
   #bytesOf({ begin, end }: TensorInfo): Promise<Uint8Array> {
@@ -77,11 +111,16 @@ const LARGEST_READ = 2 ** 30;
 
 async function readAt(path: string, file: FileHandle, position: number, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
-  for (let done = 0; done < length;) {
-    const { bytesRead } = await file.read(bytes, done, Math.min(length - done, LARGEST_READ), position + done);
+  await fill(path, file, position, bytes);
+  return bytes;
+}
+
+async function fill(path: string, file: FileHandle, position: number, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const length = Math.min(bytes.length - done, LARGEST_READ);
+    const { bytesRead } = await file.read(bytes, done, length, position + done);
     if (bytesRead === 0)
       throw new CheckpointDamaged(path, [`it ends at byte ${position + done}, in the middle of its data`]);
     done += bytesRead;
   }
-  return bytes;
 }

@@ -2,7 +2,7 @@
 import type { PolicyFiles } from '../../contracts/engine.js';
 import { SafetensorsFile } from '../../store/safetensors-file.js';
 import type { ModelConfig } from '../transformer/config.js';
-import { assembled, parameters, toHuggingFaceShapes } from '../transformer/parameters.js';
+import { assembled, type Parameter, parameters, sizeOf, toHuggingFaceShapes } from '../transformer/parameters.js';
 import { InvalidCheckpoint } from './invalid-checkpoint.js';
 import { parseModelConfig } from './model-config.js';
 
@@ -27,20 +27,30 @@ export async function loadWeights(files: PolicyFiles): Promise<LoadedWeights> {
         missing.map((path) => ({ path, problem: 'tensor is missing' })),
       );
     }
+    const shapes = toHuggingFaceShapes(config);
+    const read = (name: string, into: Float32Array): Promise<void> => fileOf.get(name)!.readInto(name, into);
     const weights = new Map<string, Float32Array>();
-    for (const parameter of parameters(config)) {
-      const sources: Float32Array[] = [];
-      for (const { name } of parameter.from) sources.push(await asFloats(fileOf.get(name)!, name));
-      const whole = parameter.from.length === 1 && !parameter.transposed;
-      weights.set(parameter.name, whole ? sources[0] : assembled(parameter, sources));
-    }
+    for (const parameter of parameters(config))
+      weights.set(parameter.name, await readParameter(parameter, (name) => sizeOf(shapes.get(name)!), read));
     return { config, weights };
   } finally {
     for (const file of opened) await file.close();
   }
 }
 
-async function asFloats(file: SafetensorsFile, name: string): Promise<Float32Array> {
-  const values = await file.read(name);
-  return values instanceof Float32Array ? values : Float32Array.from(values as Float64Array);
+/** Its tensors one behind another, or transposed. */
+async function readParameter(
+  parameter: Parameter,
+  size: (tensor: string) => number,
+  read: (tensor: string, into: Float32Array) => Promise<void>,
+): Promise<Float32Array> {
+  const all = new Float32Array(sizeOf(parameter.shape));
+  const parts: Float32Array[] = [];
+  let start = 0;
+  for (const { name } of parameter.from) {
+    const part = all.subarray(start, (start += size(name)));
+    await read(name, part);
+    parts.push(part);
+  }
+  return parameter.transposed ? assembled(parameter, parts) : all;
 }

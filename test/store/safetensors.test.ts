@@ -197,6 +197,29 @@ describe('a safetensors file on disk', () => {
     await opened.close();
   });
 
+  it('is read as float32 into given memory, whatever its format and however long', async () => {
+    const length = 2 ** 20 + 3;
+    const numbers = Float32Array.from({ length }, (_, i) => (i % 256) - 128); // exact in all formats
+    const half = narrowF16(numbers);
+    const brain = new Uint16Array(numbers.buffer).filter((_, i) => i % 2 === 1);
+    const shape = [length];
+    await writeSafetensors(path, {
+      F32: { shape, data: numbers },
+      F64: { shape, data: Float64Array.from(numbers) },
+      F16: { shape, dtype: 'F16', data: half },
+      BF16: { shape, dtype: 'BF16', data: brain },
+    });
+    const opened = await SafetensorsFile.open(path);
+    for (const name of ['F32', 'F64', 'F16', 'BF16']) {
+      const memory = new Float32Array(length + 2);
+      await opened.readInto(name, memory.subarray(1, length + 1));
+      expect([memory[0], memory[length + 1]]).toEqual([0, 0]);
+      expect(Buffer.compare(Buffer.from(memory.buffer, 4, 4 * length), Buffer.from(numbers.buffer))).toBe(0);
+    }
+    await expect(opened.readInto('F32', new Float32Array(3))).rejects.toThrow('has not 3 elements');
+    await opened.close();
+  });
+
   it('is refused when it is damaged, then or later', async () => {
     const opened = await SafetensorsFile.open(path);
     await truncate(path, 150);
