@@ -30,21 +30,25 @@ export async function loadWeights(files: PolicyFiles): Promise<LoadedWeights> {
     const shapes = toHuggingFaceShapes(config);
     const read = (name: string, into: Float32Array): Promise<void> => fileOf.get(name)!.readInto(name, into);
     const weights = new Map<string, Float32Array>();
+    // What is transposed is read into the same memory, one after another.
+    const transposed = parameters(config).filter((parameter) => parameter.transposed);
+    const scratch = new Float32Array(Math.max(0, ...transposed.map(({ shape }) => sizeOf(shape))));
     for (const parameter of parameters(config))
-      weights.set(parameter.name, await readParameter(parameter, (name) => sizeOf(shapes.get(name)!), read));
+      weights.set(parameter.name, await readParameter(parameter, scratch, (name) => sizeOf(shapes.get(name)!), read));
     return { config, weights };
   } finally {
     for (const file of opened) await file.close();
   }
 }
 
-/** Its tensors one behind another, or transposed. */
+/** Its tensors one behind another, or transposed. @param scratch for what is then transposed */
 async function readParameter(
   parameter: Parameter,
+  scratch: Float32Array,
   size: (tensor: string) => number,
   read: (tensor: string, into: Float32Array) => Promise<void>,
 ): Promise<Float32Array> {
-  const all = new Float32Array(sizeOf(parameter.shape));
+  const all = parameter.transposed ? scratch : new Float32Array(sizeOf(parameter.shape));
   const parts: Float32Array[] = [];
   let start = 0;
   for (const { name } of parameter.from) {
