@@ -111,9 +111,7 @@ export function outputAndFeedForward(
 ): Value {
   const y = add(g, x, linear(g, config, attended, parameter(`layer${layer}.output`)));
   const [h] = rmsNorm(g, y, parameter(`layer${layer}.postNorm`), config.rmsNormEps);
-  const gateUp = linear(g, config, h, parameter(`layer${layer}.gateUp`));
-  const ffn = config.intermediateSize;
-  const [gate, up] = split(g, gateUp, [ffn, ffn], x.shape.length - 1) as [Value, Value];
+  const [gate, up] = gateAndUp(g, config, h, parameter(`layer${layer}.gateUp`));
   return add(g, y, linear(g, config, mul(g, silu(g, gate), up), parameter(`layer${layer}.down`)));
 }
 
@@ -121,4 +119,12 @@ export function outputAndFeedForward(
 export function logits(g: Graph, config: ModelConfig, parameter: ParameterValues, x: Value): Value {
   const [h] = rmsNorm(g, x, parameter('finalNorm'), config.rmsNormEps);
   return headOf(g, config, parameter, h);
+}
+
+/** Constant weights are cut in two when the session is opened, which spares a copy of the product; others are not cut. */
+function gateAndUp(g: Graph, config: ModelConfig, h: Value, weight: Value): [Value, Value] {
+  const sizes = [config.intermediateSize, config.intermediateSize];
+  if (hasLargeWeights(config))
+    return split(g, linear(g, config, h, weight), sizes, h.shape.length - 1) as [Value, Value];
+  return split(g, weight, sizes, 1).map((half) => linear(g, config, h, half)) as [Value, Value];
 }
