@@ -26,8 +26,10 @@ import {
   cast,
   concat,
   cumSum,
+  dimension,
   div,
   equal,
+  expandToRows,
   gather,
   gatherElements,
   greater,
@@ -78,12 +80,12 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
   /** Filled up with -1, which no token equals. */
   const stopIds = g.input('stopIds', 'int64', ['rows', 'stops']);
   const truncation = kind.truncates ? truncationInputs(g) : undefined;
-  const rows = g.node('Shape', [start], [{ type: 'int64', shape: [1] }], { start: 0n, end: 1n })[0];
+  const rows = dimension(g, start, 0);
   const shared = prefixAttention(g, config, chunk, rows, queryRows);
   const prefix = kind.own ? ownAttention(g, config, shared, rows, queryRows) : shared;
   // The softmax is over K + P places as in prefill, the chunk's first: its vectorised sum then adds every term in the same
   // lane and order, however far the prefix is padded. So scores ahead in the chunk are there, at -Infinity.
-  const closed = fill(g, -Infinity, rows, [kvHeads, queryRows, chunk]);
+  const closed = expandToRows(g, g.float(-Infinity), rows, [kvHeads, queryRows, chunk]);
   const before = Array.from({ length: layers }, (_, i) => ({
     keys: g.input(`chunkKeys${i}`, 'float32', ['rows', kvHeads, 'first', headSize]),
     values: g.input(`chunkValues${i}`, 'float32', ['rows', kvHeads, 'first', headSize]),
@@ -177,10 +179,4 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
   g.output('tokens', outputs.at(-2)!);
   g.output('probabilities', outputs.at(-1)!);
   return g;
-}
-
-/** A tensor [rows, ...shape] of one value. */
-function fill(g: Graph, value: number, rows: Value, shape: readonly number[]): Value {
-  const full = concat(g, [rows, g.int64s(shape)], 0, shape.length + 1);
-  return g.node('Expand', [g.float(value), full], [{ type: 'float32', shape: ['rows', ...shape] }])[0];
 }

@@ -6,16 +6,9 @@
  * with 1 times what the first came to, and goes on from there.
  */
 import type { Graph, Value } from '../onnx/graph.js';
-import { add, concat, matMul, slice } from '../onnx/operators.js';
+import { add, concat, dimension, expandToRows, matMul, shapeOf, slice } from '../onnx/operators.js';
 import type { ModelConfig } from '../transformer/config.js';
-import {
-  joined,
-  type PrefixAttention,
-  prefixInputs,
-  reshapeTo,
-  type SharedAttention,
-  sizeOf,
-} from './prefix-attention.js';
+import { type PrefixAttention, prefixInputs, reshapeTo, type SharedAttention } from './prefix-attention.js';
 import { OWN } from './slots.js';
 
 const TERMS = 4;
@@ -31,19 +24,25 @@ export function ownAttention(
   const { kvHeads, headSize } = config;
   const layers = prefixInputs(g, config, 'rows', 'own', OWN);
   const mask = g.input('ownMask', 'float32', ['rows', 1, 1, 'own']);
-  const own = sizeOf(g, layers[0].keys, 4);
+  const own = dimension(g, layers[0].keys, 4);
   const byQuery = ['rows', 1, kvHeads, queryRows, 1] as const;
-  const queryShape = joined(g, rows, 1, kvHeads, queryRows, 1, headSize);
-  const probabilityShape = joined(g, rows, 1, kvHeads, queryRows, 1, own);
-  const scoreShape = joined(g, rows, kvHeads, queryRows, own);
-  const mixedShape = joined(g, rows, kvHeads, queryRows, headSize);
+  const queryShape = shapeOf(g, rows, 1, kvHeads, queryRows, 1, headSize);
+  const probabilityShape = shapeOf(g, rows, 1, kvHeads, queryRows, 1, own);
+  const scoreShape = shapeOf(g, rows, kvHeads, queryRows, own);
+  const mixedShape = shapeOf(g, rows, kvHeads, queryRows, headSize);
   // What the first product came to for each query stands before the values; which row is a query's own, before its
   // probabilities.
   const carried = Math.ceil(queryRows / TERMS) * TERMS;
-  const carriedShape = joined(g, rows, 1, kvHeads, 1, queryRows, headSize);
+  const carriedShape = shapeOf(g, rows, 1, kvHeads, 1, queryRows, headSize);
   const identity = Array.from({ length: queryRows * carried }, (_, at) => (at % (carried + 1) === 0 ? 1 : 0));
-  const chosen = expand(g, g.floats([queryRows, 1, carried], identity), [rows, 1, kvHeads, queryRows, 1, carried]);
-  const filling = expand(g, g.float(0), [rows, 1, kvHeads, 1, carried - queryRows, headSize]);
+  const chosen = expandToRows(g, g.floats([queryRows, 1, carried], identity), rows, [
+    1,
+    kvHeads,
+    queryRows,
+    1,
+    carried,
+  ]);
+  const filling = expandToRows(g, g.float(0), rows, [1, kvHeads, 1, carried - queryRows, headSize]);
   return {
     scores(body, i, queries) {
       const one = reshapeTo(body, queries, queryShape, [...byQuery, headSize]);
@@ -61,9 +60,4 @@ export function ownAttention(
       return reshapeTo(body, product, mixedShape, ['rows', kvHeads, queryRows, headSize]);
     },
   };
-}
-
-function expand(g: Graph, x: Value, sizes: readonly (Value | number)[]): Value {
-  const shape = sizes.map((size) => (typeof size === 'number' ? size : 'rows'));
-  return g.node('Expand', [x, joined(g, ...sizes)], [{ type: 'float32', shape }])[0];
 }

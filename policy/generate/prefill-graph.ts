@@ -3,7 +3,7 @@
  * Sums are cut where `decode-graph.ts` cuts them (prefix, then block), so that both make the same bits.
  */
 import { Graph, type Value } from '../onnx/graph.js';
-import { add, concat, matMul, mul, reshape, slice, softmax, transpose } from '../onnx/operators.js';
+import { add, concat, dimension, matMul, mul, reshape, slice, softmax, transpose } from '../onnx/operators.js';
 import { attentionScale, groupSize, type ModelConfig } from '../transformer/config.js';
 import {
   constantParameters,
@@ -25,7 +25,7 @@ export function prefillGraph(config: ModelConfig, weights: Weights, chunk: numbe
 
   const tokens = g.input('tokens', 'int64', ['rows', chunk]);
   const positions = g.input('positions', 'int64', ['rows', chunk]);
-  const rows = g.node('Shape', [tokens], [{ type: 'int64', shape: [1] }], { start: 0n, end: 1n })[0];
+  const rows = dimension(g, tokens, 0);
   const prefix = prefixAttention(g, config, chunk, rows, group * chunk);
   const blockMask = g.floats([group * chunk, chunk], causalMask(group, chunk));
 

@@ -5,7 +5,7 @@
  * them twice. Siblings that share a prefix (axis of one in the inputs) read one copy of it. Bits do not depend on either.
  */
 import type { Graph, Value } from '../onnx/graph.js';
-import { add, concat, div, matMul, slice } from '../onnx/operators.js';
+import { add, dimension, div, matMul, shapeOf, slice } from '../onnx/operators.js';
 import type { ModelConfig } from '../transformer/config.js';
 import { PREFIX, type StoreNames } from './slots.js';
 
@@ -39,15 +39,15 @@ export function prefixAttention(
   const { kvHeads, headSize } = config;
   const layers = prefixInputs(g, config, 'groups', 'prefix');
   const mask = g.input('prefixMask', 'float32', ['rows', 1, 1, 'prefix']);
-  const groups = sizeOf(g, layers[0].keys, 0);
+  const groups = dimension(g, layers[0].keys, 0);
   const siblings = div(g, rows, groups);
-  const positions = sizeOf(g, layers[0].keys, 4);
+  const positions = dimension(g, layers[0].keys, 4);
   const end = add(g, positions, g.int64s([chunk]));
   const bySibling = ['groups', 'siblings', kvHeads, queryRows, 1] as const;
-  const queryShape = joined(g, groups, siblings, kvHeads, queryRows, 1, headSize);
-  const probabilityShape = joined(g, groups, siblings, kvHeads, queryRows, 1, positions);
-  const scoreShape = joined(g, rows, kvHeads, queryRows, positions);
-  const mixedShape = joined(g, rows, kvHeads, queryRows, headSize);
+  const queryShape = shapeOf(g, groups, siblings, kvHeads, queryRows, 1, headSize);
+  const probabilityShape = shapeOf(g, groups, siblings, kvHeads, queryRows, 1, positions);
+  const scoreShape = shapeOf(g, rows, kvHeads, queryRows, positions);
+  const mixedShape = shapeOf(g, rows, kvHeads, queryRows, headSize);
   return {
     end,
     scores(body, i, queries) {
@@ -78,17 +78,6 @@ export function prefixInputs(
     keys: input(`${names.keys}${i}`),
     values: input(`${names.values}${i}`),
   }));
-}
-
-/** int64 [1] */
-export function sizeOf(g: Graph, x: Value, axis: number): Value {
-  return g.node('Shape', [x], [{ type: 'int64', shape: [1] }], { start: BigInt(axis), end: BigInt(axis + 1) })[0];
-}
-
-/** A shape of known and computed (int64 [1]) sizes. */
-export function joined(g: Graph, ...sizes: readonly (Value | number)[]): Value {
-  const parts = sizes.map((size) => (typeof size === 'number' ? g.int64s([size]) : size));
-  return concat(g, parts, 0, parts.length);
 }
 
 /** There may be no prefix at all: a 0 in the shape is meant (allowzero). */

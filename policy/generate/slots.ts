@@ -136,12 +136,18 @@ export class Slots {
     store.data = longer;
   }
 
+  /** Where a block of one head begins. */
+  #placeOf(row: number, head: number, index: number): number {
+    const { kvHeads, headSize } = this.config;
+    return ((row * kvHeads + head) * this.#capacity + index * this.chunk) * headSize;
+  }
+
   #copyOf({ data }: Store, row: number, index: number): Float32Array {
     const { kvHeads, headSize } = this.config;
     const size = this.chunk * headSize;
     const copy = new Float32Array(kvHeads * size);
     for (let head = 0; head < kvHeads; head++) {
-      const place = ((row * kvHeads + head) * this.#capacity + index * this.chunk) * headSize;
+      const place = this.#placeOf(row, head, index);
       copy.set(data.subarray(place, place + size), head * size);
     }
     return copy;
@@ -152,7 +158,7 @@ export class Slots {
     const size = this.chunk * headSize;
     for (let head = 0; head < kvHeads; head++) {
       const read = (from * kvHeads + head) * size;
-      const place = ((row * kvHeads + head) * this.#capacity + index * this.chunk) * headSize;
+      const place = this.#placeOf(row, head, index);
       data.set(source.subarray(read, read + size), place);
     }
   }

@@ -11,6 +11,7 @@ import {
   and,
   cast,
   cumSum,
+  dimension,
   gatherElements,
   greater,
   identity,
@@ -73,7 +74,7 @@ export function truncated(g: Graph, p: Value, u: Value, truncation: Truncation):
   const isEnough = new Graph(g);
   isEnough.output('thresholdFound', identity(isEnough, threshold));
   const isNot = new Graph(g);
-  const everything = isNot.node('Shape', [p], [{ type: 'int64', shape: [1] }], { start: 1n, end: 2n })[0];
+  const everything = dimension(isNot, p, 1);
   isNot.output('thresholdSorted', thresholdAmong(isNot, p, truncation, everything).threshold);
   const least = ifElse(g, enough, isEnough, isNot, threshold);
 

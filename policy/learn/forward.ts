@@ -9,6 +9,7 @@ import {
   add,
   cast,
   concat,
+  dimension,
   equal,
   exp,
   gather,
@@ -166,11 +167,6 @@ function hiddenBefore(g: Graph, composites: Composites, x: Value, inputs: Forwar
     return { outputs: [last], rule };
   };
   return composites.add([x], build)[0];
-}
-
-function dimension(g: Graph, x: Value, axis: number): Value {
-  const attributes = { start: BigInt(axis), end: BigInt(axis + 1) };
-  return g.node('Shape', [x], [{ type: 'int64', shape: [1] }], attributes)[0];
 }
 
 /** Log-probs of the labels [N, 1] and of everything [N, V]. d logits = (label - p) * d logProb, in one pass over p. */

@@ -15,36 +15,31 @@ const MOST_REPEATED = 1 / 4;
 export function treePieces(trees: readonly TrainingSequence[], share: number): TrainingSequence[] {
   let before = 0;
   return trees.flatMap((tree) => {
-    const cuts = cutsOf(tree, before, share);
-    before += tree.tokens.length;
-    return cuts.length === 0 ? [tree] : piecesOf(tree, cuts);
+    const order = depthFirstOrder(tree);
+    const cuts = cutsOf(tree, order, before, share);
+    before += order.length;
+    return cuts.length === 0 ? [tree] : piecesOf(tree, order, cuts);
   });
 }
 
 /** Places in depth-first order at which a piece begins, ascending. @param before tokens of the trees before this one */
-function cutsOf({ predecessors }: TrainingSequence, before: number, share: number): number[] {
-  const { length } = predecessors;
+function cutsOf({ predecessors }: TrainingSequence, order: Int32Array, before: number, share: number): number[] {
   const leeway = Math.floor(share * LEEWAY);
-  const depths = inDepthFirstOrder(predecessors, depthsOf(predecessors));
+  const depths = depthsOf(predecessors);
   const cuts: number[] = [];
-  for (let wanted = nextMultiple(before, share) - before; wanted < length; wanted += share) {
+  for (let wanted = nextMultiple(before, share) - before; wanted < order.length; wanted += share) {
     const place = Math.round(wanted);
-    if (place - leeway <= 0 || place + leeway >= length) continue; // where the tree begins or ends, nothing is repeated
+    if (place - leeway <= 0 || place + leeway >= order.length) continue; // where the tree begins or ends, nothing is repeated
     const near = Array.from({ length: 2 * leeway + 1 }, (_, i) => place - leeway + i);
-    const cut = near.reduce((a, b) => (depths[b] < depths[a] ? b : a));
-    if (depths[cut] <= share * MOST_REPEATED) cuts.push(cut);
+    const cut = near.reduce((a, b) => (depths[order[b]] < depths[order[a]] ? b : a));
+    if (depths[order[cut]] <= share * MOST_REPEATED) cuts.push(cut);
   }
   return cuts;
 }
 
 const nextMultiple = (of: number, share: number): number => (Math.floor(of / share) + 1) * share;
 
-function piecesOf(tree: TrainingSequence, cuts: readonly number[]): TrainingSequence[] {
-  const { enter } = numberDepthFirst(tree.predecessors);
-  const order = inDepthFirstOrder(
-    tree.predecessors,
-    Int32Array.from(enter, (_, place) => place),
-  );
+function piecesOf(tree: TrainingSequence, order: Int32Array, cuts: readonly number[]): TrainingSequence[] {
   const ends = [...cuts, order.length];
   return ends.map((end, i) => {
     const own = order.subarray(cuts[i - 1] ?? 0, end);
@@ -74,10 +69,10 @@ function rowOf(tree: TrainingSequence, path: readonly number[], own: Int32Array)
   };
 }
 
-/** @param values one per token */
-function inDepthFirstOrder(predecessors: Int32Array, values: Int32Array): Int32Array {
+/** Places of the tokens. */
+function depthFirstOrder({ predecessors }: TrainingSequence): Int32Array {
   const { enter } = numberDepthFirst(predecessors);
-  const ordered = new Int32Array(values.length);
-  enter.forEach((number, t) => (ordered[number] = values[t]));
-  return ordered;
+  const order = new Int32Array(enter.length);
+  enter.forEach((number, place) => (order[number] = place));
+  return order;
 }

@@ -161,6 +161,23 @@ export function expandAs(g: Graph, x: Value, like: Value): Value {
   return g.node('Expand', [x, shape], [{ type: x.type, shape: like.shape }])[0];
 }
 
+/** How long x is along an axis, int64 [1]. */
+export function dimension(g: Graph, x: Value, axis: number): Value {
+  const attributes = { start: BigInt(axis), end: BigInt(axis + 1) };
+  return g.node('Shape', [x], [{ type: 'int64', shape: [1] }], attributes)[0];
+}
+
+/** A shape of known and computed (int64 [1]) sizes. */
+export function shapeOf(g: Graph, ...sizes: readonly (Value | number)[]): Value {
+  const parts = sizes.map((size) => (typeof size === 'number' ? g.int64s([size]) : size));
+  return concat(g, parts, 0, parts.length);
+}
+
+/** x broadcast to rows of known sizes. @param rows int64 [1], how many */
+export function expandToRows(g: Graph, x: Value, rows: Value, sizes: readonly number[]): Value {
+  return g.node('Expand', [x, shapeOf(g, rows, ...sizes)], [{ type: x.type, shape: ['rows', ...sizes] }])[0];
+}
+
 export function unsqueeze(g: Graph, x: Value, axis: number): Value {
   const shape = [...x.shape.slice(0, axis), 1, ...x.shape.slice(axis)];
   return g.node('Unsqueeze', [x, g.int64s([axis])], [{ type: x.type, shape }])[0];

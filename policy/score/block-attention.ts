@@ -10,6 +10,7 @@ import { Graph, type Value } from '../onnx/graph.js';
 import {
   add,
   concat,
+  dimension,
   greater,
   less,
   matMul,
@@ -58,7 +59,7 @@ export function blockAttention(
   const queries = byHead(g, q, heads, headSize);
   const keys = byHead(g, k, kvHeads, headSize);
   const values = byHead(g, v, kvHeads, headSize);
-  const length = g.node('Shape', [keys], [{ type: 'int64', shape: [1] }], { start: 2n, end: 3n })[0];
+  const length = dimension(g, keys, 2);
 
   const body = new Graph(g);
   const i = body.input('index', 'int64', []);

@@ -8,7 +8,7 @@ import { floats, type HostTensor, int64s, Session, type SessionSettings } from '
 import type { ModelConfig } from '../transformer/config.js';
 import { inLayer } from '../transformer/parameter-inputs.js';
 import type { Weights } from '../transformer/parameters.js';
-import { ropeTables } from '../transformer/rope-tables.js';
+import { ropeFeeds } from '../transformer/rope-tables.js';
 import type { BatchScores, ScoreBatch, ScorePass, StepColumns } from './batch.js';
 import { attentionGraph, feedForwardGraph, headGraph, type PieceGraph, projectionGraph } from './piece-graphs.js';
 import { PART_TOKENS } from './token-scores.js';
@@ -200,13 +200,7 @@ export class PiecewisePass implements ScorePass {
   #rope({ length, tokens, positions: places }: ScoreBatch): Pass['rope'] {
     // onnxruntime wants as many positions as it is given tokens at a time, too.
     const positions = Math.max(length, Math.min(tokens.length, this.limits.tokens));
-    const { cos, sin } = ropeTables(this.config, positions);
-    const dims = [positions, this.config.headSize / 2];
-    return ({ from, to }) => ({
-      positions: int64s(places.subarray(from, to), [1, to - from]),
-      ropeCos: floats(cos, dims),
-      ropeSin: floats(sin, dims),
-    });
+    return ropeFeeds(this.config, positions, places);
   }
 }
 

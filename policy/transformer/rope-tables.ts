@@ -1,4 +1,6 @@
 /** Tables of the rotary embedding: cos and sin of each position's angles. */
+import { floats, type HostTensor, int64s } from '../onnx/host-tensor.js';
+import type { Rows } from '../onnx/rows.js';
 import type { ModelConfig } from './config.js';
 import { ropeFrequencies } from './rope-frequencies.js';
 
@@ -21,6 +23,21 @@ export function ropeTables(config: ModelConfig, positions: number): RopeTables {
     }
   }
   return { cos, sin };
+}
+
+/** Places of some tokens in the tables of that many positions, and the tables, as inputs of a graph. */
+export function ropeFeeds(
+  config: ModelConfig,
+  positions: number,
+  places: BigInt64Array,
+): (tokens: Rows) => Record<'positions' | 'ropeCos' | 'ropeSin', HostTensor> {
+  const { cos, sin } = ropeTables(config, positions);
+  const dims = [positions, config.headSize / 2];
+  return ({ from, to }) => ({
+    positions: int64s(places.subarray(from, to), [1, to - from]),
+    ropeCos: floats(cos, dims),
+    ropeSin: floats(sin, dims),
+  });
 }
 
 let latest: { readonly key: string; readonly tables: RopeTables } | undefined;

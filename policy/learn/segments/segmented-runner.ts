@@ -6,10 +6,10 @@
  * The function is that of `gradient-runner.ts`; sums are cut elsewhere, so the last bits differ.
  */
 import { gatherRows, inParts, type Rows } from '../../onnx/rows.js';
-import { floats, int64s, type HostTensor, type SessionSettings } from '../../onnx/runtime.js';
+import { floats, type HostTensor, type SessionSettings } from '../../onnx/runtime.js';
 import type { ModelConfig } from '../../transformer/config.js';
 import { emptyParameters, type Weights } from '../../transformer/parameters.js';
-import { ropeTables } from '../../transformer/rope-tables.js';
+import { ropeFeeds } from '../../transformer/rope-tables.js';
 import type { Between } from '../between.js';
 import {
   addRows,
@@ -211,16 +211,9 @@ export class SegmentedRunner implements GradientSource {
 
   /** Each token's position, and the tables for them. */
   #rope({ depths, ...micro }: MicroBatch): Pass['rope'] {
-    const half = this.config.headSize / 2;
     // onnxruntime wants as many as it is given tokens at a time, too.
     const positions = Math.max(micro.positions, Math.min(depths.length, this.limits.tokens));
-    const { cos, sin } = ropeTables(this.config, positions);
-    const places = BigInt64Array.from(depths, BigInt);
-    return ({ from, to }) => ({
-      positions: int64s(places.subarray(from, to), [1, to - from]),
-      ropeCos: floats(cos, [positions, half]),
-      ropeSin: floats(sin, [positions, half]),
-    });
+    return ropeFeeds(this.config, positions, BigInt64Array.from(depths, BigInt));
   }
 }
 
