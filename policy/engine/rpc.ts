@@ -44,6 +44,11 @@ interface Pending {
 }
 
 const PING = 'ping';
+/**
+ * A child collects its garbage by itself: threads that help it would have to wait for a core, since the children take all,
+ * and it for them, 10 ms at a time.
+ */
+const NO_HELPERS = '--single-threaded-gc';
 
 /** The parent's side: starts the child on the first call and again after it has died. */
 export class ChildCaller {
@@ -114,6 +119,7 @@ export class ChildCaller {
     if (this.#child) return this.#child;
     const child = fork(this.entry, [this.argument], {
       env: this.env,
+      execArgv: [...process.execArgv, NO_HELPERS],
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
