@@ -26,21 +26,39 @@ export interface Leaving<Job> {
   readonly blocks: readonly Block[];
 }
 
+/** Memory of a batch, for another one afterwards: fresh memory would cost more than what it is for. */
+export interface FamilyMemory {
+  readonly shared: Slots;
+  readonly own: Slots;
+}
+
+/** @param slots most rows that generate */
+export function familyMemory(config: ModelConfig, chunk: number, slots: number): FamilyMemory {
+  // With those that are done there may be more, and the last group may come on top.
+  const rows = Math.ceil(slots / LEAST_ALIVE) + slots;
+  return { shared: new Slots(config, chunk, rows), own: new Slots(config, chunk, rows) };
+}
+
 export class FamilyBatch<Job extends { readonly row: Row; readonly cancelled: boolean }> {
   readonly #members: Member<Job>[] = [];
   readonly #shared: Slots;
   readonly #own: Slots;
 
-  /** @param slots most rows that generate; with those that are done there may be more */
   constructor(
-    config: ModelConfig,
+    private readonly memory: FamilyMemory,
     private readonly chunk: number,
     readonly siblings: number,
-    slots: number,
   ) {
-    const rows = Math.ceil(slots / LEAST_ALIVE) + siblings;
-    this.#shared = new Slots(config, chunk, Math.ceil(rows / siblings));
-    this.#own = new Slots(config, chunk, rows);
+    this.#shared = memory.shared;
+    this.#own = memory.own;
+  }
+
+  /** Lets everything go. @returns the memory, free for another batch */
+  release(): FamilyMemory {
+    this.#members.length = 0;
+    this.#shared.clear();
+    this.#own.clear();
+    return this.memory;
   }
 
   get rows(): Row[] {

@@ -9,9 +9,9 @@ import type { Weights } from '../transformer/parameters.js';
 import { type ChunkStart, decodeChunk, type DecodedChunk, type Decoder, isTruncated, type Past } from './decode.js';
 import { decodeGraph, type DecodeKind } from './decode-graph.js';
 import { findFamilies } from './families.js';
-import { FamilyBatch } from './family-batch.js';
+import { FamilyBatch, familyMemory, type FamilyMemory } from './family-batch.js';
 import { firstRuns, type FirstRun } from './first-runs.js';
-import { prefill } from './prefill.js';
+import { Prefill } from './prefill.js';
 import { prefillGraph } from './prefill-graph.js';
 import { PrefixCache } from './prefix-cache.js';
 import { Row } from './row.js';
@@ -55,10 +55,13 @@ export class Generator {
   readonly #active: Job[] = [];
   readonly #slots: Slots;
   readonly #prefixes: PrefixCache;
+  readonly #prefill: Prefill;
   /** Prefixes of one run, of which nothing is kept. */
   readonly #scratch: Slots;
   /** By the number of siblings. */
   readonly #families = new Map<number, FamilyBatch<Job>>();
+  /** Of the last family that parted. */
+  #spareMemory: FamilyMemory | undefined;
   /** Opened on first use: few policies need all. */
   readonly #decoders = new Map<string, Promise<Decoder>>();
 
@@ -71,6 +74,7 @@ export class Generator {
     this.#slots = new Slots(config, settings.chunk, Math.max(2, settings.slots));
     this.#scratch = new Slots(config, settings.chunk, Math.max(16, settings.slots));
     this.#prefixes = new PrefixCache(settings.chunk, PREFIX_CACHE_BYTES);
+    this.#prefill = new Prefill(prefillSession, config, settings.chunk, this.#prefixes);
   }
 
   static async open(config: ModelConfig, weights: Weights, settings: GeneratorSettings): Promise<Generator> {
@@ -156,12 +160,8 @@ export class Generator {
       if (job.cancelled) settle(job);
       else entering.push(job);
     }
-    await this.#prefill(entering.map(({ row }) => row.prefix()));
+    await this.#prefill.run(entering.map(({ row }) => row.prefix()));
     return entering;
-  }
-
-  #prefill(prefixes: readonly Int32Array[]): Promise<void> {
-    return prefill(this.prefillSession, this.config, this.settings.chunk, this.#prefixes, prefixes, this.#scratch);
   }
 
   async #decodeActive(): Promise<void> {
@@ -202,24 +202,33 @@ export class Generator {
 
   /** Siblings that have taken their first chunk go on with what they share. */
   #stayTogether({ jobs, siblings }: FirstRun<Job>, prefixes: readonly Block[][], result: DecodedChunk): void {
-    const { slots, chunk } = this.settings;
-    const family = this.#families.get(siblings) ?? new FamilyBatch<Job>(this.config, chunk, siblings, slots);
-    this.#families.set(siblings, family);
+    const family = this.#families.get(siblings) ?? this.#newFamily(siblings);
     const first = family.rows.length;
     prefixes.forEach((prefix, group) => family.add(jobs.slice(group * siblings, (group + 1) * siblings), prefix));
     for (const job of family.keep(result, first)) settle(job);
     this.#part(family);
   }
 
+  #newFamily(siblings: number): FamilyBatch<Job> {
+    const { slots, chunk } = this.settings;
+    const memory = this.#spareMemory ?? familyMemory(this.config, chunk, slots);
+    this.#spareMemory = undefined;
+    const family = new FamilyBatch<Job>(memory, chunk, siblings);
+    this.#families.set(siblings, family);
+    return family;
+  }
+
   #part(family: FamilyBatch<Job>): void {
     for (const { job, blocks } of family.part()) this.#enter(job, blocks);
-    if (family.jobs.length === 0) this.#families.delete(family.siblings);
+    if (family.jobs.length > 0) return;
+    this.#families.delete(family.siblings);
+    this.#spareMemory = family.release();
   }
 
   /** The block of each row in which its first chunk begins at place `first`. */
   async #beginnings(rows: readonly Row[], first: number): Promise<ChunkStart['blocks']> {
     if (first === 0) return [];
-    await this.#prefill(rows.map((row) => row.prefix(first)));
+    await this.#prefill.run(rows.map((row) => row.prefix(first)));
     return rows.map((row) => this.#prefixes.known(row.prefix(first)).at(-1)!);
   }
 

@@ -1,9 +1,9 @@
 /** Computes the blocks of prefixes that the cache does not hold yet, distinct ones together. */
-import { int64s, type HostTensor, type Session } from '../onnx/runtime.js';
+import { floats, int64s, type HostTensor, type Session } from '../onnx/runtime.js';
 import type { ModelConfig } from '../transformer/config.js';
 import { maskOf } from './decode.js';
 import type { PrefixCache } from './prefix-cache.js';
-import type { Block, Slots } from './slots.js';
+import { type Block, Slots } from './slots.js';
 
 /** Rows of one prefill run; more would only add memory, a block of each is enough work for a matrix product. */
 const ROWS = 16;
@@ -22,31 +22,120 @@ interface Missing {
   readonly of: Open[];
 }
 
-/**
- * @param wanted prefixes whose keys and values are to be in the cache; the last block of one may be a part
- * @param scratch memory for the prefixes of one run
- */
-export async function prefill(
-  session: Session,
-  config: ModelConfig,
-  chunk: number,
-  cache: PrefixCache,
-  wanted: readonly Int32Array[],
-  scratch: Slots,
-): Promise<void> {
-  const prefixes = distinct(wanted).map((tokens) => ({ tokens, before: cache.known(tokens) }));
-  for (;;) {
-    const missing = nextBlocks(prefixes, chunk);
-    if (missing.length === 0) return;
-    for (let i = 0; i < missing.length; i += ROWS) {
-      const rows = missing.slice(i, i + ROWS);
-      const blocks = await computeBlocks(session, config, chunk, rows, scratch);
-      rows.forEach(({ tokens, before, of }, row) => {
-        cache.put(tokens, before.length, blocks[row]);
-        for (const prefix of of) prefix.before.push(blocks[row]);
-      });
-    }
+export class Prefill {
+  /** Of the run under way: the blocks before the missing ones, row by row. */
+  readonly #slots: Slots;
+  #held: (readonly Block[])[] = [];
+  /** Memory for a run's outputs. */
+  readonly #outputs = new Map<string, Float32Array>();
+
+  constructor(
+    private readonly session: Session,
+    private readonly config: ModelConfig,
+    private readonly chunk: number,
+    private readonly cache: PrefixCache,
+  ) {
+    this.#slots = new Slots(config, chunk, ROWS);
   }
+
+  /** @param wanted prefixes whose keys and values are to be in the cache; the last block of one may be a part */
+  async run(wanted: readonly Int32Array[]): Promise<void> {
+    const prefixes = distinct(wanted).map((tokens) => ({ tokens, before: this.cache.known(tokens) }));
+    for (;;) {
+      const missing = nextBlocks(prefixes, this.chunk);
+      if (missing.length === 0) break;
+      for (let i = 0; i < missing.length; i += ROWS) {
+        const rows = missing.slice(i, i + ROWS);
+        const blocks = await this.#compute(rows);
+        rows.forEach(({ tokens, before, of }, row) => {
+          this.cache.put(tokens, before.length, blocks[row]);
+          for (const prefix of of) prefix.before.push(blocks[row]);
+        });
+      }
+    }
+    this.#letGo();
+  }
+
+  async #compute(missing: readonly Missing[]): Promise<Block[]> {
+    const { session, config, chunk } = this;
+    // A product of a single row takes another kernel with other bits; see decode.ts.
+    const rows = Math.max(2, missing.length);
+    const known = missing.map(({ before }) => before.length);
+    const capacity = Math.max(session.takesEmptyInputs ? 0 : 1, ...known) * chunk;
+    this.#hold(missing, capacity);
+    const tokens = new BigInt64Array(rows * chunk);
+    const positions = new BigInt64Array(rows * chunk);
+    missing.forEach((row, r) => {
+      const start = row.before.length * chunk;
+      for (let t = 0; t < chunk; t++) {
+        tokens[r * chunk + t] = BigInt(row.tokens[start + t] ?? 0);
+        positions[r * chunk + t] = BigInt(start + t);
+      }
+    });
+    const feeds: Record<string, HostTensor> = {
+      tokens: int64s(tokens, [rows, chunk]),
+      positions: int64s(positions, [rows, chunk]),
+      prefixMask: maskOf(
+        known.map((blocks) => blocks * chunk),
+        rows,
+        capacity,
+      ),
+      ...this.#slots.feeds(rows),
+    };
+    const layers = Array.from({ length: config.layers }, (_, i) => i);
+    const names = layers.flatMap((i) => [`newKeys${i}`, `newValues${i}`]);
+    const result = await session.run(feeds, names, this.#into(names, rows));
+    const width = config.kvHeads * chunk * config.headSize;
+    return missing.map((_, r) => {
+      const parts = names.map((name) => (result[name].data as Float32Array).subarray(r * width, (r + 1) * width));
+      const copies = copiesOf(parts);
+      return { keys: layers.map((i) => copies[2 * i]), values: layers.map((i) => copies[2 * i + 1]) };
+    });
+  }
+
+  /** Lays out what is before the missing blocks. Most of it is there already where a run goes on with the rows of the last. */
+  #hold(missing: readonly Missing[], capacity: number): void {
+    if (missing.length !== this.#held.length) {
+      this.#letGo();
+      this.#held = missing.map(() => []);
+      for (let r = 0; r < missing.length; r++) this.#slots.add();
+    }
+    this.#slots.reserve(capacity);
+    missing.forEach(({ before }, r) => {
+      before.forEach((block, index) => {
+        if (this.#held[r][index] !== block) this.#slots.write(r, index, block);
+      });
+    });
+    this.#held = missing.map(({ before }) => [...before]);
+  }
+
+  #letGo(): void {
+    this.#slots.clear();
+    this.#held = [];
+  }
+
+  #into(names: readonly string[], rows: number): Record<string, HostTensor> {
+    const { kvHeads, headSize } = this.config;
+    const dims = [rows, kvHeads, this.chunk, headSize];
+    const size = dims.reduce((a, b) => a * b, 1);
+    return Object.fromEntries(
+      names.map((name) => {
+        const memory = this.#outputs.get(name) ?? new Float32Array((size / rows) * ROWS);
+        this.#outputs.set(name, memory);
+        return [name, floats(memory.subarray(0, size), dims)];
+      }),
+    );
+  }
+}
+
+/** In one piece of memory. */
+function copiesOf(parts: readonly Float32Array[]): Float32Array[] {
+  const memory = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let end = 0;
+  return parts.map((part) => {
+    memory.set(part, end);
+    return memory.subarray(end, (end += part.length));
+  });
 }
 
 /** Siblings want the same prefix: once is enough. */
@@ -67,50 +156,4 @@ function nextBlocks(prefixes: readonly Open[], chunk: number): Missing[] {
     else missing.set(key, { tokens: upTo, before, of: [prefix] });
   }
   return [...missing.values()];
-}
-
-async function computeBlocks(
-  session: Session,
-  config: ModelConfig,
-  chunk: number,
-  missing: readonly Missing[],
-  prefixes: Slots,
-): Promise<Block[]> {
-  // A product of a single row takes another kernel with other bits; see decode.ts.
-  const rows = Math.max(2, missing.length);
-  const known = missing.map(({ before }) => before.length);
-  const capacity = Math.max(session.takesEmptyInputs ? 0 : 1, ...known) * chunk;
-  prefixes.clear();
-  prefixes.reserve(capacity);
-  const tokens = new BigInt64Array(rows * chunk);
-  const positions = new BigInt64Array(rows * chunk);
-  missing.forEach((row, r) => {
-    prefixes.add();
-    row.before.forEach((block, index) => prefixes.write(r, index, block));
-    const start = row.before.length * chunk;
-    for (let t = 0; t < chunk; t++) {
-      tokens[r * chunk + t] = BigInt(row.tokens[start + t] ?? 0);
-      positions[r * chunk + t] = BigInt(start + t);
-    }
-  });
-  const feeds: Record<string, HostTensor> = {
-    tokens: int64s(tokens, [rows, chunk]),
-    positions: int64s(positions, [rows, chunk]),
-    prefixMask: maskOf(
-      known.map((blocks) => blocks * chunk),
-      rows,
-      capacity,
-    ),
-    ...prefixes.feeds(rows),
-  };
-  const outputs = Array.from({ length: config.layers }, (_, i) => [`newKeys${i}`, `newValues${i}`]).flat();
-  const result = await session.run(feeds, outputs);
-  const width = config.kvHeads * chunk * config.headSize;
-  const rowOf = (name: string, r: number): Float32Array =>
-    (result[name].data as Float32Array).slice(r * width, (r + 1) * width);
-  const layers = Array.from({ length: config.layers }, (_, i) => i);
-  return missing.map((_, r) => ({
-    keys: layers.map((i) => rowOf(`newKeys${i}`, r)),
-    values: layers.map((i) => rowOf(`newValues${i}`, r)),
-  }));
 }

@@ -26,8 +26,8 @@ interface Store {
 }
 
 const LEAST_ROOM = 16;
-/** Of one layer's keys or values while there are no rows. */
-const MOST_KEPT_BYTES = 8 * 2 ** 20;
+/** Of all layers' keys and values while there are no rows. */
+const MOST_KEPT_BYTES = 64 * 2 ** 20;
 
 export class Slots {
   #capacity = 0;
@@ -67,9 +67,10 @@ export class Slots {
   /** Takes all rows out. Memory is kept for the next ones, up to what is worth it. */
   clear(): void {
     this.#rows = 0;
-    for (const store of [...this.#keys, ...this.#values]) {
-      if (store.data.byteLength > MOST_KEPT_BYTES) store.data = new Float32Array(0);
-    }
+    this.#room = Math.min(this.size, LEAST_ROOM);
+    const stores = [...this.#keys, ...this.#values];
+    const bytes = stores.reduce((sum, { data }) => sum + data.byteLength, 0);
+    if (bytes > MOST_KEPT_BYTES) for (const store of stores) store.data = new Float32Array(0);
   }
 
   /** Takes a row out; the last row gets its index. */
