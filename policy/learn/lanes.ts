@@ -2,7 +2,7 @@
  * The gradient of a mini-batch as a few sums, each over every so many micro-batches, added in a fixed order: so several
  * processes can share the work, each summing lanes of its own, and how many there are changes no bit.
  */
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ModelConfig } from '../transformer/config.js';
 import { emptyParameters, type Weights } from '../transformer/parameters.js';
@@ -100,8 +100,9 @@ export class Lanes {
   }
 }
 
+/** Over what the file holds: to take its memory anew would cost more than to write. */
 function write(path: string, arrays: Iterable<Float32Array>): void {
-  const file = openSync(path, 'w');
+  const file = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
   try {
     for (const values of arrays) {
       const bytes = bytesOf(values);
@@ -112,7 +113,10 @@ function write(path: string, arrays: Iterable<Float32Array>): void {
   }
 }
 
-/** @param take gets each array and what the file holds for it */
+/** Memory for what is read. */
+let pieces = new Float32Array(0);
+
+/** @param take gets each array and what the file holds for it, which it may not keep */
 function read(
   path: string,
   arrays: Iterable<Float32Array>,
@@ -121,7 +125,8 @@ function read(
   const file = openSync(path, 'r');
   try {
     for (const array of arrays) {
-      const held = new Float32Array(array.length);
+      if (pieces.length < array.length) pieces = new Float32Array(array.length);
+      const held = pieces.subarray(0, array.length);
       const bytes = bytesOf(held);
       for (let at = 0; at < bytes.length;) {
         const count = readSync(file, bytes, at, bytes.length - at, null);
