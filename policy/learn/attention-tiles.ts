@@ -81,7 +81,8 @@ function blocksUpTo({ tokens }: Chain, end: number): number {
 function classesOf(needs: readonly (readonly number[])[]): TileClass[] {
   const order = needs.map((_, tile) => tile).sort((a, b) => needs[a].length - needs[b].length || a - b);
   const width = (end: number): number => needs[order[end - 1]].length;
-  const count = order.length < CLASSES ? 1 : CLASSES;
+  const widths = new Set(needs.map(({ length }) => length)).size;
+  const count = order.length < CLASSES ? 1 : Math.min(CLASSES, widths);
   /** Per number of classes and of tiles in them: the least cost and where its last class begins. */
   let cheapest = order.map((_, i) => ({ cost: (i + 1) * width(i + 1), starts: [0] }));
   for (let classes = 2; classes <= count; classes++) {
