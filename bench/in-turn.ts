@@ -1,12 +1,13 @@
 import { performance } from 'node:perf_hooks';
 
-/** Rounds that count. */
+/** Rounds that count, and those before: JavaScript and what it calls are compiled and find their memory in the first few. */
 const ROUNDS = 5;
+const WARM_UPS = 3;
 
 /**
  * Medians of what the contenders return (seconds), each run once a round, one after the other, so that whatever else happens on the
- * machine hits all alike. A first round warms up and does not count.
- * @param contenders called with the number of the round, 0 = warm-up
+ * machine hits all alike. The first rounds warm up and do not count.
+ * @param contenders called with the number of the round, from 0 on
  */
 export async function inTurn<Name extends string>(
   title: string,
@@ -15,13 +16,13 @@ export async function inTurn<Name extends string>(
 ): Promise<Record<Name, number>> {
   const names = Object.keys(contenders) as Name[];
   const values = new Map<Name, number[]>(names.map((name) => [name, []]));
-  for (let round = 0; round <= rounds; round++) {
+  for (let round = 0; round < WARM_UPS + rounds; round++) {
+    const counts = round >= WARM_UPS;
+    const which = counts ? `round ${round - WARM_UPS + 1} of ${rounds}` : `warm-up ${round + 1} of ${WARM_UPS}`;
     for (const name of names) {
       const value = await contenders[name](round);
-      if (round > 0) values.get(name)?.push(value);
-      console.error(
-        `${title} · ${round === 0 ? 'warm-up' : `round ${round} of ${rounds}`} · ${name} ${value.toFixed(3)} s`,
-      );
+      if (counts) values.get(name)?.push(value);
+      console.error(`${title} · ${which} · ${name} ${value.toFixed(3)} s`);
     }
   }
   return Object.fromEntries(names.map((name) => [name, median(values.get(name) ?? [])])) as Record<Name, number>;
