@@ -5,7 +5,7 @@
 import { bigInt64Array, type HostTensor, int32Array, int32s, int64s } from '../onnx/host-tensor.js';
 import { groupSize, type ModelConfig } from '../transformer/config.js';
 import { type AttentionTiles, BLOCK, type TileClass } from './attention-tiles.js';
-import { depthsOf, numberDepthFirst } from './chains.js';
+import { depthsOf, numberDepthFirst } from './depth-first.js';
 import { summationRounds } from './summation.js';
 
 /** Names of the inputs. */

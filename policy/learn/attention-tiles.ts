@@ -1,15 +1,16 @@
 /**
- * Which queries look at which keys. Every chain is cut into tiles of queries and those into blocks of keys; a tile needs
- * the blocks of its chain up to its own end and those of the path before it, and nothing else of the micro-batch. So a
- * token that many paths share is there once, and what does not see each other costs nothing.
+ * Which queries look at which keys. The tokens of a tree stand in depth-first order, so that those which share most of their
+ * paths are neighbours; they are cut into tiles of queries and blocks of keys. A tile needs the blocks that hold the paths
+ * of its tokens, and nothing else of the micro-batch. So a token that many paths share is there once, and what does not see
+ * each other costs little.
  *
  * Tiles that need about as many blocks form a class: within it they are padded to the same number and computed together.
  */
-import { type Chain, chainsOf } from './chains.js';
+import { numberDepthFirst } from './depth-first.js';
 
 /** Tokens of a block of keys. */
 export const BLOCK = 16;
-/** Tokens of a tile, a multiple of a block: long ones fill matrix products better, short ones suit short chains. */
+/** Tokens of a tile, a multiple of a block: long ones fill matrix products better, short ones suit short trees. */
 const LONG_TILE = 64;
 const SHORT_TILE = 32;
 /** Classes are nodes of the graph: more of them save padding and cost calls. */
@@ -35,46 +36,53 @@ export interface TileClass {
 }
 
 export function attentionTiles(predecessors: Int32Array): AttentionTiles {
-  const chains = chainsOf(predecessors);
-  const size = placesOf(chains, LONG_TILE) < 1.1 * placesOf(chains, SHORT_TILE) ? LONG_TILE : SHORT_TILE;
-  const starts = [0];
-  for (const { tokens } of chains) starts.push(starts.at(-1)! + Math.ceil(tokens.length / size) * size);
-  const places = new Int32Array(starts.at(-1)!).fill(-1);
+  const trees = inDepthFirstOrder(predecessors);
+  const size = placesOf(trees, LONG_TILE) < 1.1 * placesOf(trees, SHORT_TILE) ? LONG_TILE : SHORT_TILE;
+  const places = new Int32Array(placesOf(trees, size)).fill(-1);
   const placeOf = new Int32Array(predecessors.length);
-  const chainOf = new Int32Array(predecessors.length);
-  chains.forEach(({ tokens }, c) =>
-    tokens.forEach((t, i) => {
-      places[starts[c] + i] = t;
-      placeOf[t] = starts[c] + i;
-      chainOf[t] = c;
-    }),
-  );
-  const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
-  /** Blocks that hold the path up to a token. */
-  const upTo = (token: number): number[] => {
-    if (token < 0) return [];
-    const c = chainOf[token];
-    const end = Math.floor(placeOf[token] / BLOCK) + 1;
-    return [...upTo(chains[c].before), ...range(starts[c] / BLOCK, end)];
-  };
-  const needs = chains.flatMap((chain, c) => {
-    const before = upTo(chain.before);
-    return Array.from({ length: (starts[c + 1] - starts[c]) / size }, (_, tile) => [
-      ...before,
-      ...range(starts[c] / BLOCK, starts[c] / BLOCK + blocksUpTo(chain, (tile + 1) * size)),
-    ]);
+  let start = 0;
+  for (const tree of trees) {
+    places.set(tree, start);
+    tree.forEach((t, i) => (placeOf[t] = start + i));
+    start += Math.ceil(tree.length / size) * size;
+  }
+  const needs = Array.from({ length: places.length / size }, (_, tile) => {
+    return blocksOf(places.subarray(tile * size, (tile + 1) * size), tile * size, placeOf, predecessors);
   });
   return { size, places, placeOf, classes: classesOf(needs) };
 }
 
-/** Places of all chains, the empty ones included. */
-function placesOf(chains: readonly Chain[], size: number): number {
-  return chains.reduce((sum, { tokens }) => sum + Math.ceil(tokens.length / size) * size, 0);
+/** The tokens of each tree. */
+function inDepthFirstOrder(predecessors: Int32Array): Int32Array[] {
+  const { enter, exit } = numberDepthFirst(predecessors);
+  const order = new Int32Array(predecessors.length);
+  enter.forEach((number, t) => (order[number] = t));
+  const trees: Int32Array[] = [];
+  for (let from = 0; from < order.length; from += trees.at(-1)!.length) {
+    trees.push(order.subarray(from, exit[order[from]] + 1));
+  }
+  return trees;
 }
 
-/** Where queries stand in empty places they need an empty key to look at. */
-function blocksUpTo({ tokens }: Chain, end: number): number {
-  return Math.min(end, (Math.floor(tokens.length / BLOCK) + 1) * BLOCK) / BLOCK;
+/** Places of all trees, the empty ones included. */
+function placesOf(trees: readonly Int32Array[], size: number): number {
+  return trees.reduce((sum, tree) => sum + Math.ceil(tree.length / size) * size, 0);
+}
+
+/** The blocks that hold the paths of a tile's tokens, ascending. @param first place of the tile */
+function blocksOf(tile: Int32Array, first: number, placeOf: Int32Array, predecessors: Int32Array): number[] {
+  const seen = new Set<number>();
+  const blocks = new Set<number>();
+  // Where queries stand in empty places they need an empty key to look at.
+  const empty = tile.indexOf(-1);
+  if (empty >= 0) blocks.add(Math.floor((first + empty) / BLOCK));
+  tile.forEach((token) => {
+    for (let t = token; t >= 0 && !seen.has(t); t = predecessors[t]) {
+      seen.add(t);
+      blocks.add(Math.floor(placeOf[t] / BLOCK));
+    }
+  });
+  return [...blocks].sort((a, b) => a - b);
 }
 
 /** The division into classes with the least number of blocks after padding. */

@@ -4,10 +4,10 @@
  * gradients add up to the tree's.
  */
 import type { TrainingSequence } from '../../algorithm/training-rows.js';
-import { depthsOf, numberDepthFirst } from './chains.js';
+import { depthsOf, numberDepthFirst } from './depth-first.js';
 
 /** How far from where it is wanted a cut may be, to repeat less; part of a share. */
-const LEEWAY = 1 / 32;
+const LEEWAY = 1 / 16;
 /** A cut that would repeat more than this part of a share is not made. */
 const MOST_REPEATED = 1 / 4;
 
@@ -31,11 +31,16 @@ function cutsOf({ predecessors }: TrainingSequence, order: Int32Array, before: n
     const place = Math.round(wanted);
     if (place - leeway <= 0 || place + leeway >= order.length) continue; // where the tree begins or ends, nothing is repeated
     const near = Array.from({ length: 2 * leeway + 1 }, (_, i) => place - leeway + i);
-    const cut = near.reduce((a, b) => (depths[order[b]] < depths[order[a]] ? b : a));
+    const cut = near.reduce((a, b) =>
+      excess(b - place, depths[order[b]]) < excess(a - place, depths[order[a]]) ? b : a,
+    );
     if (depths[order[cut]] <= share * MOST_REPEATED) cuts.push(cut);
   }
   return cuts;
 }
+
+/** By how much the larger of two sides exceeds half. @param moved the cut, from the middle; @param repeated tokens of the second side */
+const excess = (moved: number, repeated: number): number => repeated / 2 + Math.abs(moved - repeated / 2);
 
 const nextMultiple = (of: number, share: number): number => (Math.floor(of / share) + 1) * share;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { attentionTiles, BLOCK } from '../../../policy/learn/attention-tiles.js';
-import { chainsOf, numberDepthFirst } from '../../../policy/learn/chains.js';
+import { numberDepthFirst } from '../../../policy/learn/depth-first.js';
 import { summationRounds } from '../../../policy/learn/summation.js';
 import { randomTree } from './rows.js';
 
@@ -22,17 +22,8 @@ function pathTo(token: number): number[] {
   return path;
 }
 
-describe('chains', () => {
-  it('are paths that go on with first children', () => {
-    expect(chainsOf(Int32Array.of(-1, 0, 1, 1, 3, 0, -1, 6))).toEqual([
-      { tokens: [0, 1, 2], before: -1 },
-      { tokens: [3, 4], before: 1 },
-      { tokens: [5], before: 0 },
-      { tokens: [6, 7], before: -1 },
-    ]);
-  });
-
-  it('number subtrees so that exactly a path encloses its token', () => {
+describe('depth-first numbers', () => {
+  it('enclose exactly those of the tokens behind', () => {
     const { enter, exit } = numberDepthFirst(predecessors);
     predecessors.forEach((_, i) => {
       const seen = [...predecessors.keys()].filter((j) => enter[j] <= enter[i] && enter[i] <= exit[j]);

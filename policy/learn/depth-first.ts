@@ -1,29 +1,4 @@
-/**
- * The trees of a micro-batch as chains: a token that is the first child of its predecessor continues its chain, every
- * other child begins one. Depths and depth-first numbers say which token lies on whose path.
- */
-
-export interface Chain {
-  /** In the order of the path. */
-  readonly tokens: readonly number[];
-  /** Token before the first one, -1 for a root. */
-  readonly before: number;
-}
-
-/** @param predecessors of each token; a parent stands before its children, -1: root */
-export function chainsOf(predecessors: Int32Array): Chain[] {
-  const chains: { tokens: number[]; before: number }[] = [];
-  /** Chain that ends at a token, until its first child takes it. */
-  const endingAt = new Map<number, number[]>();
-  predecessors.forEach((before, t) => {
-    let tokens = endingAt.get(before);
-    if (tokens) endingAt.delete(before);
-    else chains.push({ tokens: (tokens = []), before });
-    tokens.push(t);
-    endingAt.set(t, tokens);
-  });
-  return chains;
-}
+/** The trees of a micro-batch: depths and depth-first numbers say which token lies on whose path. */
 
 /** Number of tokens before each on its path. */
 export function depthsOf(predecessors: Int32Array): Int32Array {
