@@ -4,6 +4,7 @@
  */
 import type { Rollout, RolloutRequest } from '../../contracts/engine.js';
 import { Session, type SessionSettings } from '../onnx/runtime.js';
+import { SessionPool } from '../onnx/session-pool.js';
 import type { ModelConfig } from '../transformer/config.js';
 import type { Weights } from '../transformer/parameters.js';
 import { type ChunkStart, decodeChunk, type DecodedChunk, type Decoder, isTruncated, type Past } from './decode.js';
@@ -62,8 +63,8 @@ export class Generator {
   readonly #families = new Map<number, FamilyBatch<Job>>();
   /** Of the last family that parted. */
   #spareMemory: FamilyMemory | undefined;
-  /** Opened on first use: few policies need all. */
-  readonly #decoders = new Map<string, Promise<Decoder>>();
+  /** Few policies need all. */
+  readonly #decoders = new SessionPool<Decoder>();
 
   private constructor(
     private readonly config: ModelConfig,
@@ -123,7 +124,7 @@ export class Generator {
   }
 
   async close(): Promise<void> {
-    for (const decoder of this.#decoders.values()) await (await decoder).session.close();
+    await this.#decoders.close();
     await this.prefillSession.close();
   }
 
@@ -140,14 +141,10 @@ export class Generator {
   }
 
   #decoder(kind: DecodeKind): Promise<Decoder> {
-    const open = async (): Promise<Decoder> => {
+    return this.#decoders.of(JSON.stringify(kind), async () => {
       const graph = decodeGraph(this.config, this.weights, this.settings.chunk, kind);
       return { session: await Session.open(graph, this.settings), kind };
-    };
-    const key = JSON.stringify(kind);
-    const decoder = this.#decoders.get(key) ?? open();
-    this.#decoders.set(key, decoder);
-    return decoder;
+    });
   }
 
   /** Takes waiting jobs into free slots and computes the whole blocks that are missing of their prefixes. */

@@ -1,5 +1,6 @@
 /** Runs training graphs over the micro-batches of a mini-batch and sums their gradients, in a fixed order. */
 import { floats, type HostTensor, int64s, Session, type SessionSettings } from '../onnx/runtime.js';
+import { SessionPool } from '../onnx/session-pool.js';
 import type { ModelConfig } from '../transformer/config.js';
 import { parameters, type Weights } from '../transformer/parameters.js';
 import { type RopeTables, ropeTables } from '../transformer/rope-tables.js';
@@ -25,7 +26,7 @@ import {
 } from './training-graph.js';
 
 export class GradientRunner implements GradientSource {
-  readonly #sessions = new Map<string, Promise<Session>>();
+  readonly #sessions = new SessionPool<{ readonly session: Session }>();
   readonly #lanes: Lanes;
   #ropeTables: RopeTables = { cos: new Float32Array(0), sin: new Float32Array(0) };
   #embedded = new Float32Array(0);
@@ -108,21 +109,16 @@ export class GradientRunner implements GradientSource {
     }
   }
 
-  async close(): Promise<void> {
-    const sessions = [...this.#sessions.values()];
-    this.#sessions.clear();
-    for (const session of sessions) await (await session).close();
+  close(): Promise<void> {
+    return this.#sessions.close();
   }
 
-  #session(goal: TrainingGoal, temperature: number, { classes, rounds }: MicroBatch): Promise<Session> {
+  async #session(goal: TrainingGoal, temperature: number, { classes, rounds }: MicroBatch): Promise<Session> {
     const key = JSON.stringify([goal, temperature, classes, rounds]);
-    const open = this.#sessions.get(key);
-    if (open) return open;
-    const session = Session.open(trainingGraph(this.config, goal, temperature, { classes, rounds }), {
-      ...this.settings,
-      planMemory: false,
+    const { session } = await this.#sessions.of(key, async () => {
+      const graph = trainingGraph(this.config, goal, temperature, { classes, rounds });
+      return { session: await Session.open(graph, { ...this.settings, planMemory: false }) };
     });
-    this.#sessions.set(key, session);
     return session;
   }
 

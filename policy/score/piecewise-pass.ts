@@ -5,6 +5,7 @@
  */
 import { gatherRows, inParts, type Rows } from '../onnx/rows.js';
 import { floats, type HostTensor, int64s, Session, type SessionSettings } from '../onnx/runtime.js';
+import { SessionPool } from '../onnx/session-pool.js';
 import type { ModelConfig } from '../transformer/config.js';
 import { inLayer } from '../transformer/parameter-inputs.js';
 import type { Weights } from '../transformer/parameters.js';
@@ -34,6 +35,7 @@ const GRAPHS = {
   head: headGraph,
 } satisfies Record<string, (config: ModelConfig) => PieceGraph>;
 type Piece = keyof typeof GRAPHS;
+type OpenedPiece = PieceGraph & { readonly session: Session };
 
 /** One batch on its way: what each piece needs. */
 interface Pass extends ScoreBatch {
@@ -50,7 +52,7 @@ interface Projected {
 }
 
 export class PiecewisePass implements ScorePass {
-  readonly #opened = new Map<Piece, Promise<PieceGraph & { readonly session: Session }>>();
+  readonly #opened = new SessionPool<OpenedPiece>();
 
   constructor(
     private readonly config: ModelConfig,
@@ -84,10 +86,8 @@ export class PiecewisePass implements ScorePass {
     return influence ? { ...scores, influence } : scores;
   }
 
-  async close(): Promise<void> {
-    const opened = [...this.#opened.values()];
-    this.#opened.clear();
-    for (const one of opened) await (await one).session.close();
+  close(): Promise<void> {
+    return this.#opened.close();
   }
 
   /** Queries, keys and values of all tokens. */
@@ -186,15 +186,12 @@ export class PiecewisePass implements ScorePass {
     await session.run({ ...Object.fromEntries(weights), ...feeds }, Object.keys(into), into);
   }
 
-  #open(piece: Piece): Promise<PieceGraph & { readonly session: Session }> {
-    const open = async (): Promise<PieceGraph & { readonly session: Session }> => {
+  #open(piece: Piece): Promise<OpenedPiece> {
+    return this.#opened.of(piece, async () => {
       const made = GRAPHS[piece](this.config);
       const settings = { ...this.settings, planMemory: false }; // runs differ in shape
       return { ...made, session: await Session.open(made.graph, settings) };
-    };
-    const opened = this.#opened.get(piece) ?? open();
-    this.#opened.set(piece, opened);
-    return opened;
+    });
   }
 
   #rope({ length, tokens, positions: places }: ScoreBatch): Pass['rope'] {

@@ -1,5 +1,6 @@
 /** A batch through one graph (`score-graph.ts`) in one run. */
 import { floats, type HostTensor, int64s, Session, type SessionSettings } from '../onnx/runtime.js';
+import { SessionPool } from '../onnx/session-pool.js';
 import type { ModelConfig } from '../transformer/config.js';
 import { hasLargeVocabulary } from '../transformer/large.js';
 import type { Weights } from '../transformer/parameters.js';
@@ -8,8 +9,8 @@ import { scoreGraph } from './score-graph.js';
 import { PART_TOKENS } from './token-scores.js';
 
 export class WholePass implements ScorePass {
-  #plain?: Session;
-  #withInfluence?: Session;
+  /** With and without influence. */
+  readonly #sessions = new SessionPool<{ readonly session: Session }>();
 
   constructor(
     private readonly config: ModelConfig,
@@ -39,15 +40,16 @@ export class WholePass implements ScorePass {
     return steps ? { ...scores, influence: found('influence') } : scores;
   }
 
-  async close(): Promise<void> {
-    await this.#plain?.close();
-    await this.#withInfluence?.close();
+  close(): Promise<void> {
+    return this.#sessions.close();
   }
 
   async #session(withInfluence: boolean): Promise<Session> {
-    const open = (): Promise<Session> =>
-      Session.open(scoreGraph(this.config, this.weights, withInfluence), { ...this.settings, planMemory: false });
-    return withInfluence ? (this.#withInfluence ??= await open()) : (this.#plain ??= await open());
+    const { session } = await this.#sessions.of(String(withInfluence), async () => {
+      const graph = scoreGraph(this.config, this.weights, withInfluence);
+      return { session: await Session.open(graph, { ...this.settings, planMemory: false }) };
+    });
+    return session;
   }
 }
 

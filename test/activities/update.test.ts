@@ -1,6 +1,6 @@
 /** An update that is cut off: the worker is told to stop while a step is under way. */
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { expect, it, vi } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { encodeRows } from '../../activities/formats/rows.js';
 import { createActivities } from '../../activities/index.js';
 import { putArrays } from '../../activities/io.js';
@@ -13,13 +13,18 @@ import { NullLearner } from '../support/null-engine.js';
 import { nullServices, smallForm } from '../support/null-run.js';
 import { withFolder } from '../support/temporal.js';
 
+/** Longer than a step has to end. */
+const A_WHILE = 10_000;
+
+afterEach(() => vi.useRealTimers());
+
 /** Stands in a step of four micro-batches from the second on. */
 class StandingLearner extends NullLearner {
   readonly standing: Promise<void>;
   #stand!: () => void;
   readonly closed = vi.fn(() => Promise.resolve());
 
-  constructor(private readonly obeys: boolean) {
+  constructor(readonly obeys: boolean) {
     super();
     this.standing = new Promise((resolve) => (this.#stand = resolve));
   }
@@ -55,7 +60,9 @@ async function cutOff(learner: StandingLearner): Promise<{ failure: unknown; bea
     const failure = attempt.catch((error: unknown) => error);
     await learner.standing;
     await expect.poll(() => beats.at(-1)?.microBatches, { timeout: 5_000 }).toEqual({ done: 1, total: 4 });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     environment.cancel('WORKER_SHUTDOWN');
+    if (!learner.obeys) await vi.advanceTimersByTimeAsync(A_WHILE);
     result = { failure: await failure, beats };
   });
   return result!;
@@ -66,7 +73,7 @@ it('a step ends before its next micro-batch when its worker is told to stop, and
   const { failure, beats } = await cutOff(learner);
   expect(failure).toMatchObject({ type: HANDED_BACK });
   expect(beats).toContainEqual({ doing: 'update', done: 0, total: 1, microBatches: { done: 1, total: 4 } });
-  await new Promise((resolve) => setTimeout(resolve, 4_500)); // beyond the time that one has that does not end
+  await vi.advanceTimersByTimeAsync(A_WHILE);
   expect(learner.closed).not.toHaveBeenCalled();
 }, 20_000);
 

@@ -1,5 +1,6 @@
 /** The graphs of all pieces, each opened when first needed, and run with the weights of one layer. */
 import { floats, type HostTensor, Session, type SessionSettings } from '../../onnx/runtime.js';
+import { SessionPool } from '../../onnx/session-pool.js';
 import type { ModelConfig } from '../../transformer/config.js';
 import { inLayer } from '../../transformer/parameter-inputs.js';
 import { parameters, type Weights } from '../../transformer/parameters.js';
@@ -28,7 +29,7 @@ interface Opened {
 }
 
 export class SegmentSessions {
-  readonly #opened = new Map<string, Promise<Opened>>();
+  readonly #opened = new SessionPool<Opened>();
   readonly #shapes: ReadonlyMap<string, readonly number[]>;
 
   /** @param gradient of the parameters; every run of a gradient adds to it */
@@ -70,23 +71,18 @@ export class SegmentSessions {
     return this.#run(opened, weights, 0, feeds, into, further);
   }
 
-  async close(): Promise<void> {
-    const opened = [...this.#opened.values()];
-    this.#opened.clear();
-    for (const one of opened) await (await one).session.close();
+  close(): Promise<void> {
+    return this.#opened.close();
   }
 
   #open(name: string, build: () => SegmentGraph): Promise<Opened> {
-    const open = async (): Promise<Opened> => {
+    return this.#opened.of(name, async () => {
       const { graph, parameters: taken } = build();
       // Every session would keep the memory of its largest run; without an arena it goes back behind each.
       const settings = { ...this.settings, planMemory: false, keepMemory: false };
       const derives = taken.some((parameter) => graph.inputs.some((input) => input.name === sumBefore(parameter)));
       return { session: await Session.open(graph, settings), parameters: taken, derives };
-    };
-    const opened = this.#opened.get(name) ?? open();
-    this.#opened.set(name, opened);
-    return opened;
+    });
   }
 
   #run(
