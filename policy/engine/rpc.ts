@@ -119,7 +119,7 @@ export class ChildCaller {
     if (this.#child) return this.#child;
     const child = fork(this.entry, [this.argument], {
       env: this.env,
-      execArgv: [...process.execArgv, NO_HELPERS],
+      execArgv: [...withoutScript(process.execArgv), NO_HELPERS],
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
@@ -160,6 +160,12 @@ export class ChildCaller {
     for (const { reject } of this.#pending.values()) reject(new EngineCrashed(how));
     this.#pending.clear();
   }
+}
+
+/** Node's own arguments, but not a program that was given as one (`node -e`). */
+function withoutScript(argv: readonly string[]): string[] {
+  const at = argv.findIndex((argument) => ['-e', '--eval', '-p', '--print', '-pe'].includes(argument));
+  return at < 0 ? [...argv] : argv.toSpliced(at, 2);
 }
 
 /** A child that has died hears nothing, and its calls were rejected. */

@@ -1,7 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { encodeGrowth, joinGrowth } from '../../activities/formats/growth.js';
 import type { Growth, PolicyFiles, RolloutRequest } from '../../contracts/engine.js';
@@ -55,6 +57,16 @@ describe('the engine as a process', () => {
   afterAll(async () => {
     await engine.close();
     await rm(folder, { recursive: true });
+  });
+
+  it('is opened by a program that is an argument of node', async () => {
+    const open = new URL('../../dist/policy/engine/open.js', import.meta.url).href;
+    const program = `const engine = (await import('${open}')).openInferenceEngine({ slots: 8, threads: 1 });
+      await engine.load(${JSON.stringify(policy)});
+      await engine.close();`;
+    await expect(promisify(execFile)('node', ['--eval', `(async () => { ${program} })()`])).resolves.toMatchObject({
+      stderr: '',
+    });
   });
 
   it('is known to be silent from the second question on, and to answer again', async () => {
