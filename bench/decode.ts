@@ -69,7 +69,10 @@ async function measure(engine: InferenceEngine, peer: Peer, model: RandomModel, 
   // Other prompts in each round: nobody profits from what it kept of the round before.
   const promptsOf = (round: number): number[][] => randomTokens(model.shape, one.prompts, one.promptTokens, round);
   const { ours, ...peers } = await inTurn(name, {
-    ours: (round) => secondsOf(() => generate(engine, model, promptsOf(round), one, round)),
+    ours: (round) => {
+      const prompts = promptsOf(round);
+      return secondsOf(() => generate(engine, model, prompts, one, round));
+    },
     ...Object.fromEntries(
       VARIANTS.map(({ attention, cache, name: variant }) => [
         variant,

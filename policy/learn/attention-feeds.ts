@@ -2,7 +2,7 @@
  * The tiles as inputs of the training graph: indices with which attention gathers its operands and puts its results back.
  * Matrices are seen as rows of one head each: a token's heads follow each other, query heads of a group side by side.
  */
-import { bigInt64Array, type HostTensor, int32Array, int32s, int64s } from '../onnx/host-tensor.js';
+import { bigInt64Array, type HostTensor, int32s, int64s } from '../onnx/host-tensor.js';
 import { groupSize, type ModelConfig } from '../transformer/config.js';
 import { type AttentionTiles, BLOCK, type TileClass } from './attention-tiles.js';
 import { depthsOf, numberDepthFirst } from './depth-first.js';
@@ -52,40 +52,35 @@ export function attentionFeeds(config: ModelConfig, tiles: AttentionTiles, prede
 
 /** Depth-first numbers of each class's queries, [n, 1, Q, 1], and keys, [n, 1, 1, L]. */
 function maskFeeds(config: ModelConfig, { size, places, classes }: AttentionTiles, predecessors: Int32Array) {
-  const numbers = numberDepthFirst(predecessors);
-  const at = (place: number): { enter: number; exit: number } => {
-    const t = places[place];
-    return t < 0 ? EMPTY : { enter: numbers.enter[t], exit: numbers.exit[t] };
-  };
+  const { enter, exit } = numberDepthFirst(predecessors);
   const group = groupSize(config);
-  const queries = size * group;
   const ofClass = ({ tiles, blocks, width }: TileClass, c: number): [string, HostTensor][] => {
-    const length = width * BLOCK;
-    const own = int32Array(tiles.length * queries, (i) => {
-      return at(tiles[Math.floor(i / queries)] * size + Math.floor((i % queries) / group)).enter;
+    const queryEnter = new Int32Array(tiles.length * size * group);
+    tiles.forEach((tile, i) => {
+      for (let q = 0; q < size; q++) {
+        const t = places[tile * size + q];
+        const at = (i * size + q) * group;
+        queryEnter.fill(t < 0 ? EMPTY.enter : enter[t], at, at + group);
+      }
     });
-    const key = (i: number): { enter: number; exit: number } => {
-      const block = blocks[Math.floor(i / length)][Math.floor((i % length) / BLOCK)];
-      return block === undefined ? UNSEEN : at(block * BLOCK + (i % BLOCK));
-    };
-    const keys = tiles.length * length;
+    const length = width * BLOCK;
+    const keyEnter = new Int32Array(tiles.length * length).fill(UNSEEN.enter);
+    const keyExit = new Int32Array(tiles.length * length).fill(UNSEEN.exit);
+    blocks.forEach((needed, i) =>
+      needed.forEach((block, j) => {
+        for (let k = 0; k < BLOCK; k++) {
+          const t = places[block * BLOCK + k];
+          const at = i * length + j * BLOCK + k;
+          keyEnter[at] = t < 0 ? EMPTY.enter : enter[t];
+          keyExit[at] = t < 0 ? EMPTY.exit : exit[t];
+        }
+      }),
+    );
     const dims = [tiles.length, 1, 1, length];
     return [
-      [inClass(c, 'queryEnter'), int32s(own, [tiles.length, 1, queries, 1])],
-      [
-        inClass(c, 'keyEnter'),
-        int32s(
-          int32Array(keys, (i) => key(i).enter),
-          dims,
-        ),
-      ],
-      [
-        inClass(c, 'keyExit'),
-        int32s(
-          int32Array(keys, (i) => key(i).exit),
-          dims,
-        ),
-      ],
+      [inClass(c, 'queryEnter'), int32s(queryEnter, [tiles.length, 1, size * group, 1])],
+      [inClass(c, 'keyEnter'), int32s(keyEnter, dims)],
+      [inClass(c, 'keyExit'), int32s(keyExit, dims)],
     ];
   };
   return Object.fromEntries(classes.flatMap(ofClass));
@@ -95,45 +90,58 @@ function maskFeeds(config: ModelConfig, { size, places, classes }: AttentionTile
 function operandFeeds(config: ModelConfig, { size, places, classes }: AttentionTiles, depths: Int32Array) {
   const { heads, kvHeads } = config;
   const group = groupSize(config);
-  const queries = size * group;
-  const tokenAt = (place: number): number => Math.max(places[place], 0);
+  const perToken = heads + 2 * kvHeads;
+  const tokens = places.map((t) => Math.max(t, 0));
   const ofClass = ({ tiles, blocks, width }: TileClass, c: number): [string, HostTensor][] => {
-    const dims = [tiles.length, kvHeads, queries];
-    const token = (i: number): number =>
-      tokenAt(tiles[Math.floor(i / (kvHeads * queries))] * size + Math.floor((i % queries) / group));
-    const head = (i: number): number => (Math.floor(i / queries) % kvHeads) * group + (i % group);
-    const rows = (perToken: number): Int32Array =>
-      int32Array(tiles.length * kvHeads * queries, (i) => token(i) * perToken + head(i));
-    const positions = bigInt64Array(
-      tiles.length * queries,
-      (i) => depths[tokenAt(tiles[Math.floor(i / queries)] * size + Math.floor((i % queries) / group))],
-    );
-    const keys = int32Array(tiles.length * kvHeads * width, (i) => {
-      const block = blocks[Math.floor(i / (kvHeads * width))][i % width] ?? 0;
-      return block * kvHeads + (Math.floor(i / width) % kvHeads);
+    const dims = [tiles.length, kvHeads, size * group];
+    const count = tiles.length * kvHeads * size * group;
+    const [queries, results] = [new Int32Array(count), new Int32Array(count)];
+    const positions = new BigInt64Array(tiles.length * size * group);
+    const keys = new Int32Array(tiles.length * kvHeads * width);
+    tiles.forEach((tile, i) => {
+      for (let h = 0; h < kvHeads; h++) {
+        for (let q = 0; q < size; q++) {
+          const t = tokens[tile * size + q];
+          for (let n = 0; n < group; n++) {
+            const at = ((i * kvHeads + h) * size + q) * group + n;
+            queries[at] = t * perToken + h * group + n;
+            results[at] = t * heads + h * group + n;
+          }
+        }
+        blocks[i].forEach((block, j) => (keys[(i * kvHeads + h) * width + j] = block * kvHeads + h));
+        keys.fill(h, (i * kvHeads + h) * width + blocks[i].length, (i * kvHeads + h + 1) * width); // of block 0; nothing sees it
+      }
+      for (let q = 0; q < size; q++) {
+        const at = (i * size + q) * group;
+        positions.fill(BigInt(depths[tokens[tile * size + q]]), at, at + group);
+      }
     });
     return [
-      [inClass(c, 'queries'), int32s(rows(heads + 2 * kvHeads), dims)],
-      [inClass(c, 'results'), int32s(rows(heads), dims)],
-      [inClass(c, 'positions'), int64s(positions, [tiles.length, queries])],
+      [inClass(c, 'queries'), int32s(queries, dims)],
+      [inClass(c, 'results'), int32s(results, dims)],
+      [inClass(c, 'positions'), int64s(positions, [tiles.length, size * group])],
       [inClass(c, 'keys'), int32s(keys, [tiles.length, kvHeads, width])],
     ];
   };
   const blockCount = places.length / BLOCK;
-  const blockRows = (first: number): HostTensor =>
-    int32s(
-      int32Array(places.length * kvHeads, (i) => {
-        const place = Math.floor(i / (BLOCK * kvHeads)) * BLOCK + (i % BLOCK);
-        return tokenAt(place) * (heads + 2 * kvHeads) + first + (Math.floor(i / BLOCK) % kvHeads);
-      }),
-      [blockCount, kvHeads, BLOCK],
-    );
-  const positions = bigInt64Array(places.length, (place) => depths[tokenAt(place)]);
+  const blockRows = (first: number): HostTensor => {
+    const rows = new Int32Array(places.length * kvHeads);
+    let at = 0;
+    for (let block = 0; block < blockCount; block++) {
+      for (let h = 0; h < kvHeads; h++) {
+        for (let k = 0; k < BLOCK; k++) rows[at++] = tokens[block * BLOCK + k] * perToken + first + h;
+      }
+    }
+    return int32s(rows, [blockCount, kvHeads, BLOCK]);
+  };
   return {
     ...Object.fromEntries(classes.flatMap(ofClass)),
     keyRows: blockRows(heads),
     valueRows: blockRows(heads + kvHeads),
-    blockPositions: int64s(positions, [blockCount, BLOCK]),
+    blockPositions: int64s(
+      bigInt64Array(places.length, (place) => depths[tokens[place]]),
+      [blockCount, BLOCK],
+    ),
   };
 }
 

@@ -14,12 +14,6 @@ export const int32s = (data: Int32Array, dims: readonly number[]): HostTensor =>
 export const int64s = (data: BigInt64Array, dims: readonly number[]): HostTensor => ({ type: 'int64', data, dims });
 
 /** `TypedArray.from` with a function takes ten times as long. */
-export function int32Array(length: number, valueAt: (i: number) => number): Int32Array {
-  const values = new Int32Array(length);
-  for (let i = 0; i < length; i++) values[i] = valueAt(i);
-  return values;
-}
-
 export function bigInt64Array(length: number, valueAt: (i: number) => number): BigInt64Array {
   const values = new BigInt64Array(length);
   for (let i = 0; i < length; i++) values[i] = BigInt(valueAt(i));
