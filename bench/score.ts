@@ -1,5 +1,5 @@
 /** Log-probs, entropies and FCI in one pass: beside the same without FCI, and beside transformers with `output_attentions`. */
-import type { InferenceEngine, Score, ScoreRequest } from '../contracts/engine.js';
+import type { Score, ScoreRequest } from '../contracts/engine.js';
 import { openInferenceEngine } from '../policy/engine/open.js';
 import { inTurn, secondsOf } from './in-turn.js';
 import { THREADS } from './machine.js';
@@ -42,8 +42,14 @@ async function times(model: RandomModel, one: Case): Promise<Row[]> {
     await loadPeer(peer, model);
     const ours = new Map<number, Score[]>();
     const seconds = await inTurn(`score ${caseName(model.shape, one)}`, {
-      'with FCI': (round) => secondsOf(async () => ours.set(round, await run(engine, model, one, round, true))),
-      'without FCI': (round) => secondsOf(() => run(engine, model, one, round, false)),
+      'with FCI': (round) => {
+        const requests = requestsOf(model, one, round, true);
+        return secondsOf(async () => ours.set(round, await engine.score(model.policy.id, requests)));
+      },
+      'without FCI': (round) => {
+        const requests = requestsOf(model, one, round, false);
+        return secondsOf(() => engine.score(model.policy.id, requests));
+      },
       transformers: async (round) => {
         const reply = await runPeer(peer, model, one, round);
         requireSameScores(ours.get(round) ?? [], reply);
@@ -82,12 +88,12 @@ async function ourPeak(model: RandomModel, toy: RandomModel): Promise<number> {
   const engine = openInferenceEngine({ threads: THREADS });
   try {
     await engine.load(toy.policy);
-    await run(engine, toy, TOY_CASE, 0, true);
+    await engine.score(toy.policy.id, requestsOf(toy, TOY_CASE, 0, true));
     const { pid } = engine;
     if (pid === undefined) throw new Error('the engine has no process');
     const before = await markMemory(pid);
     await engine.load(model.policy);
-    for (const round of [0, 1]) await run(engine, model, LONG, round, true);
+    for (const round of [0, 1]) await engine.score(model.policy.id, requestsOf(model, LONG, round, true));
     return (await peakMemory(pid)) - before;
   } finally {
     await engine.close();
@@ -109,14 +115,13 @@ async function peerPeak(model: RandomModel, toy: RandomModel): Promise<number> {
   }
 }
 
-function run(engine: InferenceEngine, model: RandomModel, one: Case, round: number, fci: boolean): Promise<Score[]> {
-  const requests = randomTokens(model.shape, one.rows, one.length, round).map((tokens): ScoreRequest => ({
+function requestsOf({ shape }: RandomModel, one: Case, round: number, fci: boolean): ScoreRequest[] {
+  return randomTokens(shape, one.rows, one.length, round).map((tokens) => ({
     tokens: Int32Array.from(tokens),
     promptLength: one.promptTokens,
     temperature: 1,
     ...(fci ? { stepRanges: stepRanges(one), thinkEndStep: -1, delta: DELTA } : {}),
   }));
-  return engine.score(model.policy.id, requests);
 }
 
 function loadPeer(peer: Peer, { shape, directory }: RandomModel): Promise<object> {

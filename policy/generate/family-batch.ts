@@ -41,23 +41,18 @@ export function familyMemory(config: ModelConfig, chunk: number, slots: number):
 
 export class FamilyBatch<Job extends { readonly row: Row; readonly cancelled: boolean }> {
   readonly #members: Member<Job>[] = [];
-  readonly #shared: Slots;
-  readonly #own: Slots;
 
   constructor(
     private readonly memory: FamilyMemory,
     private readonly chunk: number,
     readonly siblings: number,
-  ) {
-    this.#shared = memory.shared;
-    this.#own = memory.own;
-  }
+  ) {}
 
   /** Lets everything go. @returns the memory, free for another batch */
   release(): FamilyMemory {
     this.#members.length = 0;
-    this.#shared.clear();
-    this.#own.clear();
+    this.memory.shared.clear();
+    this.memory.own.clear();
     return this.memory;
   }
 
@@ -67,9 +62,9 @@ export class FamilyBatch<Job extends { readonly row: Row; readonly cancelled: bo
 
   get past(): Past {
     return {
-      shared: this.#shared,
+      shared: this.memory.shared,
       siblings: this.siblings,
-      own: { slots: this.#own, from: this.#members.map(({ from }) => from) },
+      own: { slots: this.memory.own, from: this.#members.map(({ from }) => from) },
     };
   }
 
@@ -81,11 +76,11 @@ export class FamilyBatch<Job extends { readonly row: Row; readonly cancelled: bo
   /** Adds a group whose rows have taken the chunk behind their prefix. @param prefix its blocks */
   add(jobs: readonly Job[], prefix: readonly Block[]): void {
     const from = prefix.length * this.chunk;
-    this.#shared.reserve(Math.max(from, ...this.#members.map((member) => member.from)));
-    const group = this.#shared.add();
-    prefix.forEach((block, index) => this.#shared.write(group, index, block));
+    this.memory.shared.reserve(Math.max(from, ...this.#members.map((member) => member.from)));
+    const group = this.memory.shared.add();
+    prefix.forEach((block, index) => this.memory.shared.write(group, index, block));
     for (const job of jobs) {
-      this.#own.add();
+      this.memory.own.add();
       this.#members.push({ row: job.row, from, job });
     }
   }
@@ -94,11 +89,11 @@ export class FamilyBatch<Job extends { readonly row: Row; readonly cancelled: bo
   keep({ block }: DecodedChunk, first = 0): Job[] {
     const ran = this.#members.slice(first);
     const goesOn = ({ job }: Member<Job>): boolean => job !== undefined && !job.row.done && !job.cancelled;
-    this.#own.reserve(Math.max(0, ...this.#members.filter(goesOn).map(({ row, from }) => row.start - from)));
+    this.memory.own.reserve(Math.max(0, ...this.#members.filter(goesOn).map(({ row, from }) => row.start - from)));
     const done: Job[] = [];
     ran.forEach((member, r) => {
       const { row, from, job } = member;
-      if (goesOn(member)) this.#own.write(first + r, (row.start - from) / this.chunk - 1, block, r);
+      if (goesOn(member)) this.memory.own.write(first + r, (row.start - from) / this.chunk - 1, block, r);
       else if (job) {
         member.job = undefined;
         done.push(job);
@@ -134,16 +129,16 @@ export class FamilyBatch<Job extends { readonly row: Row; readonly cancelled: bo
     const first = group * this.siblings;
     const leaving = this.#group(group).flatMap(({ row, from, job }, i) => {
       if (!job) return [];
-      const shared = Array.from({ length: from / this.chunk }, (_, index) => this.#shared.read(group, index));
+      const shared = Array.from({ length: from / this.chunk }, (_, index) => this.memory.shared.read(group, index));
       const own = Array.from({ length: (row.start - from) / this.chunk }, (_, index) =>
-        this.#own.read(first + i, index),
+        this.memory.own.read(first + i, index),
       );
       return [{ job, blocks: [...shared, ...own] }];
     });
     // The last group takes its place, row by row.
-    this.#shared.remove(group);
+    this.memory.shared.remove(group);
     for (let r = first + this.siblings - 1; r >= first; r--) {
-      this.#own.remove(r);
+      this.memory.own.remove(r);
       const last = this.#members.pop()!;
       if (r < this.#members.length) this.#members[r] = last;
     }

@@ -73,7 +73,7 @@ export class Generator {
     private readonly prefillSession: Session,
   ) {
     this.#slots = new Slots(config, settings.chunk, Math.max(2, settings.slots));
-    this.#scratch = new Slots(config, settings.chunk, Math.max(16, settings.slots));
+    this.#scratch = new Slots(config, settings.chunk, Math.max(2, settings.slots));
     this.#prefixes = new PrefixCache(settings.chunk, PREFIX_CACHE_BYTES);
     this.#prefill = new Prefill(prefillSession, config, settings.chunk, this.#prefixes);
   }

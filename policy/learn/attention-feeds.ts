@@ -108,8 +108,8 @@ function operandFeeds(config: ModelConfig, { size, places, classes }: AttentionT
             results[at] = t * heads + h * group + n;
           }
         }
-        blocks[i].forEach((block, j) => (keys[(i * kvHeads + h) * width + j] = block * kvHeads + h));
-        keys.fill(h, (i * kvHeads + h) * width + blocks[i].length, (i * kvHeads + h + 1) * width); // of block 0; nothing sees it
+        // Behind the blocks that a tile needs stands block 0, which nothing sees there.
+        for (let j = 0; j < width; j++) keys[(i * kvHeads + h) * width + j] = (blocks[i][j] ?? 0) * kvHeads + h;
       }
       for (let q = 0; q < size; q++) {
         const at = (i * size + q) * group;

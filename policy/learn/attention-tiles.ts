@@ -6,7 +6,7 @@
  *
  * Tiles that need about as many blocks form a class: within it they are padded to the same number and computed together.
  */
-import { numberDepthFirst } from './depth-first.js';
+import { depthFirstOrder } from './depth-first.js';
 
 /** Tokens of a block of keys. */
 export const BLOCK = 16;
@@ -36,7 +36,7 @@ export interface TileClass {
 }
 
 export function attentionTiles(predecessors: Int32Array): AttentionTiles {
-  const trees = inDepthFirstOrder(predecessors);
+  const trees = treesOf(predecessors);
   const size = placesOf(trees, LONG_TILE) < 1.1 * placesOf(trees, SHORT_TILE) ? LONG_TILE : SHORT_TILE;
   const places = new Int32Array(placesOf(trees, size)).fill(-1);
   const placeOf = new Int32Array(predecessors.length);
@@ -52,16 +52,11 @@ export function attentionTiles(predecessors: Int32Array): AttentionTiles {
   return { size, places, placeOf, classes: classesOf(needs) };
 }
 
-/** The tokens of each tree. */
-function inDepthFirstOrder(predecessors: Int32Array): Int32Array[] {
-  const { enter, exit } = numberDepthFirst(predecessors);
-  const order = new Int32Array(predecessors.length);
-  enter.forEach((number, t) => (order[number] = t));
-  const trees: Int32Array[] = [];
-  for (let from = 0; from < order.length; from += trees.at(-1)!.length) {
-    trees.push(order.subarray(from, exit[order[from]] + 1));
-  }
-  return trees;
+/** The tokens of each tree, in depth-first order. */
+function treesOf(predecessors: Int32Array): Int32Array[] {
+  const order = depthFirstOrder(predecessors);
+  const starts = [...order.keys()].filter((i) => predecessors[order[i]] < 0);
+  return starts.map((start, i) => order.subarray(start, starts[i + 1]));
 }
 
 /** Places of all trees, the empty ones included. */

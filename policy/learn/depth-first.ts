@@ -1,5 +1,13 @@
 /** The trees of a micro-batch: depths and depth-first numbers say which token lies on whose path. */
 
+/** The tokens by their depth-first number, one tree behind another. */
+export function depthFirstOrder(predecessors: Int32Array): Int32Array {
+  const { enter } = numberDepthFirst(predecessors);
+  const order = new Int32Array(enter.length);
+  enter.forEach((number, t) => (order[number] = t));
+  return order;
+}
+
 /** Number of tokens before each on its path. */
 export function depthsOf(predecessors: Int32Array): Int32Array {
   const depths = new Int32Array(predecessors.length);

@@ -4,7 +4,7 @@
  * gradients add up to the tree's.
  */
 import type { TrainingSequence } from '../../algorithm/training-rows.js';
-import { depthsOf, numberDepthFirst } from './depth-first.js';
+import { depthFirstOrder, depthsOf } from './depth-first.js';
 
 /** How far from where it is wanted a cut may be, to repeat less; part of a share. */
 const LEEWAY = 1 / 16;
@@ -15,7 +15,7 @@ const MOST_REPEATED = 1 / 4;
 export function treePieces(trees: readonly TrainingSequence[], share: number): TrainingSequence[] {
   let before = 0;
   return trees.flatMap((tree) => {
-    const order = depthFirstOrder(tree);
+    const order = depthFirstOrder(tree.predecessors);
     const cuts = cutsOf(tree, order, before, share);
     before += order.length;
     return cuts.length === 0 ? [tree] : piecesOf(tree, order, cuts);
@@ -31,15 +31,17 @@ function cutsOf({ predecessors }: TrainingSequence, order: Int32Array, before: n
     const place = Math.round(wanted);
     if (place - leeway <= 0 || place + leeway >= order.length) continue; // where the tree begins or ends, nothing is repeated
     const near = Array.from({ length: 2 * leeway + 1 }, (_, i) => place - leeway + i);
-    const cut = near.reduce((a, b) =>
-      excess(b - place, depths[order[b]]) < excess(a - place, depths[order[a]]) ? b : a,
-    );
+    const cost = (at: number): number => excess(at - place, depths[order[at]]);
+    const cut = near.reduce((a, b) => (cost(b) < cost(a) ? b : a));
     if (depths[order[cut]] <= share * MOST_REPEATED) cuts.push(cut);
   }
   return cuts;
 }
 
-/** By how much the larger of two sides exceeds half. @param moved the cut, from the middle; @param repeated tokens of the second side */
+/**
+ * By how much the larger of two sides exceeds half.
+ * @param moved the cut, from the middle; @param repeated tokens of the second side
+ */
 const excess = (moved: number, repeated: number): number => repeated / 2 + Math.abs(moved - repeated / 2);
 
 const nextMultiple = (of: number, share: number): number => (Math.floor(of / share) + 1) * share;
@@ -72,12 +74,4 @@ function rowOf(tree: TrainingSequence, path: readonly number[], own: Int32Array)
     oldLogProbs: floats(tree.oldLogProbs),
     ...(tree.refLogProbs && { refLogProbs: floats(tree.refLogProbs) }),
   };
-}
-
-/** Places of the tokens. */
-function depthFirstOrder({ predecessors }: TrainingSequence): Int32Array {
-  const { enter } = numberDepthFirst(predecessors);
-  const order = new Int32Array(enter.length);
-  enter.forEach((number, place) => (order[number] = place));
-  return order;
 }
