@@ -1,4 +1,8 @@
-/** Sequences that are scored together, as graphs take them. Axes: B rows, S padded length, N wanted tokens. */
+/**
+ * Sequences that are scored together, as graphs take them. What several begin with goes through the matrices once: a token has
+ * the same hidden state wherever all before it is the same (siblings, responses to one prompt). Only attention sees rows.
+ * Axes: B rows, S padded length, D distinct tokens (each with all before it), N wanted tokens.
+ */
 import type { ScoreRequest } from '../../contracts/engine.js';
 import type { ModelConfig } from '../transformer/config.js';
 import { hasLargeVocabulary, hasLargeWeights } from '../transformer/large.js';
@@ -16,10 +20,15 @@ export interface ScoreBatch {
   readonly length: number;
   /** Queries that attend at a time; it divides the length. */
   readonly block: number;
-  readonly tokens: BigInt64Array /* [B, S] */;
-  readonly positions: BigInt64Array /* [B, S] */;
-  /** Places in [B * S] whose hidden state predicts a wanted token, padded: [N]. */
-  readonly places: BigInt64Array;
+  /** Padded. */
+  readonly tokens: BigInt64Array /* [D] */;
+  readonly positions: BigInt64Array /* [D] */;
+  /** The distinct token at each place, any of them in padding: [B * S]. */
+  readonly spread: BigInt64Array;
+  /** A place in [B * S] at which each distinct token stands, [D]. */
+  readonly found: BigInt64Array;
+  /** The distinct token that comes before each wanted token, whose hidden state predicts it; padded: [N]. */
+  readonly predecessors: BigInt64Array;
   readonly labels: BigInt64Array /* [N] */;
   readonly temperature: Float32Array /* [N] */;
   /** Where FCI is wanted. */
@@ -53,30 +62,68 @@ export interface ScorePass {
 
 /** @param requests all with steps or none, of one block (`blockOf`) */
 export function scoreBatch(config: ModelConfig, requests: readonly ScoreRequest[]): ScoreBatch {
-  const rows = requests.length;
   const length = Math.max(...requests.map(({ tokens }) => paddedLength(tokens.length)));
+  const distinct = distinctTokens(requests, length);
+  const steps = requests[0].stepRanges && stepColumns(requests, length);
+  const block = Math.min(length, blockOf(length));
+  const wanted = wantedTokens(config, requests, length, distinct.spread);
+  return { rows: requests.length, length, block, ...distinct, ...wanted, ...(steps ? { steps } : {}) };
+}
+
+function distinctTokens(
+  requests: readonly ScoreRequest[],
+  length: number,
+): Pick<ScoreBatch, 'tokens' | 'positions' | 'spread' | 'found'> {
+  const spread = new BigInt64Array(requests.length * length);
+  const tokens: bigint[] = [];
+  const found: bigint[] = [];
+  const positions: bigint[] = [];
+  /** Distinct tokens by the one before and their id. */
+  const known = new Map<number, Map<number, number>>();
+  requests.forEach((request, r) => {
+    let before = -1;
+    request.tokens.forEach((token, t) => {
+      const after = known.get(before) ?? new Map<number, number>();
+      if (after.size === 0) known.set(before, after);
+      const place = r * length + t;
+      before = after.get(token) ?? tokens.push(BigInt(token)) - 1;
+      after.set(token, before);
+      spread[place] = BigInt(before);
+      if (before < found.length) return;
+      found.push(BigInt(place));
+      positions.push(BigInt(t));
+    });
+  });
+  const padded = (values: readonly bigint[]): BigInt64Array => {
+    const result = new BigInt64Array(Math.ceil(values.length / LANES) * LANES);
+    result.set(values);
+    return result;
+  };
+  return { tokens: padded(tokens), positions: padded(positions), spread, found: padded(found) };
+}
+
+function wantedTokens(
+  config: ModelConfig,
+  requests: readonly ScoreRequest[],
+  length: number,
+  spread: BigInt64Array,
+): Pick<ScoreBatch, 'predecessors' | 'labels' | 'temperature'> {
   const total = requests.reduce((sum, { tokens, promptLength }) => sum + tokens.length - promptLength, 0);
   // A product of a single row takes another kernel with other bits: a second place is read and thrown away.
   const inParts = hasLargeVocabulary(config) || hasLargeWeights(config);
-  const wanted = inParts ? Math.ceil(total / PART_TOKENS) * PART_TOKENS : Math.max(2, total);
-  const places = new BigInt64Array(wanted);
-  const labels = new BigInt64Array(wanted);
-  const temperature = new Float32Array(wanted).fill(1);
-  const tokens = new BigInt64Array(rows * length);
-  const positions = new BigInt64Array(rows * length);
+  const count = inParts ? Math.ceil(total / PART_TOKENS) * PART_TOKENS : Math.max(2, total);
+  const predecessors = new BigInt64Array(count);
+  const labels = new BigInt64Array(count);
+  const temperature = new Float32Array(count).fill(1);
   let n = 0;
   requests.forEach((request, r) => {
-    for (let t = 0; t < length; t++) positions[r * length + t] = BigInt(t);
-    request.tokens.forEach((token, t) => (tokens[r * length + t] = BigInt(token)));
     for (let t = request.promptLength; t < request.tokens.length; t++, n++) {
-      places[n] = BigInt(r * length + t - 1);
+      predecessors[n] = spread[r * length + t - 1];
       labels[n] = BigInt(request.tokens[t]);
       temperature[n] = request.temperature;
     }
   });
-  const steps = requests[0].stepRanges && stepColumns(requests, length);
-  const block = Math.min(length, blockOf(length));
-  return { rows, length, block, tokens, positions, places, labels, temperature, ...(steps ? { steps } : {}) };
+  return { predecessors, labels, temperature };
 }
 
 function stepColumns(requests: readonly ScoreRequest[], length: number): StepColumns {

@@ -44,7 +44,7 @@ interface Pass extends ScoreBatch {
   readonly between: () => Promise<void>;
 }
 
-/** Matrices, [rows * length, number of heads * headSize]. */
+/** Matrices of the distinct tokens, [D, number of heads * headSize]. */
 interface Projected {
   readonly queries: Float32Array;
   readonly keys: Float32Array;
@@ -90,7 +90,7 @@ export class PiecewisePass implements ScorePass {
     return this.#opened.close();
   }
 
-  /** Queries, keys and values of all tokens. */
+  /** Queries, keys and values of the distinct tokens. */
   async #project(pass: Pass, layer: number, x: Float32Array, { queries, keys, values }: Projected): Promise<void> {
     await inParts(pass.tokens.length, this.limits.tokens, async (rows) => {
       const into = { queries: rows.of(queries), keys: rows.of(keys), values: rows.of(values) };
@@ -100,34 +100,37 @@ export class PiecewisePass implements ScorePass {
   }
 
   /**
-   * Of one sequence, into its rows of `attended` [B * S, heads * headSize].
+   * Of one sequence, into `attended` [D, heads * headSize].
    * @returns what each key was given, [heads, S]; undefined where it is not wanted
    */
   async #attention(
-    { length, block, steps, between }: Pass,
+    { length, block, spread, found, steps, between }: Pass,
     row: number,
-    { queries, keys, values }: Projected,
+    projected: Projected,
     attended: Float32Array,
   ): Promise<Float32Array | undefined> {
     const { heads, kvHeads, headSize } = this.config;
-    const part = (matrix: Float32Array, count: number, from: number, to: number): HostTensor => {
-      const [start, end] = [from, to].map((t) => (row * length + t) * count * headSize);
-      return floats(matrix.subarray(start, end), [1, to - from, count * headSize]);
+    const width = heads * headSize;
+    const ofRow = (matrix: Float32Array, count: number, from: number, to: number): HostTensor => {
+      const distinct = spread.subarray(row * length + from, row * length + to);
+      return floats(gatherRows(matrix, distinct, count * headSize), [1, to - from, count * headSize]);
     };
+    const [keys, values] = [projected.keys, projected.values].map((matrix) => ofRow(matrix, kvHeads, 0, length));
     let received = steps && new Float32Array(heads * length);
     // The last queries of a padded block belong to it: runs are whole blocks.
     const most = Math.max(1, Math.floor(this.limits.queries / block)) * block;
     for (let from = 0; from < length; from += most) {
       const to = Math.min(length, from + most);
       const feeds = {
-        queries: part(queries, heads, from, to),
-        keys: part(keys, kvHeads, 0, length),
-        values: part(values, kvHeads, 0, length),
+        queries: ofRow(projected.queries, heads, from, to),
+        keys,
+        values,
         block: int64s(BigInt64Array.of(BigInt(block)), []),
         blocks: int64s(BigInt64Array.of(BigInt((to - from) / block)), []),
         before: int64s(BigInt64Array.of(BigInt(from)), [1]),
       };
-      const into = { attended: part(attended, heads, from, to) };
+      const ofQueries = new Float32Array((to - from) * width);
+      const into = { attended: floats(ofQueries, [1, to - from, width]) };
       if (steps && received) {
         const [start, end] = [row * length + from, row * length + to];
         const after = new Float32Array(received.length);
@@ -141,6 +144,10 @@ export class PiecewisePass implements ScorePass {
         received = after;
       } else {
         await this.#run('attention', 0, feeds, into);
+      }
+      for (let place = row * length + from, q = 0; q < ofQueries.length; place++, q += width) {
+        const distinct = Number(spread[place]);
+        if (Number(found[distinct]) === place) attended.set(ofQueries.subarray(q, q + width), distinct * width);
       }
       await between();
     }
@@ -161,13 +168,13 @@ export class PiecewisePass implements ScorePass {
     });
   }
 
-  async #head({ places, labels, temperature, between }: Pass, x: Float32Array): Promise<BatchScores> {
+  async #head({ predecessors, labels, temperature, between }: Pass, x: Float32Array): Promise<BatchScores> {
     const { hiddenSize } = this.config;
-    const scores = { logProbs: new Float32Array(places.length), entropies: new Float32Array(places.length) };
-    for (let from = 0; from < places.length; from += PART_TOKENS) {
+    const scores = { logProbs: new Float32Array(labels.length), entropies: new Float32Array(labels.length) };
+    for (let from = 0; from < labels.length; from += PART_TOKENS) {
       const to = from + PART_TOKENS;
       const feeds = {
-        last: floats(gatherRows(x, places.subarray(from, to), hiddenSize), [PART_TOKENS, hiddenSize]),
+        last: floats(gatherRows(x, predecessors.subarray(from, to), hiddenSize), [PART_TOKENS, hiddenSize]),
         labels: int64s(labels.subarray(from, to), [PART_TOKENS, 1]),
         temperature: floats(temperature.subarray(from, to), [PART_TOKENS, 1]),
       };
@@ -194,10 +201,10 @@ export class PiecewisePass implements ScorePass {
     });
   }
 
-  #rope({ length, tokens, positions: places }: ScoreBatch): Pass['rope'] {
+  #rope({ length, tokens, positions: ofTokens }: ScoreBatch): Pass['rope'] {
     // onnxruntime wants as many positions as it is given tokens at a time, too.
     const positions = Math.max(length, Math.min(tokens.length, this.limits.tokens));
-    return ropeFeeds(this.config, positions, places);
+    return ropeFeeds(this.config, positions, ofTokens);
   }
 }
 

@@ -14,20 +14,25 @@ import type { Weights } from '../transformer/parameters.js';
 import { blockAttention, triangle } from './block-attention.js';
 import { tokenScores, tokenScoresInParts } from './token-scores.js';
 
-/** Axes: B rows, S padded length, N wanted tokens, K steps (padded). */
+/** Axes: B rows, S padded length, D distinct tokens, N wanted tokens, K steps (padded). */
 export function scoreGraph(config: ModelConfig, weights: Weights, withInfluence: boolean): Graph {
   const g = new Graph();
   const parameter = constantParameters(g, config, weights);
   const rope = ropeConstants(g, config);
-  const { heads, hiddenSize } = config;
+  const { heads } = config;
 
-  const tokens = g.input('tokens', 'int64', ['rows', 'length']);
-  const positions = g.input('positions', 'int64', ['rows', 'length']);
+  // One token each, as if it were a row: onnxruntime wants as many positions as a row has tokens.
+  const tokens = g.input('tokens', 'int64', ['distinct', 1]);
+  const positions = g.input('positions', 'int64', ['distinct', 1]);
+  /** The distinct token at each place of the rows. */
+  const spread = g.input('spread', 'int64', ['rows', 'length']);
+  /** A place in [B * S] at which each distinct token stands. */
+  const found = g.input('found', 'int64', ['distinct', 1]);
   /** Queries of a block, and how many blocks make S. */
   const block = g.input('block', 'int64', []);
   const blocks = g.input('blocks', 'int64', []);
-  /** Places in [B * S] whose hidden state predicts a wanted token. */
-  const places = g.input('places', 'int64', ['wanted']);
+  /** Distinct tokens whose hidden state predicts a wanted token. */
+  const predecessors = g.input('predecessors', 'int64', ['wanted']);
   const labels = g.input('labels', 'int64', ['wanted', 1]);
   const temperature = g.input('temperature', 'float32', ['wanted', 1]);
   const influence = withInfluence ? influenceInputs(g, heads) : undefined;
@@ -37,16 +42,17 @@ export function scoreGraph(config: ModelConfig, weights: Weights, withInfluence:
   let x = embed(g, parameter, tokens);
   for (let i = 0; i < config.layers; i++) {
     const projected = queriesKeysValues(g, config, parameter, rope, i, x, positions);
-    const [attended, c] = blockAttention(g, config, projected, cut, influence);
+    const inRows = projected.map((y) => gather(g, together(g, y), spread)) as [Value, Value, Value];
+    const [attended, c] = blockAttention(g, config, inRows, cut, influence);
     if (c) received.push(c);
-    x = outputAndFeedForward(g, config, parameter, i, x, attended);
+    x = outputAndFeedForward(g, config, parameter, i, x, gather(g, together(g, attended), found));
   }
 
-  const flat = reshape(g, x, [-1, hiddenSize], ['rows*length', hiddenSize]);
+  const flat = together(g, x);
   const wanted = { labels, temperature };
   const [logProbs, entropies] = hasLargeVocabulary(config)
-    ? tokenScoresInParts(g, config, parameter, flat, places, wanted)
-    : tokenScores(g, config, parameter, gather(g, flat, places), wanted);
+    ? tokenScoresInParts(g, config, parameter, flat, predecessors, wanted)
+    : tokenScores(g, config, parameter, gather(g, flat, predecessors), wanted);
   g.output('logProbs', logProbs);
   g.output('entropies', entropies);
   if (influence) {
@@ -57,6 +63,12 @@ export function scoreGraph(config: ModelConfig, weights: Weights, withInfluence:
     g.output('influence', reduceMax(g, y, [1]));
   }
   return g;
+}
+
+/** [.., .., width] -> [.. * .., width] */
+function together(g: Graph, x: Value): Value {
+  const width = x.shape[2] as number;
+  return reshape(g, x, [-1, width], [`${x.shape[0]}*${x.shape[1]}`, width]);
 }
 
 function influenceInputs(g: Graph, heads: number) {

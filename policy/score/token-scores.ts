@@ -48,14 +48,14 @@ export function tokenScores(
 
 /**
  * The same PART_TOKENS tokens at a time. Input `parts`: how many times.
- * @param hidden states among which `places` [N] chooses
+ * @param hidden states among which `predecessors` [N] chooses
  */
 export function tokenScoresInParts(
   g: Graph,
   config: ModelConfig,
   parameter: ParameterValues,
   hidden: Value,
-  places: Value,
+  predecessors: Value,
   wanted: Wanted,
 ): [Value, Value] {
   const parts = g.input('parts', 'int64', []);
@@ -65,7 +65,7 @@ export function tokenScoresInParts(
   const start = unsqueeze(body, mul(body, i, body.int64(PART_TOKENS)), 0);
   const end = add(body, start, body.int64s([PART_TOKENS]));
   const ofPart = (x: Value): Value => slice(body, x, start, end, 0, PART_TOKENS);
-  const last = gather(body, hidden, ofPart(places));
+  const last = gather(body, hidden, ofPart(predecessors));
   const [logProbs, entropies] = tokenScores(body, config, parameter, last, {
     labels: ofPart(wanted.labels),
     temperature: ofPart(wanted.temperature),

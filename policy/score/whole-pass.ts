@@ -19,17 +19,19 @@ export class WholePass implements ScorePass {
   ) {}
 
   async run(batch: ScoreBatch): Promise<BatchScores> {
-    const { rows, length, block, places, steps } = batch;
+    const { rows, length, block, tokens, predecessors, labels, steps } = batch;
     const session = await this.#session(steps !== undefined);
-    const parts = (): HostTensor => int64s(BigInt64Array.of(BigInt(places.length / PART_TOKENS)), []);
+    const parts = (): HostTensor => int64s(BigInt64Array.of(BigInt(labels.length / PART_TOKENS)), []);
     const feeds: Record<string, HostTensor> = {
-      tokens: int64s(batch.tokens, [rows, length]),
-      positions: int64s(batch.positions, [rows, length]),
+      tokens: int64s(tokens, [tokens.length, 1]),
+      positions: int64s(batch.positions, [tokens.length, 1]),
+      spread: int64s(batch.spread, [rows, length]),
+      found: int64s(batch.found, [tokens.length, 1]),
       block: int64s(BigInt64Array.of(BigInt(block)), []),
       blocks: int64s(BigInt64Array.of(BigInt(length / block)), []),
-      places: int64s(places, [places.length]),
-      labels: int64s(batch.labels, [places.length, 1]),
-      temperature: floats(batch.temperature, [places.length, 1]),
+      predecessors: int64s(predecessors, [labels.length]),
+      labels: int64s(labels, [labels.length, 1]),
+      temperature: floats(batch.temperature, [labels.length, 1]),
       ...(hasLargeVocabulary(this.config) ? { parts: parts() } : {}),
       ...(steps ? influenceFeeds(steps, rows, length) : {}),
     };
