@@ -1,6 +1,6 @@
 /** One teacher-forced pass: log-probs and entropies of the wanted tokens and, if asked for, FCI before zeroing. */
 import { Graph, type Value } from '../onnx/graph.js';
-import { cast, concat, gather, matMul, mul, reduceMax, reshape } from '../onnx/operators.js';
+import { cast, concat, gather, matMul, mul, reduceMax, reshape, squeeze } from '../onnx/operators.js';
 import type { ModelConfig } from '../transformer/config.js';
 import { hasLargeVocabulary } from '../transformer/large.js';
 import {
@@ -32,7 +32,7 @@ export function scoreGraph(config: ModelConfig, weights: Weights, withInfluence:
   const block = g.input('block', 'int64', []);
   const blocks = g.input('blocks', 'int64', []);
   /** Distinct tokens whose hidden state predicts a wanted token. */
-  const predecessors = g.input('predecessors', 'int64', ['wanted']);
+  const predecessors = g.input('predecessors', 'int64', ['wanted', 1]);
   const labels = g.input('labels', 'int64', ['wanted', 1]);
   const temperature = g.input('temperature', 'float32', ['wanted', 1]);
   const influence = withInfluence ? influenceInputs(g, heads) : undefined;
@@ -45,14 +45,17 @@ export function scoreGraph(config: ModelConfig, weights: Weights, withInfluence:
     const inRows = projected.map((y) => gather(g, together(g, y), spread)) as [Value, Value, Value];
     const [attended, c] = blockAttention(g, config, inRows, cut, influence);
     if (c) received.push(c);
-    x = outputAndFeedForward(g, config, parameter, i, x, gather(g, together(g, attended), found));
+    // Behind the last attention, only what predicts a wanted token is gone on with.
+    const goesOn = (y: Value): Value => (i < config.layers - 1 ? y : gather(g, together(g, y), predecessors));
+    const perToken = gather(g, together(g, attended), found);
+    x = outputAndFeedForward(g, config, parameter, i, goesOn(x), goesOn(perToken));
   }
 
-  const flat = together(g, x);
+  const last = squeeze(g, x, 1); // [N, hidden]
   const wanted = { labels, temperature };
   const [logProbs, entropies] = hasLargeVocabulary(config)
-    ? tokenScoresInParts(g, config, parameter, flat, predecessors, wanted)
-    : tokenScores(g, config, parameter, gather(g, flat, predecessors), wanted);
+    ? tokenScoresInParts(g, config, parameter, last, wanted)
+    : tokenScores(g, config, parameter, last, wanted);
   g.output('logProbs', logProbs);
   g.output('entropies', entropies);
   if (influence) {

@@ -9,11 +9,12 @@ import { type BatchScores, blockOf, paddedLength, scoreBatch, type ScorePass } f
 import { PiecewisePass } from './piecewise-pass.js';
 import { WholePass } from './whole-pass.js';
 
-/** Padded tokens of a batch: enough for full-speed products, small enough to heartbeat between batches. */
+/** Tokens of a batch: enough for full-speed products, small enough to heartbeat between batches. */
 const BATCH_TOKENS = 4096;
 
 export class Scorer {
   readonly #pass: ScorePass;
+  readonly #piecewise: boolean;
 
   constructor(
     private readonly config: ModelConfig,
@@ -22,7 +23,8 @@ export class Scorer {
   ) {
     // Other devices, and weights in half precision, have the weights as constants: they would be given anew to each piece.
     const shared = (settings.provider ?? 'cpu') === 'cpu' && settings.weights !== 'fp16';
-    const Pass = hasLargeWeights(config) && shared ? PiecewisePass : WholePass;
+    this.#piecewise = hasLargeWeights(config) && shared;
+    const Pass = this.#piecewise ? PiecewisePass : WholePass;
     this.#pass = new Pass(config, weights, settings);
   }
 
@@ -33,7 +35,7 @@ export class Scorer {
   async score(requests: readonly ScoreRequest[], between: (done: number) => Promise<void>): Promise<Score[]> {
     const results = new Array<Score>(requests.length);
     let done = 0;
-    for (const members of batches(requests)) {
+    for (const members of batches(requests, this.#piecewise)) {
       const chosen = members.map((i) => requests[i]);
       const found = await this.#pass.run(scoreBatch(this.config, chosen), () => between(done));
       scoresOf(chosen, found).forEach((score, r) => (results[members[r]] = score));
@@ -64,22 +66,37 @@ function scoresOf(requests: readonly ScoreRequest[], { influence, ...found }: Ba
 }
 
 /**
- * Indices of requests that run together: with and without FCI apart, and those of one block, each sorted by padded length,
- * within the token budget.
+ * Indices of requests that run together, within the token budget: with and without FCI apart, and those of one block. In one
+ * graph all attend at a time, in rows as long as the longest: those of similar length run together. In pieces a sequence
+ * attends by itself, and what matters is what goes through the matrices: siblings, which follow one another, run together.
  */
-function batches(requests: readonly ScoreRequest[]): number[][] {
+function batches(requests: readonly ScoreRequest[], piecewise: boolean): number[][] {
   const kind = ({ stepRanges, tokens }: ScoreRequest): string =>
     `${stepRanges !== undefined} ${blockOf(tokens.length)}`;
   const kinds = new Map<string, number[]>();
   requests.forEach((request, i) => kinds.set(kind(request), [...(kinds.get(kind(request)) ?? []), i]));
   const length = (i: number): number => paddedLength(requests[i].tokens.length);
   return [...kinds.values()].flatMap((members) => {
-    const result: number[][] = [];
-    for (const i of members.sort((a, b) => length(a) - length(b) || a - b)) {
+    if (!piecewise) members.sort((a, b) => length(a) - length(b) || a - b);
+    const result: { readonly members: number[]; cost: number }[] = [];
+    for (const i of members) {
       const open = result.at(-1);
-      if (open && (open.length + 1) * length(i) <= BATCH_TOKENS) open.push(i);
-      else result.push([i]);
+      const grown =
+        open && (piecewise ? open.cost + newTokens(open.members, i) : (open.members.length + 1) * length(i));
+      if (grown !== undefined && grown <= BATCH_TOKENS) {
+        open!.members.push(i);
+        open!.cost = grown;
+      } else {
+        result.push({ members: [i], cost: length(i) });
+      }
     }
-    return result;
+    return result.map((batch) => batch.members);
   });
+
+  /** Those from where the sequence differs from the one before it. */
+  function newTokens(before: readonly number[], i: number): number {
+    const [last, { tokens }] = [requests[before.at(-1)!], requests[i]];
+    const differs = tokens.findIndex((token, t) => token !== last.tokens[t]);
+    return differs < 0 ? 0 : tokens.length - differs;
+  }
 }

@@ -3,7 +3,6 @@ import { Graph, type Value } from '../onnx/graph.js';
 import {
   add,
   div,
-  gather,
   gatherElements,
   less,
   logSoftmax,
@@ -46,16 +45,12 @@ export function tokenScores(
   return [logProbs, neg(g, reshape(g, sum, [-1], ['wanted']))];
 }
 
-/**
- * The same PART_TOKENS tokens at a time. Input `parts`: how many times.
- * @param hidden states among which `predecessors` [N] chooses
- */
+/** The same PART_TOKENS tokens at a time. Input `parts`: how many times. */
 export function tokenScoresInParts(
   g: Graph,
   config: ModelConfig,
   parameter: ParameterValues,
-  hidden: Value,
-  predecessors: Value,
+  last: Value,
   wanted: Wanted,
 ): [Value, Value] {
   const parts = g.input('parts', 'int64', []);
@@ -65,8 +60,7 @@ export function tokenScoresInParts(
   const start = unsqueeze(body, mul(body, i, body.int64(PART_TOKENS)), 0);
   const end = add(body, start, body.int64s([PART_TOKENS]));
   const ofPart = (x: Value): Value => slice(body, x, start, end, 0, PART_TOKENS);
-  const last = gather(body, hidden, ofPart(predecessors));
-  const [logProbs, entropies] = tokenScores(body, config, parameter, last, {
+  const [logProbs, entropies] = tokenScores(body, config, parameter, ofPart(last), {
     labels: ofPart(wanted.labels),
     temperature: ofPart(wanted.temperature),
   });

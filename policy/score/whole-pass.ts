@@ -29,7 +29,7 @@ export class WholePass implements ScorePass {
       found: int64s(batch.found, [tokens.length, 1]),
       block: int64s(BigInt64Array.of(BigInt(block)), []),
       blocks: int64s(BigInt64Array.of(BigInt(length / block)), []),
-      predecessors: int64s(predecessors, [labels.length]),
+      predecessors: int64s(predecessors, [labels.length, 1]),
       labels: int64s(labels, [labels.length, 1]),
       temperature: floats(batch.temperature, [labels.length, 1]),
       ...(hasLargeVocabulary(this.config) ? { parts: parts() } : {}),

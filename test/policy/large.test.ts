@@ -55,7 +55,7 @@ async function score(config: ModelConfig, requests: readonly ScoreRequest[], thr
   return scores;
 }
 
-const requests = [200, 90].map((length, i): ScoreRequest => {
+const alone = [200, 90].map((length, i): ScoreRequest => {
   const ends = Array.from({ length: 8 }, (_, k) => 10 + Math.round(((length - 10) * k) / 7));
   return {
     tokens: Int32Array.from({ length }, (_, t) => (7 * t + i * t * t) % wide.vocabSize),
@@ -66,7 +66,9 @@ const requests = [200, 90].map((length, i): ScoreRequest => {
 });
 
 /** Four blocks of queries. */
-const [long] = requests;
+const [long] = alone;
+const sibling = { ...long, tokens: long.tokens.map((token, t) => (t < 100 ? token : (token + 1) % wide.vocabSize)) };
+const requests = [...alone, sibling];
 
 const bitsOf = (rows: readonly object[]): string[] =>
   rows.map((row) =>
@@ -131,6 +133,20 @@ describe('handled as a large model', { timeout: 600_000 }, () => {
       await expect(stopped).rejects.toBe(stop);
       await Promise.all([whole.close(), pieces.close()]);
     }
+  });
+
+  it('and siblings go through it together, what they begin with once', async () => {
+    const [[, config]] = PAIRS;
+    const siblings = Array.from({ length: 5 }, (_, i) => ({
+      tokens: Int32Array.from({ length: 1000 }, (_, t) => (3 * t + (t < 900 ? 0 : i)) % wide.vocabSize),
+      promptLength: 990,
+      temperature: 1,
+    }));
+    const scorer = new Scorer(config, weightsOf(config), { threads: 2 });
+    const done = new Set<number>();
+    await scorer.score(siblings, (count) => Promise.resolve(done.add(count)).then(() => undefined));
+    await scorer.close();
+    expect([...done]).toEqual([0, siblings.length]);
   });
 
   it('has the same bits in every company and with any number of threads', async () => {

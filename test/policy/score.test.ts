@@ -25,7 +25,12 @@ function request(i: number, promptLength: number, steps: readonly number[]): Sco
   };
 }
 
-const requests = [
+/** Begins as another and goes on in its own way. */
+function sibling(of: ScoreRequest, at: number): ScoreRequest {
+  return { ...of, tokens: of.tokens.map((token, t) => (t < at ? token : (token + 1) % smallConfig.vocabSize)) };
+}
+
+const alone = [
   request(0, 3, [4, 5, 6, 7, 8, 9]),
   request(1, 20, [10, 1, 1, 1, 1, 20, 30]),
   request(
@@ -36,6 +41,7 @@ const requests = [
   request(3, 10, [1]),
   ...[5, 11, 20, 35, 50, 90].map((size, i) => request(4 + i, 8 + i, [size, 3, 4, 2, 6, 5, 1])),
 ];
+const requests = [...alone, sibling(alone[1], 20), sibling(alone[1], 50), sibling(alone[2], 61), alone[9], alone[9]];
 
 const bits = ({ logProbs, entropies, fci }: Score): string[] =>
   [logProbs, entropies, fci].map((x) => Buffer.from(x.slice().buffer).toString('hex'));
