@@ -169,7 +169,10 @@ function resultFeeds({ heads, kvHeads, ...rest }: ModelConfig, { size, places, p
   return { attendedRows: perToken(heads), gradientRows: perToken(heads + 2 * kvHeads) };
 }
 
-/** Of each block and head the places of its gradient among those of the classes, which have `count` together. */
+/**
+ * Of each block and head the places of its gradient among those of the classes: of the keys, and behind all these of the
+ * values. `count`: all of them together.
+ */
 function contributions({ kvHeads }: ModelConfig, { places, classes }: AttentionTiles) {
   const all = Array.from({ length: (places.length / BLOCK) * kvHeads }, (): number[] => []);
   let count = 0;
@@ -180,5 +183,6 @@ function contributions({ kvHeads }: ModelConfig, { places, classes }: AttentionT
       }
     }
   }
-  return { blocks: all, count };
+  const values = all.map((places) => places.map((place) => count + place));
+  return { blocks: [...all, ...values], count: 2 * count };
 }

@@ -10,7 +10,7 @@ import { depthFirstOrder } from './depth-first.js';
 
 /** Tokens of a block of keys. */
 export const BLOCK = 16;
-/** Tokens of a tile, a multiple of a block: long ones fill matrix products better, short ones suit short trees. */
+/** Tokens of a tile, a multiple of a block: long ones fill matrix products better, short ones suit short paths and branches. */
 const LONG_TILE = 64;
 const SHORT_TILE = 32;
 /** Classes are nodes of the graph: more of them save padding and cost calls. */
@@ -37,7 +37,7 @@ export interface TileClass {
 
 export function attentionTiles(predecessors: Int32Array): AttentionTiles {
   const trees = treesOf(predecessors);
-  const size = placesOf(trees, LONG_TILE) < 1.1 * placesOf(trees, SHORT_TILE) ? LONG_TILE : SHORT_TILE;
+  const size = tileSize(trees, predecessors);
   const places = new Int32Array(placesOf(trees, size)).fill(-1);
   const placeOf = new Int32Array(predecessors.length);
   let start = 0;
@@ -57,6 +57,13 @@ function treesOf(predecessors: Int32Array): Int32Array[] {
   const order = depthFirstOrder(predecessors);
   const starts = [...order.keys()].filter((i) => predecessors[order[i]] < 0);
   return starts.map((start, i) => order.subarray(start, starts[i + 1]));
+}
+
+/** A long tile needs the paths of all branches that it spans: if one in four spanned two, that would be too many. */
+function tileSize(trees: readonly Int32Array[], predecessors: Int32Array): number {
+  const branches = trees.flatMap((tree) => [...tree.subarray(1)].filter((t, i) => predecessors[t] !== tree[i])).length;
+  if (branches > placesOf(trees, LONG_TILE) / LONG_TILE / 4) return SHORT_TILE;
+  return placesOf(trees, LONG_TILE) < 1.1 * placesOf(trees, SHORT_TILE) ? LONG_TILE : SHORT_TILE;
 }
 
 /** Places of all trees, the empty ones included. */

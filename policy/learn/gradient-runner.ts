@@ -59,7 +59,7 @@ export class GradientRunner implements GradientSource {
     temperature: number,
     tokenBudget: number,
   ): Promise<Passed> {
-    const passed = nothingPassed(batch);
+    const passed = nothingPassed(batch, columns);
     const derives = goal.kind !== 'log-probs';
     if (derives) this.#lanes.clear();
     const parameterFeeds = this.#tensors(weights, (name) => name, [...weights.keys()]);
@@ -81,7 +81,7 @@ export class GradientRunner implements GradientSource {
       };
       await this.#pass(session, feeds, micro, derives ? this.#lanes.of(lane) : undefined, passed, goal);
     }
-    await this.#lanes.exchange(passed, derives ? lanesOf(microBatches.length) : 0);
+    if (derives) await this.#lanes.exchange(passed, lanesOf(microBatches.length));
     return passed;
   }
 

@@ -14,15 +14,25 @@ export interface Passed {
   readonly logProbs: Float32Array;
   /** Nats; only with a policy as goal. */
   readonly entropies: Float32Array;
+  /** The column of that name, if there is one. */
+  readonly refLogProbs: Float32Array;
 }
 
 /** To be filled by a pass. */
-export function nothingPassed({ starts }: MiniBatch): Passed {
+export function nothingPassed({ starts }: MiniBatch, columns: TokenColumns): Passed {
   const tokens = starts.at(-1)!;
-  return { logProbs: new Float32Array(tokens), entropies: new Float32Array(tokens) };
+  return {
+    logProbs: new Float32Array(tokens),
+    entropies: new Float32Array(tokens),
+    refLogProbs: columns['refLogProbs'] ? Float32Array.from(columns['refLogProbs']) : new Float32Array(tokens),
+  };
 }
 
-/** One pass over a mini-batch, in micro-batches; leaves the gradient of its goal behind. */
+/**
+ * One pass over a mini-batch, in micro-batches; leaves the gradient of its goal behind. Members of a team share the
+ * micro-batches: without a gradient each knows the log-probs of its own only, and they meet in the pass that has one, where
+ * each column of what is passed is the sum of theirs.
+ */
 export type Pass = (
   batch: MiniBatch,
   columns: TokenColumns,

@@ -84,12 +84,13 @@ export class Lanes {
     // Two sets of files in turn: nobody writes one anew before all have read it.
     const path = (name: string): string => join(folder, `${this.#turn}-${name}`);
     if (size > 1) {
-      write(path(`tokens-${rank}`), [passed.logProbs, passed.entropies]);
+      const columns = [passed.logProbs, passed.entropies, passed.refLogProbs];
+      write(path(`tokens-${rank}`), columns);
       for (const lane of lanes) if (this.#owns(lane)) write(path(`lane-${lane}`), this.of(lane).values());
       await meet();
       // A token is passed by one member; the others have zeros.
       for (let other = 0; other < size; other++) {
-        if (other !== rank) read(path(`tokens-${other}`), [passed.logProbs, passed.entropies], addTo);
+        if (other !== rank) read(path(`tokens-${other}`), columns, addTo);
       }
     }
     for (const lane of lanes) {

@@ -24,18 +24,19 @@ export async function policyGradient(
   trees.forEach((row, i) => requireUsable(config, row, i));
   const rows = treePieces(trees, evenShare(trees, tokenBudget));
   const batch = miniBatchOf(rows);
-  const columns = {
-    advantages: column(rows, (row) => row.advantages),
-    oldLogProbs: column(rows, (row) => row.oldLogProbs),
-    refLogProbs: await refLogProbs(passes, rows, batch, settings, tokenBudget),
-  };
   const { temperature, clipLow, clipHigh, dualClip, klWeight } = settings;
   const goal = { kind: 'policy', loss: { clipLow, clipHigh, dualClip, klWeight } } as const;
-  const { refLogProbs: ofReference, ...rest } = columns;
-  const fed = { ...rest, shares: batch.shares, ...(klWeight > 0 ? { refLogProbs: ofReference } : {}) };
-  const { logProbs, entropies } = await passes.policy(batch, fed, goal, temperature, tokenBudget);
-  const { gradient: _, ...metrics } = policyLoss({ ...columns, logProbs, weights: batch.weights }, settings);
-  return { ...metrics, entropy: mean(batch, entropies), tokens: batch.total };
+  const given = {
+    advantages: column(rows, (row) => row.advantages),
+    oldLogProbs: column(rows, (row) => row.oldLogProbs),
+  };
+  const refLogProbs = await ofReference(passes, rows, batch, settings, tokenBudget);
+  const fed = { ...given, shares: batch.shares, ...(klWeight > 0 ? { refLogProbs } : {}) };
+  const passed = await passes.policy(batch, fed, goal, temperature, tokenBudget);
+  const columns = { ...given, ...passed };
+  setGiven(columns.refLogProbs, rows, batch); // what rows came with has every member of a team: it is not a sum
+  const { gradient: _, ...metrics } = policyLoss({ ...columns, weights: batch.weights }, settings);
+  return { ...metrics, entropy: mean(batch, passed.entropies), tokens: batch.total };
 }
 
 /** The gradient of the cross-entropy. @throws RangeError for rows that can not be trained on */
@@ -51,8 +52,8 @@ export async function supervisedGradient(
   return { loss: -mean(batch, logProbs), tokens: batch.total };
 }
 
-/** Of the rows that come without, from the frozen reference; zeros where the divergence has no weight. */
-async function refLogProbs(
+/** Log-probs of the frozen reference for rows that come without; zeros where the divergence has no weight. */
+async function ofReference(
   { reference }: Passes,
   rows: readonly TrainingSequence[],
   batch: MiniBatch,
@@ -63,8 +64,13 @@ async function refLogProbs(
   if (klWeight === 0 || rows.every((row) => row.refLogProbs)) return given;
   if (!reference) throw new RangeError('klWeight > 0 needs log-probs of the reference, or the reference itself');
   const { logProbs } = await reference(batch, {}, { kind: 'log-probs' }, temperature, tokenBudget);
-  rows.forEach((row, i) => row.refLogProbs && logProbs.set(row.refLogProbs, batch.starts[i]));
-  return logProbs;
+  return setGiven(logProbs, rows, batch);
+}
+
+/** Puts in what rows came with. */
+function setGiven(refLogProbs: Float32Array, rows: readonly TrainingSequence[], batch: MiniBatch): Float32Array {
+  rows.forEach((row, i) => row.refLogProbs && refLogProbs.set(row.refLogProbs, batch.starts[i]));
+  return refLogProbs;
 }
 
 /** Weighted mean over the mini-batch. */

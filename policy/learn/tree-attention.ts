@@ -54,7 +54,7 @@ export interface Attention {
   readonly attendedRows: Value;
   /** Rows of the classes', keys' and values' gradients that are those of each token's projections, [N, heads + 2 kvHeads]. */
   readonly gradientRows: Value;
-  /** Which of the classes' gradients add up to each block's. */
+  /** Which of the classes' gradients add up to each block's: those of the keys, then those of the values. */
   readonly rounds: readonly (readonly Value[])[];
 }
 
@@ -143,21 +143,31 @@ export function treeAttention(
         const dMixed = gather(g, dRows, one.results);
         const mean = reduceSum(g, mul(g, dMixed, mixed), [3], true); // = sum of p dP over the keys
         const dScores = mul(g, sub(g, matMul(g, dMixed, v, { transB: true }), mean), p);
-        return {
-          q: turnBack(matMul(g, dScores, k, { alpha: scale }), one.positions),
-          k: matMul(g, dScores, q, { transA: true, alpha: scale }),
-          v: matMul(g, p, dMixed, { transA: true }),
-        };
+        // onnxruntime goes back from the last node. Made in this order, the values' product comes right behind `dScores`: it
+        // reads p by columns, which takes twice as long when p is no longer in the cache.
+        const dValues = asBlocks(matMul(g, p, dMixed, { transA: true }));
+        const dKeys = asBlocks(matMul(g, dScores, q, { transA: true, alpha: scale }));
+        return { q: turnBack(matMul(g, dScores, k, { alpha: scale }), one.positions), dKeys, dValues };
       });
       const nothing = g.floats([1, BLOCK * headSize], new Array<number>(BLOCK * headSize).fill(0));
-      const summed = (gradients: readonly Value[]): Value =>
-        fromBlocks(summation(g, concat(g, [...gradients.map(asBlocks), nothing], 0, 'contributions'), rounds));
-      const dKeys = turnBack(summed(parts.map(({ k }) => k)), blockPositions);
-      const dValues = summed(parts.map(({ v }) => v));
-      const all = concat(g, [...parts.map(({ q }) => q), dKeys, dValues].map(byHead), 0, 'gradients');
+      const contributions = [...parts.map(({ dKeys }) => dKeys), ...parts.map(({ dValues }) => dValues), nothing];
+      const sums = fromBlocks(summation(g, concat(g, contributions, 0, 'contributions'), rounds));
+      const [dKeys, dValues] = halves(g, sums);
+      const all = concat(
+        g,
+        [...parts.map(({ q }) => q), turnBack(dKeys, blockPositions), dValues].map(byHead),
+        0,
+        'gradients',
+      );
       return [byToken(gather(g, all, attention.gradientRows), heads + 2 * kvHeads)];
     };
     return { outputs: [byToken(gather(g, results, attention.attendedRows), heads)], rule };
   };
   return composites.add([projections], build)[0];
+}
+
+/** The first and the second half along the first axis. */
+function halves(g: Graph, x: Value): [Value, Value] {
+  const half = { type: x.type, shape: ['half', ...x.shape.slice(1)] };
+  return g.node('Split', [x], [half, half], { axis: 0n, num_outputs: 2n }) as [Value, Value];
 }

@@ -56,7 +56,7 @@ export class Passes {
     temperature: number,
     tokenBudget: number,
   ): Promise<Passed> {
-    const passed = nothingPassed(batch);
+    const passed = nothingPassed(batch, columns);
     const derives = goal.kind !== 'log-probs';
     const all = cutIntoMicroBatches(batch, tokenBudget);
     const own = this.#lanes?.own(all) ?? [{ lane: 0, microBatches: all }];
@@ -80,11 +80,12 @@ export class Passes {
         }
         if (derives) this.#lanes?.put(lane, this.gradients.downloadAll());
       }
+      if (!derives) return passed;
       if (this.#lanes) {
-        await this.#lanes.exchange(passed, derives ? lanesOf(all.length) : 0);
-        if (derives) this.gradients.set(this.#lanes.sum);
+        await this.#lanes.exchange(passed, lanesOf(all.length));
+        this.gradients.set(this.#lanes.sum);
       }
-      if (derives) weights.finish(this.gradients);
+      weights.finish(this.gradients);
       return passed;
     } finally {
       weights.close();

@@ -161,11 +161,11 @@ export function attendGradient(
     }),
   );
   const nothing = floats(tf, new Float32Array(BLOCK * headSize), [1, BLOCK * headSize]);
-  const summed = (values: Tensor[]): Tensor => {
-    const contributions = values.map((value) => reshape(tf, value, [BLOCK * headSize]));
-    return summation(tf, concat(tf, [...contributions, nothing], 0), inputs.rounds);
-  };
-  const all = [...parts.map(([q]) => q), summed(parts.map(([, k]) => k)), summed(parts.map(([, , v]) => v))];
+  const contributions = [...parts.map(([, k]) => k), ...parts.map(([, , v]) => v)].map((value) =>
+    reshape(tf, value, [BLOCK * headSize]),
+  );
+  const sums = summation(tf, concat(tf, [...contributions, nothing], 0), inputs.rounds);
+  const all = [...parts.map(([q]) => q), sums];
   const byRow = concat(
     tf,
     all.map((value) => reshape(tf, value, [headSize])),

@@ -74,7 +74,7 @@ export class SegmentedRunner implements GradientSource {
     temperature: number,
     tokenBudget: number,
   ): Promise<Passed> {
-    const passed = nothingPassed(batch);
+    const passed = nothingPassed(batch, columns);
     if (goal.kind !== 'log-probs') for (const values of this.gradient.values()) values.fill(0);
     const microBatches = cutIntoMicroBatches(batch, tokenBudget);
     for (const [i, members] of microBatches.entries()) {

@@ -58,6 +58,23 @@ describe('tiles', () => {
   });
 });
 
+describe('a tile', () => {
+  const chain = (length: number): Int32Array => Int32Array.from({ length }, (_, t) => t - 1);
+  /** A trunk and branches behind it. */
+  const comb = (trunk: number, branch: number): Int32Array =>
+    Int32Array.from(
+      { length: trunk + 8 * branch },
+      (_, t) => (t > trunk && (t - trunk) % branch === 0 ? trunk : t) - 1,
+    );
+
+  it('is long where paths are and do not branch often', () => {
+    expect(attentionTiles(chain(256)).size).toBe(64);
+    expect(attentionTiles(comb(64, 1024)).size).toBe(64);
+    expect(attentionTiles(comb(64, 64)).size).toBe(32);
+    expect(attentionTiles(chain(96)).size).toBe(32);
+  });
+});
+
 describe('summation', () => {
   it('adds each row to the sums it belongs to', () => {
     const rows = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 0];
