@@ -15,10 +15,13 @@ const MODEL = 'models/straight-line';
 const VOCABULARY = 64;
 const chains = (lengths: readonly number[]): TrainingSequence[] =>
   lengths.map((length, i) => chain(i, length, VOCABULARY));
+/** Every other row brings the reference's log-probs along. */
+const partlyReferred = (rows: readonly TrainingSequence[]): TrainingSequence[] =>
+  rows.map((row, i) => (i % 2 === 0 ? { ...row, refLogProbs: row.oldLogProbs.map((logProb) => logProb - 0.1) } : row));
 /** One micro-batch; two; four, one to a lane; more than there are lanes. */
 const miniBatches = [
   { rows: [randomTree(1, VOCABULARY).packed], budget: 8192, microBatches: 1 },
-  { rows: chains([600, 500, 400, 300, 200]), budget: 8192, microBatches: 2 },
+  { rows: partlyReferred(chains([600, 500, 400, 300, 200])), budget: 8192, microBatches: 2 },
   { rows: chains(new Array<number>(10).fill(480)), budget: 8192, microBatches: 4 },
   { rows: chains([700, 650, 600, 550, 500, 450, 400]), budget: 700, microBatches: 7 },
 ];
