@@ -46,3 +46,6 @@ export async function secondsOf(work: () => Promise<unknown>): Promise<number> {
   await work();
   return (performance.now() - start) / 1000;
 }
+
+/** Of a learner, one after the other in a turn, as in a run: what has just been idle is slower. */
+export const STEPS_PER_TURN = 3;

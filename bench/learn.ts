@@ -6,7 +6,7 @@ import type { Learner, OptimizerSettings } from '../contracts/engine.js';
 import type { LearnerSettings } from '../policy/engine/child-learner.js';
 import { openLearner } from '../policy/engine/open.js';
 import { findTfjs } from '../scripts/load-tfjs.mjs';
-import { best, inTurn, secondsOf } from './in-turn.js';
+import { best, inTurn, secondsOf, STEPS_PER_TURN } from './in-turn.js';
 import { THREADS } from './machine.js';
 import { Peer } from './peer.js';
 import { markMemory, peakMemory } from './process-memory.js';
@@ -40,8 +40,6 @@ export const OPTIMIZER: OptimizerSettings = {
 const TOKEN_BUDGET = 8192;
 const TOLERATED_LOSS_DIFFERENCE = 1e-4;
 const STEPS_FOR_PEAK = 3;
-/** One after the other, as in a run: what has just been idle is slower. */
-const STEPS_PER_TURN = 3;
 
 type Runtime = LearnerSettings['runtime'];
 const RUNTIMES: readonly Runtime[] = findTfjs() === undefined ? ['onnx'] : ['onnx', 'tfjs'];
