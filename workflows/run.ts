@@ -1,0 +1,325 @@
+/** A run as its workflow goes through it: iteration after iteration, evaluations beside them, what steers it taken in between. */
+import {
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  setCurrentDetails,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { Committed, RunStart } from '../contracts/activities.js';
+import type { RunForm } from '../contracts/config-form.js';
+import type {
+  EvaluationSummary,
+  InitialBatch,
+  LedgerHead,
+  RunPhase,
+  RunProgress,
+  RunResult,
+  RunSettings,
+  RunState,
+} from '../contracts/run.js';
+import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
+import { UNSTEERED, type SteeringEvent } from '../contracts/steering.js';
+import { activity } from './activities.js';
+import { child } from './children.js';
+import { evaluation } from './evaluation.js';
+import { Evaluations } from './evaluations.js';
+import { growAndLearn, type GrowAndLearnResult } from './grow-and-learn.js';
+import { carriedState, firstState, ledgerHeadOf, paceAfter, settingsOf, withEvaluation } from './run-state.js';
+import { sampleInitial } from './sample-initial.js';
+import { identified, recorded, steered, type Moment } from './steering-rules.js';
+import type { Steerable } from './steering.js';
+import { runDetails } from './summaries.js';
+
+/** Rows kept in the run's state: what the page and the terminal show. All of them are in the run's metrics.jsonl. */
+const RECENT_ITERATIONS = 6;
+
+/** The workflow's arguments, see `training`. */
+type Training = (form: RunForm, carried: RunState) => Promise<RunResult>;
+
+type Learnt = Pick<GrowAndLearnResult, 'policy' | 'controller'> & Committed;
+
+export class Run implements Steerable {
+  #phase: RunPhase = 'preparing';
+  #stage: Moment['stage'] = 'waiting';
+  #state: RunState | null = null;
+  /** Iterations of this execution. */
+  #done = 0;
+  readonly #children = new Set<string>();
+  readonly #evaluations = new Evaluations((summary) => this.#noteEvaluation(summary));
+  readonly #id = workflowInfo().workflowId;
+
+  constructor(private readonly form: RunForm) {}
+
+  progress(): RunProgress {
+    return { phase: this.#phase, children: [...this.#children], state: this.#state };
+  }
+
+  settings(): RunSettings {
+    return settingsOf(this.form, this.#state);
+  }
+
+  ledgerHead(): LedgerHead {
+    return ledgerHeadOf(this.#state);
+  }
+
+  moment(): Moment {
+    const { iteration = 0, plan: { iterations } = { iterations: 0 }, steering = UNSTEERED } = this.#state ?? {};
+    const steerable = this.#phase === 'training' || this.#phase === 'paused';
+    return { steerable, iteration, iterations, stage: this.#stage, steering };
+  }
+
+  take(event: SteeringEvent): void {
+    const state = this.#running();
+    state.steering = steered(state.steering, event);
+    if (event.update === 'stopAfter' || event.update === 'extendTo')
+      state.plan = { ...state.plan, iterations: event.value! };
+    this.#show();
+  }
+
+  identify(event: SteeringEvent): void {
+    const state = this.#running();
+    state.steering = identified(state.steering, event);
+  }
+
+  resume(state: RunState): void {
+    this.#state = state;
+    this.#phase = 'training';
+  }
+
+  async prepare(): Promise<void> {
+    upsertSearchAttributes([
+      { key: SEARCH_ATTRIBUTES.run, value: this.#id },
+      { key: SEARCH_ATTRIBUTES.phase, value: this.#phase },
+    ]);
+    const prepared = await activity('prepare', 'check configuration, model, task', { form: this.form });
+    this.resume(firstState(prepared));
+    upsertSearchAttributes([
+      { key: SEARCH_ATTRIBUTES.model, value: prepared.model },
+      { key: SEARCH_ATTRIBUTES.algorithm, value: prepared.plan.algorithm },
+      { key: SEARCH_ATTRIBUTES.configHash, value: prepared.configHash },
+    ]);
+    this.#evaluate();
+    const { start } = prepared;
+    if (start?.ahead) this.#running().pending = await this.#sample(start.iteration, start.ahead);
+  }
+
+  async train(): Promise<RunResult> {
+    const state = this.#running();
+    this.#show();
+    while (state.iteration < state.plan.iterations) {
+      if (this.#isLong()) await this.#continueAsNew();
+      await this.#whilePaused();
+      await this.#iterate();
+    }
+    this.#enter('finishing');
+    this.#evaluate();
+    await this.#evaluations.all();
+    return this.#finish();
+  }
+
+  /** The configured bound waits for evaluations, so that the training does not; the server's suggestion does not wait. */
+  #isLong(): boolean {
+    const { continueAsNewSuggested } = workflowInfo();
+    return (
+      continueAsNewSuggested ||
+      (this.#done >= this.#running().plan.iterationsPerExecution && this.#evaluations.running === 0)
+    );
+  }
+
+  async #whilePaused(): Promise<void> {
+    const state = this.#running();
+    if (state.steering.pausedSince === null) return;
+    this.#enter('paused');
+    await condition(() => state.steering.pausedSince === null);
+    this.#enter('training');
+  }
+
+  /** Iteration m. */
+  async #iterate(): Promise<void> {
+    const state = this.#running();
+    const m = state.iteration;
+    const startedAt = Date.now();
+    this.#stage = 'sampling';
+    const batch = state.pending ?? (await this.#sample(m));
+    const ahead = state.plan.pipeline === 'one-step-off-policy' && m + 1 < state.plan.iterations;
+    const [next, learnt] = await Promise.all([ahead ? this.#sample(m + 1) : null, this.#learn(batch)]);
+
+    this.#stage = 'waiting';
+    this.#done += 1;
+    state.iteration = m + 1;
+    state.policy = learnt.policy;
+    state.controller = learnt.controller;
+    state.ledger = learnt.record;
+    state.provenance = learnt.provenance;
+    state.pending = next;
+    state.pace = paceAfter((Date.now() - startedAt) / 1000, state.pace);
+    state.recent = [...state.recent, learnt.summary].slice(-RECENT_ITERATIONS);
+    upsertSearchAttributes([
+      { key: SEARCH_ATTRIBUTES.phase, value: this.#phase },
+      { key: SEARCH_ATTRIBUTES.iteration, value: state.iteration },
+      { key: SEARCH_ATTRIBUTES.reward, value: learnt.summary.accuracy },
+    ]);
+    this.#show();
+    const { evaluateEvery, iterations } = state.plan;
+    if (evaluateEvery > 0 && state.iteration % evaluateEvery === 0 && state.iteration < iterations) this.#evaluate();
+  }
+
+  /** Samples the initial responses of an iteration with the policy of now. Draws follow one another: the cursor moves at the end. */
+  async #sample(
+    iteration: number,
+    { policy, batchSize }: NonNullable<RunStart['ahead']> = this.#now(),
+  ): Promise<InitialBatch> {
+    const state = this.#running();
+    const { manifest, plan, cursor } = state;
+    const batch = await this.#child('sample', iteration, () =>
+      child(
+        sampleInitial,
+        {
+          phase: 'sample',
+          number: iteration,
+          summary: `iteration ${iteration} · ${batchSize} problems × ${plan.responsesDrawn} responses, policy ${state.iteration}`,
+        },
+        { manifest, plan, iteration, policy, cursor, batchSize },
+      ),
+    );
+    state.cursor = batch.cursor.after;
+    return batch;
+  }
+
+  #now(): NonNullable<RunStart['ahead']> {
+    const { policy, controller } = this.#running();
+    return { policy, batchSize: controller.batchSize };
+  }
+
+  async #learn(batch: InitialBatch): Promise<Learnt> {
+    const {
+      manifest,
+      plan,
+      policy,
+      controller,
+      ledger: previous,
+      provenance: previousProvenance,
+      steering,
+    } = this.#running();
+    const { learningRate } = steering;
+    const { responses, correct } = batch.statistics;
+    this.#stage = 'learning';
+    const learnt = await this.#child('learn', batch.iteration, () =>
+      child(
+        growAndLearn,
+        {
+          phase: 'learn',
+          number: batch.iteration,
+          summary: `iteration ${batch.iteration} · ${responses} responses · ${Math.round((100 * correct) / responses)} % correct`,
+        },
+        { run: this.#id, manifest, plan, batch, policy, controller, previous, previousProvenance, learningRate },
+      ),
+    );
+    return { policy: learnt.policy, controller: learnt.controller, ...(await this.#commit(learnt.commit)) };
+  }
+
+  /** The record takes in every update up to now; who sent them is known by then. */
+  async #commit(commit: GrowAndLearnResult['commit']): Promise<Committed> {
+    await condition(allHandlersFinished);
+    this.#stage = 'committing';
+    const state = this.#running();
+    const steering = state.steering.unrecorded;
+    const { iteration } = commit.batch;
+    const label = `iteration ${iteration} · V = ${commit.metrics.leaves}`;
+    const committed = await activity('commitIteration', label, { ...commit, steering }, state.plan);
+    state.steering = recorded(state.steering, steering);
+    return committed;
+  }
+
+  /** Starts an evaluation of policy m beside the training. */
+  #evaluate(): void {
+    const { manifest, policy, iteration: policyVersion, plan } = this.#running();
+    const sets = plan.evaluationSets;
+    this.#evaluations.start(
+      policyVersion,
+      () =>
+        this.#child('evaluate', policyVersion, () =>
+          child(
+            evaluation,
+            {
+              phase: 'evaluate',
+              number: policyVersion,
+              summary: `policy ${policyVersion} · ${sets.length} held-out sets`,
+            },
+            { run: this.#id, manifest, policy, policyVersion, sets, plan },
+          ),
+        ),
+      // Without the first and the last there is no result; one between them is only a point of the curve.
+      () => policyVersion === 0 || policyVersion === this.#running().plan.iterations,
+    );
+  }
+
+  #noteEvaluation(summary: EvaluationSummary): void {
+    const state = this.#running();
+    state.evaluations = withEvaluation(state.evaluations, summary);
+    upsertSearchAttributes([{ key: SEARCH_ATTRIBUTES.accuracy, value: summary.mean }]);
+    this.#show();
+  }
+
+  async #continueAsNew(): Promise<never> {
+    await this.#evaluations.all();
+    await condition(allHandlersFinished);
+    return continueAsNew<Training>(this.form, carriedState(this.#running()));
+  }
+
+  async #finish(): Promise<RunResult> {
+    const state = this.#running();
+    const { manifest, policy, evaluations, plan } = state;
+    const before = evaluations[0];
+    const after = evaluations.at(-1);
+    if (!before || !after) throw new Error('a finished run has been evaluated before and after');
+    const folders = await activity('finishRun', `policy ${state.iteration} · write the trained model`, {
+      manifest,
+      run: this.#id,
+      policy,
+      evaluations,
+    });
+    this.#enter('finished');
+    return {
+      iterations: state.iteration,
+      policy,
+      ledger: state.ledger,
+      evaluationSets: plan.evaluationSets,
+      before,
+      after,
+      ...folders,
+    };
+  }
+
+  async #child<T>(phase: string, number: number, start: () => Promise<T>): Promise<T> {
+    const name = `${phase}-${number}`;
+    this.#children.add(name);
+    this.#show();
+    try {
+      return await start();
+    } finally {
+      this.#children.delete(name);
+      this.#show();
+    }
+  }
+
+  #enter(phase: RunPhase): void {
+    this.#phase = phase;
+    upsertSearchAttributes([{ key: SEARCH_ATTRIBUTES.phase, value: phase }]);
+    this.#show();
+  }
+
+  /** No event of the history: what the page shows is asked for when somebody looks. */
+  #show(): void {
+    setCurrentDetails(
+      runDetails(this.#running(), { phase: this.#phase, children: [...this.#children], now: Date.now() }),
+    );
+  }
+
+  #running(): RunState {
+    if (!this.#state) throw new Error('the run has not been prepared');
+    return this.#state;
+  }
+}
