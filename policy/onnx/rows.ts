@@ -21,9 +21,13 @@ export async function inParts(total: number, most: number, work: (rows: Rows) =>
   }
 }
 
-/** table[indices] one behind another: [indices, width]. */
-export function gatherRows(table: Float32Array, indices: BigInt64Array, width: number): Float32Array {
-  const rows = new Float32Array(indices.length * width);
+/** table[indices] one behind another: [indices, width]. @param rows memory for them */
+export function gatherRows(
+  table: Float32Array,
+  indices: BigInt64Array,
+  width: number,
+  rows: Float32Array = new Float32Array(indices.length * width),
+): Float32Array {
   indices.forEach((index, n) =>
     rows.set(table.subarray(Number(index) * width, (Number(index) + 1) * width), n * width),
   );

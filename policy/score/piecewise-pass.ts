@@ -51,6 +51,9 @@ interface Projected {
   readonly values: Float32Array;
 }
 
+/** What one sequence's attention takes and finds: queries and `attended` of one run, keys and values of all tokens. */
+type RowMemory = Projected & { readonly attended: Float32Array };
+
 export class PiecewisePass implements ScorePass {
   readonly #opened = new SessionPool<OpenedPiece>();
 
@@ -71,12 +74,13 @@ export class PiecewisePass implements ScorePass {
     const [queries, keys, values] = [heads, kvHeads, kvHeads].map((count) => matrix(count * headSize));
     const projected = { queries, keys, values };
     const attended = matrix(heads * headSize);
+    const memory = this.#rowMemory(batch);
     let x = gatherRows(this.weights.get('embedding')!, tokens, hiddenSize);
     let next = matrix(hiddenSize);
     for (let layer = 0; layer < this.config.layers; layer++) {
       await this.#project(pass, layer, x, projected);
       for (let row = 0; row < rows; row++) {
-        const received = await this.#attention(pass, row, projected, attended);
+        const received = await this.#attention(pass, row, projected, attended, memory);
         if (influence && received) keepLargest(influence, received, length, row, steps);
       }
       await this.#feedForward(pass, layer, x, attended, next);
@@ -101,6 +105,7 @@ export class PiecewisePass implements ScorePass {
 
   /**
    * Of one sequence, into `attended` [D, heads * headSize].
+   * @param memory for a row's operands, see `#rowMemory`
    * @returns what each key was given, [heads, S]; undefined where it is not wanted
    */
   async #attention(
@@ -108,28 +113,29 @@ export class PiecewisePass implements ScorePass {
     row: number,
     projected: Projected,
     attended: Float32Array,
+    memory: RowMemory,
   ): Promise<Float32Array | undefined> {
     const { heads, kvHeads, headSize } = this.config;
     const width = heads * headSize;
-    const ofRow = (matrix: Float32Array, count: number, from: number, to: number): HostTensor => {
+    const ofRow = (name: keyof Projected, count: number, from: number, to: number): HostTensor => {
       const distinct = spread.subarray(row * length + from, row * length + to);
-      return floats(gatherRows(matrix, distinct, count * headSize), [1, to - from, count * headSize]);
+      const rows = memory[name].subarray(0, (to - from) * count * headSize);
+      return floats(gatherRows(projected[name], distinct, count * headSize, rows), [1, to - from, count * headSize]);
     };
-    const [keys, values] = [projected.keys, projected.values].map((matrix) => ofRow(matrix, kvHeads, 0, length));
+    const [keys, values] = [ofRow('keys', kvHeads, 0, length), ofRow('values', kvHeads, 0, length)];
     let received = steps && new Float32Array(heads * length);
-    // The last queries of a padded block belong to it: runs are whole blocks.
-    const most = Math.max(1, Math.floor(this.limits.queries / block)) * block;
+    const most = this.#queriesOfRun(block);
     for (let from = 0; from < length; from += most) {
       const to = Math.min(length, from + most);
       const feeds = {
-        queries: ofRow(projected.queries, heads, from, to),
+        queries: ofRow('queries', heads, from, to),
         keys,
         values,
         block: int64s(BigInt64Array.of(BigInt(block)), []),
         blocks: int64s(BigInt64Array.of(BigInt((to - from) / block)), []),
         before: int64s(BigInt64Array.of(BigInt(from)), [1]),
       };
-      const ofQueries = new Float32Array((to - from) * width);
+      const ofQueries = memory.attended.subarray(0, (to - from) * width);
       const into = { attended: floats(ofQueries, [1, to - from, width]) };
       if (steps && received) {
         const [start, end] = [row * length + from, row * length + to];
@@ -152,6 +158,24 @@ export class PiecewisePass implements ScorePass {
       await between();
     }
     return received;
+  }
+
+  /** The last queries of a padded block belong to it: runs are whole blocks. */
+  #queriesOfRun(block: number): number {
+    return Math.max(1, Math.floor(this.limits.queries / block)) * block;
+  }
+
+  /** The same for all rows and layers: what each would leave behind adds up. */
+  #rowMemory({ length, block }: ScoreBatch): RowMemory {
+    const { heads, kvHeads, headSize } = this.config;
+    const queries = Math.min(length, this.#queriesOfRun(block));
+    const matrix = (rows: number, count: number): Float32Array => new Float32Array(rows * count * headSize);
+    return {
+      queries: matrix(queries, heads),
+      attended: matrix(queries, heads),
+      keys: matrix(length, kvHeads),
+      values: matrix(length, kvHeads),
+    };
   }
 
   /** From the hidden states before a layer, `x`, to those behind it, `y`. */
