@@ -14,6 +14,8 @@ const ONE_BLOCK = 128;
 const QUERY_BLOCK = 64;
 /** Sequences are padded to a multiple of it, which no vectorised sum over them notices. */
 const LANES = 16;
+/** Distinct tokens of all places. */
+const WORTH_SHARING = 0.9;
 
 export interface ScoreBatch {
   readonly rows: number;
@@ -27,6 +29,8 @@ export interface ScoreBatch {
   readonly spread: BigInt64Array;
   /** A place in [B * S] at which each distinct token stands, [D]. */
   readonly found: BigInt64Array;
+  /** Whether there are so much fewer distinct tokens than places that it is worth to bring them there and back. */
+  readonly shares: boolean;
   /** The distinct token that comes before each wanted token, whose hidden state predicts it; padded: [N]. */
   readonly predecessors: BigInt64Array;
   readonly labels: BigInt64Array /* [N] */;
@@ -73,7 +77,7 @@ export function scoreBatch(config: ModelConfig, requests: readonly ScoreRequest[
 function distinctTokens(
   requests: readonly ScoreRequest[],
   length: number,
-): Pick<ScoreBatch, 'tokens' | 'positions' | 'spread' | 'found'> {
+): Pick<ScoreBatch, 'tokens' | 'positions' | 'spread' | 'found' | 'shares'> {
   const spread = new BigInt64Array(requests.length * length);
   const tokens: bigint[] = [];
   const found: bigint[] = [];
@@ -99,7 +103,8 @@ function distinctTokens(
     result.set(values);
     return result;
   };
-  return { tokens: padded(tokens), positions: padded(positions), spread, found: padded(found) };
+  const shares = tokens.length < WORTH_SHARING * spread.length;
+  return { tokens: padded(tokens), positions: padded(positions), spread, found: padded(found), shares };
 }
 
 function wantedTokens(

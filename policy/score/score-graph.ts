@@ -14,41 +14,48 @@ import type { Weights } from '../transformer/parameters.js';
 import { blockAttention, triangle } from './block-attention.js';
 import { tokenScores, tokenScoresInParts } from './token-scores.js';
 
+export interface ScoreKind {
+  readonly withInfluence: boolean;
+  /** Without, tokens are given as they stand in the rows: there is nothing to bring there and back. */
+  readonly shares: boolean;
+}
+
 /** Axes: B rows, S padded length, D distinct tokens, N wanted tokens, K steps (padded). */
-export function scoreGraph(config: ModelConfig, weights: Weights, withInfluence: boolean): Graph {
+export function scoreGraph(config: ModelConfig, weights: Weights, { withInfluence, shares }: ScoreKind): Graph {
   const g = new Graph();
   const parameter = constantParameters(g, config, weights);
   const rope = ropeConstants(g, config);
   const { heads } = config;
 
-  // One token each, as if it were a row: onnxruntime wants as many positions as a row has tokens.
-  const tokens = g.input('tokens', 'int64', ['distinct', 1]);
-  const positions = g.input('positions', 'int64', ['distinct', 1]);
+  // Distinct tokens as if each were a row: onnxruntime wants as many positions as a row has tokens.
+  const layout = shares ? ['distinct', 1] : ['rows', 'length'];
+  const tokens = g.input('tokens', 'int64', layout);
+  const positions = g.input('positions', 'int64', layout);
   /** The distinct token at each place of the rows. */
-  const spread = g.input('spread', 'int64', ['rows', 'length']);
+  const spread = shares ? g.input('spread', 'int64', ['rows', 'length']) : undefined;
   /** A place in [B * S] at which each distinct token stands. */
-  const found = g.input('found', 'int64', ['distinct', 1]);
+  const found = shares ? g.input('found', 'int64', layout) : undefined;
   /** Queries of a block, and how many blocks make S. */
   const block = g.input('block', 'int64', []);
   const blocks = g.input('blocks', 'int64', []);
-  /** Distinct tokens whose hidden state predicts a wanted token. */
+  /** Tokens whose hidden state predicts a wanted token, by where they are in the layout. */
   const predecessors = g.input('predecessors', 'int64', ['wanted', 1]);
   const labels = g.input('labels', 'int64', ['wanted', 1]);
   const temperature = g.input('temperature', 'float32', ['wanted', 1]);
   const influence = withInfluence ? influenceInputs(g, heads) : undefined;
 
+  const chosen = (y: Value, which?: Value): Value => (which ? gather(g, together(g, y), which) : y);
   const cut = { block, blocks, triangle: triangle(g, block) };
   const received: Value[] = [];
   let x = embed(g, parameter, tokens);
   for (let i = 0; i < config.layers; i++) {
     const projected = queriesKeysValues(g, config, parameter, rope, i, x, positions);
-    const inRows = projected.map((y) => gather(g, together(g, y), spread)) as [Value, Value, Value];
+    const inRows = projected.map((y) => chosen(y, spread)) as [Value, Value, Value];
     const [attended, c] = blockAttention(g, config, inRows, cut, influence);
     if (c) received.push(c);
     // Behind the last attention, only what predicts a wanted token is gone on with.
-    const goesOn = (y: Value): Value => (i < config.layers - 1 ? y : gather(g, together(g, y), predecessors));
-    const perToken = gather(g, together(g, attended), found);
-    x = outputAndFeedForward(g, config, parameter, i, goesOn(x), goesOn(perToken));
+    const goesOn = i === config.layers - 1 ? predecessors : undefined;
+    x = outputAndFeedForward(g, config, parameter, i, chosen(x, goesOn), chosen(chosen(attended, found), goesOn));
   }
 
   const last = squeeze(g, x, 1); // [N, hidden]

@@ -1,15 +1,16 @@
 /** A batch through one graph (`score-graph.ts`) in one run. */
+import { bigInt64Array } from '../onnx/host-tensor.js';
 import { floats, type HostTensor, int64s, Session, type SessionSettings } from '../onnx/runtime.js';
 import { SessionPool } from '../onnx/session-pool.js';
 import type { ModelConfig } from '../transformer/config.js';
 import { hasLargeVocabulary } from '../transformer/large.js';
 import type { Weights } from '../transformer/parameters.js';
 import type { BatchScores, ScoreBatch, ScorePass, StepColumns } from './batch.js';
-import { scoreGraph } from './score-graph.js';
+import { scoreGraph, type ScoreKind } from './score-graph.js';
 import { PART_TOKENS } from './token-scores.js';
 
 export class WholePass implements ScorePass {
-  /** With and without influence. */
+  /** By kind. */
   readonly #sessions = new SessionPool<{ readonly session: Session }>();
 
   constructor(
@@ -19,17 +20,13 @@ export class WholePass implements ScorePass {
   ) {}
 
   async run(batch: ScoreBatch): Promise<BatchScores> {
-    const { rows, length, block, tokens, predecessors, labels, steps } = batch;
-    const session = await this.#session(steps !== undefined);
+    const { rows, length, block, labels, steps, shares } = batch;
+    const session = await this.#session({ withInfluence: steps !== undefined, shares });
     const parts = (): HostTensor => int64s(BigInt64Array.of(BigInt(labels.length / PART_TOKENS)), []);
     const feeds: Record<string, HostTensor> = {
-      tokens: int64s(tokens, [tokens.length, 1]),
-      positions: int64s(batch.positions, [tokens.length, 1]),
-      spread: int64s(batch.spread, [rows, length]),
-      found: int64s(batch.found, [tokens.length, 1]),
+      ...(shares ? distinctFeeds(batch) : placeFeeds(batch)),
       block: int64s(BigInt64Array.of(BigInt(block)), []),
       blocks: int64s(BigInt64Array.of(BigInt(length / block)), []),
-      predecessors: int64s(predecessors, [labels.length, 1]),
       labels: int64s(labels, [labels.length, 1]),
       temperature: floats(batch.temperature, [labels.length, 1]),
       ...(hasLargeVocabulary(this.config) ? { parts: parts() } : {}),
@@ -46,13 +43,41 @@ export class WholePass implements ScorePass {
     return this.#sessions.close();
   }
 
-  async #session(withInfluence: boolean): Promise<Session> {
-    const { session } = await this.#sessions.of(String(withInfluence), async () => {
-      const graph = scoreGraph(this.config, this.weights, withInfluence);
+  async #session(kind: ScoreKind): Promise<Session> {
+    const { session } = await this.#sessions.of(JSON.stringify(kind), async () => {
+      const graph = scoreGraph(this.config, this.weights, kind);
       return { session: await Session.open(graph, { ...this.settings, planMemory: false }) };
     });
     return session;
   }
+}
+
+/** Each distinct token once, and where it stands. */
+function distinctFeeds({ rows, length, ...batch }: ScoreBatch): Record<string, HostTensor> {
+  const column = (values: BigInt64Array): HostTensor => int64s(values, [values.length, 1]);
+  return {
+    tokens: column(batch.tokens),
+    positions: column(batch.positions),
+    spread: int64s(batch.spread, [rows, length]),
+    found: column(batch.found),
+    predecessors: column(batch.predecessors),
+  };
+}
+
+/** The tokens at their places. */
+function placeFeeds({ rows, length, ...batch }: ScoreBatch): Record<string, HostTensor> {
+  const predecessors = batch.predecessors.map((distinct) => batch.found[Number(distinct)]);
+  return {
+    tokens: int64s(
+      batch.spread.map((distinct) => batch.tokens[Number(distinct)]),
+      [rows, length],
+    ),
+    positions: int64s(
+      bigInt64Array(rows * length, (place) => place % length),
+      [rows, length],
+    ),
+    predecessors: int64s(predecessors, [predecessors.length, 1]),
+  };
 }
 
 function influenceFeeds(
