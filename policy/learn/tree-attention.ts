@@ -143,8 +143,8 @@ export function treeAttention(
         const dMixed = gather(g, dRows, one.results);
         const mean = reduceSum(g, mul(g, dMixed, mixed), [3], true); // = sum of p dP over the keys
         const dScores = mul(g, sub(g, matMul(g, dMixed, v, { transB: true }), mean), p);
-        // onnxruntime goes back from the last node. Made in this order, the values' product comes right behind `dScores`: it
-        // reads p by columns, which takes twice as long when p is no longer in the cache.
+        // onnxruntime goes back from the last node. Made in this order, the keys' product and then the values' come right behind
+        // `dScores`, which reads p: the values' reads it by columns, and that takes twice as long once p has left the cache.
         const dValues = asBlocks(matMul(g, p, dMixed, { transA: true }));
         const dKeys = asBlocks(matMul(g, dScores, q, { transA: true, alpha: scale }));
         return { q: turnBack(matMul(g, dScores, k, { alpha: scale }), one.positions), dKeys, dValues };
