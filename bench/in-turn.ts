@@ -47,5 +47,13 @@ export async function secondsOf(work: () => Promise<unknown>): Promise<number> {
   return (performance.now() - start) / 1000;
 }
 
-/** Of a learner, one after the other in a turn, as in a run: what has just been idle is slower. */
+/** One after the other in a turn, as in a run: what has just been idle is slower. */
 export const STEPS_PER_TURN = 3;
+
+/** Of one of a turn's optimiser steps, on average. @param step called with its number, from 0 on */
+export async function secondsPerStep(step: (i: number) => Promise<unknown>): Promise<number> {
+  const steps = async (): Promise<void> => {
+    for (let i = 0; i < STEPS_PER_TURN; i++) await step(i);
+  };
+  return (await secondsOf(steps)) / STEPS_PER_TURN;
+}

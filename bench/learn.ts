@@ -6,7 +6,7 @@ import type { Learner, OptimizerSettings } from '../contracts/engine.js';
 import type { LearnerSettings } from '../policy/engine/child-learner.js';
 import { openLearner } from '../policy/engine/open.js';
 import { findTfjs } from '../scripts/load-tfjs.mjs';
-import { best, inTurn, secondsOf, STEPS_PER_TURN } from './in-turn.js';
+import { best, inTurn, secondsPerStep, STEPS_PER_TURN } from './in-turn.js';
 import { THREADS } from './machine.js';
 import { Peer } from './peer.js';
 import { markMemory, peakMemory } from './process-memory.js';
@@ -70,10 +70,7 @@ async function throughput(model: RandomModel, one: Case): Promise<Row[]> {
             const batches = batchesOf(one, round);
             const found: number[] = [];
             losses.set(`${runtime} ${round}`, found);
-            const steps = async (): Promise<void> => {
-              for (const batch of batches) found.push((await supervise(learner, batch)).loss);
-            };
-            return secondsOf(steps).then((all) => all / batches.length);
+            return secondsPerStep(async (i) => found.push((await supervise(learner, batches[i])).loss));
           },
         ]),
       ),

@@ -8,7 +8,7 @@ import { resolveConfig, type RunConfig } from '../contracts/config.js';
 import type { LearnerState, OptimizerSettings, TrainingSequence } from '../contracts/engine.js';
 import { openLearner } from '../policy/engine/open.js';
 import { decodeSafetensors } from '../store/safetensors.js';
-import { inTurn, secondsOf, STEPS_PER_TURN } from './in-turn.js';
+import { inTurn, secondsPerStep } from './in-turn.js';
 import { leafRows } from './leaf-rows.js';
 import { THREADS } from './machine.js';
 import { alone, lowerIsBetter, type Row } from './report.js';
@@ -52,15 +52,9 @@ export async function treeUpdate(): Promise<Row[]> {
       await stepFrom(leaves),
     );
     await learner.load(state);
-    const stepSeconds = async (rows: readonly TrainingSequence[]): Promise<number> => {
-      const steps = async (): Promise<void> => {
-        for (let step = 0; step < STEPS_PER_TURN; step++) await update(rows, config.update);
-      };
-      return (await secondsOf(steps)) / STEPS_PER_TURN;
-    };
     const seconds = await inTurn(`learn ${name}`, {
-      packed: () => stepSeconds(packed),
-      'leaf by leaf': () => stepSeconds(leaves),
+      packed: () => secondsPerStep(() => update(packed, config.update)),
+      'leaf by leaf': () => secondsPerStep(() => update(leaves, config.update)),
     });
     return [
       lowerIsBetter(

@@ -62,8 +62,8 @@ function treesOf(predecessors: Int32Array): Int32Array[] {
 /** A long tile needs the paths of all branches that it spans: if one in four spanned two, that would be too many. */
 function tileSize(trees: readonly Int32Array[], predecessors: Int32Array): number {
   const branches = trees.flatMap((tree) => [...tree.subarray(1)].filter((t, i) => predecessors[t] !== tree[i])).length;
-  if (branches > placesOf(trees, LONG_TILE) / LONG_TILE / 4) return SHORT_TILE;
-  return placesOf(trees, LONG_TILE) < 1.1 * placesOf(trees, SHORT_TILE) ? LONG_TILE : SHORT_TILE;
+  const [long, short] = [placesOf(trees, LONG_TILE), placesOf(trees, SHORT_TILE)];
+  return branches <= long / LONG_TILE / 4 && long < 1.1 * short ? LONG_TILE : SHORT_TILE;
 }
 
 /** Places of all trees, the empty ones included. */

@@ -58,20 +58,8 @@ function microBatchCount(tokens: number, preferred: number): number {
   return tokens / even >= Math.min(preferred, WORTHWHILE_TOKENS) ? even : least;
 }
 
-/** While a mini-batch is passed over: the frozen reference and the policy take the same micro-batches. */
-const made = new WeakMap<MiniBatch, Map<string, MicroBatch>>();
-
 /** @param members rows of the micro-batch */
-export function microBatch(config: ModelConfig, batch: MiniBatch, members: readonly number[]): MicroBatch {
-  const known = made.get(batch) ?? new Map<string, MicroBatch>();
-  made.set(batch, known);
-  const key = members.join();
-  const found = known.get(key) ?? makeMicroBatch(config, batch, members);
-  known.set(key, found);
-  return found;
-}
-
-function makeMicroBatch(config: ModelConfig, { rows, starts }: MiniBatch, members: readonly number[]): MicroBatch {
+export function microBatch(config: ModelConfig, { rows, starts }: MiniBatch, members: readonly number[]): MicroBatch {
   const { tokens, predecessors } = joined(members.map((row) => rows[row]));
   const first = { trained: [] as number[], predecessors: [] as number[], labels: [] as number[] };
   const later: typeof first = { trained: [], predecessors: [], labels: [] };

@@ -10,6 +10,7 @@ import {
   and,
   concat,
   gather,
+  halves,
   lessOrEqual,
   matMul,
   mul,
@@ -164,10 +165,4 @@ export function treeAttention(
     return { outputs: [byToken(gather(g, results, attention.attendedRows), heads)], rule };
   };
   return composites.add([projections], build)[0];
-}
-
-/** The first and the second half along the first axis. */
-function halves(g: Graph, x: Value): [Value, Value] {
-  const half = { type: x.type, shape: ['half', ...x.shape.slice(1)] };
-  return g.node('Split', [x], [half, half], { axis: 0n, num_outputs: 2n }) as [Value, Value];
 }

@@ -126,6 +126,12 @@ export function split(g: Graph, x: Value, sizes: readonly number[], axis: number
   return g.node('Split', [x, g.int64s(sizes)], outputs, { axis: BigInt(axis) });
 }
 
+/** The first and the second half along the first axis. */
+export function halves(g: Graph, x: Value): [Value, Value] {
+  const half = { type: x.type, shape: ['half', ...x.shape.slice(1)] };
+  return g.node('Split', [x], [half, half], { axis: 0n, num_outputs: 2n }) as [Value, Value];
+}
+
 /** x[start:end] along one axis; `start` and `end` are int64 tensors of shape [1]. */
 export function slice(g: Graph, x: Value, start: Value, end: Value, axis: number, size: Dim): Value {
   const shape = x.shape.map((d, i) => (i === axis ? size : d));
