@@ -28,7 +28,7 @@ export function planBranches(
       responses: branched.map(({ response, why }) => ({
         response: response.rollout.response,
         why,
-        ...branchPoints(response, config),
+        ...branchPoints(problem, response, config),
       })),
     })),
   };
@@ -80,16 +80,24 @@ function selectAdaptively(
 
 type PlannedPoints = Omit<PlannedProblem['responses'][number], 'response' | 'why'>;
 
-function branchPoints({ score }: BatchResponse, { algorithm, branching }: RunConfig): PlannedPoints {
+function branchPoints(
+  { prompt }: BatchProblem,
+  { score }: BatchResponse,
+  { algorithm, branching }: RunConfig,
+): PlannedPoints {
   const { pointsPerResponse, minTokenDistance, quantile } = branching;
   const { influence, entropies, stepEnds } = score;
   if (algorithm === 'treerl') {
     const points = branchByEntropy(entropies, pointsPerResponse);
     return { points, reasons: points.map((at) => ({ why: 'entropy', entropy: entropies[at] })), threshold: null };
   }
-  const steps = Array.from(stepEnds, (end, step): StepRange => [step === 0 ? 0 : stepEnds[step - 1], end]);
-  // Positions relative to the response: as if the prompt were empty.
+  // Ends are relative to the response; the distance from the start counts the prompt (spec 3).
+  const positionOf = (end: number): number => prompt.length + end;
+  const steps = Array.from(
+    stepEnds,
+    (end, step): StepRange => [positionOf(step === 0 ? 0 : stepEnds[step - 1]), positionOf(end)],
+  );
   const settings = { points: pointsPerResponse, minTokenDistance, quantile };
-  const { points, reasons, threshold } = branchByAttention(steps, influence, 0, settings);
+  const { points, reasons, threshold } = branchByAttention(steps, influence, prompt.length, settings);
   return { points, reasons: reasons.map((reason) => ({ ...reason, influence: influence[reason.step] })), threshold };
 }

@@ -13,7 +13,7 @@ import type { StepRange } from './steps.js';
 export interface AttentionBranchingSettings {
   /** N, branch points per response. */
   readonly points: number;
-  /** Tokens before the first point and between points. */
+  /** Tokens before the first point, the prompt's too, and between points. */
   readonly minTokenDistance: number;
   /** In [0, 1]; the paper's 0.8. */
   readonly quantile: number;

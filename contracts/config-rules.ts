@@ -9,6 +9,7 @@ export interface CrossFieldProblem extends InputProblem {
 /** Values that are fine alone and impossible together. */
 export function crossFieldProblems(config: RunConfig): CrossFieldProblem[] {
   const { sampling, branching, adaptiveSampling, update, evaluation, algorithm, verifier } = config;
+  const longestPath = sampling.maxPromptTokens + sampling.maxResponseTokens;
   const problems: CrossFieldProblem[] = [];
   /** The first path is where the problem is shown. */
   const refuse = (wrong: boolean, about: readonly [string, ...string[]], problem: string): void => {
@@ -46,14 +47,14 @@ export function crossFieldProblems(config: RunConfig): CrossFieldProblem[] {
     `is above adaptiveSampling.maxProblemsPerIteration (${adaptiveSampling.maxProblemsPerIteration})`,
   );
   refuse(
-    branching.minTokenDistance >= sampling.maxResponseTokens,
-    ['branching.minTokenDistance', 'sampling.maxResponseTokens'],
-    `leaves no room for a branch point in responses of ${sampling.maxResponseTokens} tokens`,
+    algorithm === 'attnrl' && branching.minTokenDistance >= longestPath,
+    ['branching.minTokenDistance', 'sampling.maxPromptTokens', 'sampling.maxResponseTokens', 'algorithm'],
+    `leaves no room for a branch point: prompt and response have at most ${longestPath} tokens`,
   );
   refuse(
-    update.tokenBudget < sampling.maxPromptTokens + sampling.maxResponseTokens,
+    update.tokenBudget < longestPath,
     ['update.tokenBudget', 'sampling.maxPromptTokens', 'sampling.maxResponseTokens'],
-    `a single path may have ${sampling.maxPromptTokens + sampling.maxResponseTokens} tokens`,
+    `a single path may have ${longestPath} tokens`,
   );
   refuse(
     verifier.answer !== undefined && !['math', 'math-in-process'].includes(verifier.name),

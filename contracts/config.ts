@@ -51,6 +51,7 @@ function fillDefaults(form: unknown): { filled: FilledForm; problems: InputProbl
   for (;;) {
     const parsed = runForm.safeParse(rest);
     if (parsed.success) return { filled: parsed.data, problems };
+    const given = rest;
     rest = structuredClone(rest);
     for (const issue of parsed.error.issues) {
       const at = issue.path.filter((key) => typeof key !== 'symbol');
@@ -60,9 +61,14 @@ function fillDefaults(form: unknown): { filled: FilledForm; problems: InputProbl
           remove(rest, [...at, key]);
         }
       } else {
-        problems.push({ path: jsonPath(at), problem: issue.message.replace(/^Invalid input: /, '') });
-        if (at.length === 0) rest = {};
-        else remove(rest, at);
+        const path = jsonPath(at);
+        // What lacks only what was refused and removed is told of already.
+        if (!problems.some((known) => known.path.startsWith(`${path}.`)))
+          problems.push({ path, problem: issue.message.replace(/^Invalid input: /, '') });
+        // What is missing can't be removed: what lacks it goes.
+        const present = presentPart(given, at);
+        if (present.length === 0) rest = {};
+        else remove(rest, present);
       }
     }
   }
@@ -89,6 +95,16 @@ function decide({ $schema: _, ...filled }: FilledForm): RunConfig {
 /** `evaluation.sets[2]`. */
 function jsonPath(keys: readonly (string | number)[]): string {
   return keys.map((key, i) => (typeof key === 'number' ? `[${key}]` : i === 0 ? key : `.${key}`)).join('');
+}
+
+/** The part of a path that leads to a value. */
+function presentPart(value: unknown, path: readonly (string | number)[]): readonly (string | number)[] {
+  let holder = value;
+  for (const [i, key] of path.entries()) {
+    if (typeof holder !== 'object' || holder === null || !Object.hasOwn(holder, key)) return path.slice(0, i);
+    holder = Reflect.get(holder, key);
+  }
+  return path;
 }
 
 /** Removes the value at a path; an element of a list takes the whole list with it, so that indices stay true. */

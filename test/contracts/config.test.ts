@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { format } from 'prettier';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -41,7 +42,7 @@ describe('resolveConfig', () => {
       sampling: { temperature: 0, responsesPerProblem: 'six', top_p: 0.9 },
       update: { betas: [0.9, 1] },
       evaluation: { sets: ['easy', 7] },
-      branching: { minTokenDistance: 512 },
+      branching: { minTokenDistance: -1 },
     });
     expect(problems.map(({ path }) => path).sort()).toEqual([
       'branching.minTokenDistance',
@@ -81,6 +82,40 @@ describe('resolveConfig', () => {
     expect(problemsOf({ branching: { minTokenDistance: 512 }, sampling: { maxResponseTokens: -5 } })).toHaveLength(1);
   });
 
+  it('leaves alone what an algorithm does not use', () => {
+    const branching = { minTokenDistance: 10_000 };
+    expect(problemsOf({ branching }).map(({ path }) => path)).toEqual(['branching.minTokenDistance']);
+    for (const algorithm of ['treerl', 'grpo']) expect(problemsOf({ algorithm, branching })).toEqual([]);
+  });
+
+  it('says what is missing within an optional part', () => {
+    expect(problemsOf({ from: {} }).map(({ path }) => path)).toEqual(['from.record']);
+    const from = { record: { sha256: 'x' } };
+    expect(problemsOf({ from, seed: -1 }).map(({ path }) => path)).toEqual([
+      'seed',
+      'from.record.sha256',
+      'from.record.bytes',
+      'from.record.kind',
+    ]);
+  });
+
+  it('comes to an end, with a path for each problem, whatever the form', () => {
+    const whole = { ...resolveConfig({}), from: { record: { sha256: '', bytes: 1, kind: 'iteration-record' } } };
+    const paths = fc.constantFrom(...pathsOf(whole));
+    const changes = fc.array(fc.tuple(paths, fc.option(fc.jsonValue({ maxDepth: 2 }), { nil: undefined })), {
+      minLength: 1,
+      maxLength: 4,
+    });
+    fc.assert(
+      fc.property(changes, (list) => {
+        const form = list.reduce<unknown>((changed, [path, value]) => withValue(changed, path, value), whole);
+        for (const { path, problem } of problemsOf(JSON.parse(JSON.stringify(form)))) {
+          expect([typeof path, problem.length > 0]).toEqual(['string', true]);
+        }
+      }),
+    );
+  });
+
   it.each([
     [{ algorithm: 'grpo', sampling: { responsesPerProblem: 1 } }, 'sampling.responsesPerProblem'],
     [{ algorithm: 'grpo', adaptiveSampling: { enabled: true } }, 'adaptiveSampling.enabled'],
@@ -105,6 +140,22 @@ describe('resolveConfig', () => {
     expect(Object.isFrozen(resolveConfig({}).update.betas)).toBe(true);
   });
 });
+
+/** Of all values, those within others too. */
+function pathsOf(value: object): string[][] {
+  return Object.entries(value).flatMap(([key, inner]: [string, unknown]) => [
+    [key],
+    ...(typeof inner === 'object' && inner !== null ? pathsOf(inner).map((path) => [key, ...path]) : []),
+  ]);
+}
+
+/** A copy in which another value stands there; without the key where it is undefined. */
+function withValue(holder: unknown, [key, ...rest]: readonly string[], value: unknown): unknown {
+  if (key === undefined) return value;
+  if (typeof holder !== 'object' || holder === null) return holder;
+  const inner = withValue(Reflect.get(holder, key), rest, value);
+  return Array.isArray(holder) ? Object.assign([...(holder as unknown[])], { [key]: inner }) : { ...holder, [key]: inner };
+}
 
 /** Paths of the values; what is by name of a set is one. */
 function leaves(value: object, prefix = ''): string[] {
