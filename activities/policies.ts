@@ -34,10 +34,11 @@ export async function loadedEngine(
   ref: ArtifactRef,
 ): Promise<{ engine: InferenceEngine; id: string; tokenizer: PolicyTokenizer }> {
   const policy = await getJson<PolicyArtifact>(store, ref);
-  const files = await policyFiles(store, policy);
   const opened = await beating('open the engine', engine(config.engine));
-  await beating('load the policy', opened.load(files));
-  return { engine: opened, id: files.id, tokenizer: await tokenizerOf(store, ref) };
+  // Files that this process has not seen yet are hashed first.
+  const load = async (): Promise<void> => opened.load(await policyFiles(store, policy));
+  await beating('load the policy', load());
+  return { engine: opened, id: policyId(policy), tokenizer: await tokenizerOf(store, ref) };
 }
 
 const tokenizers = new Map<string, PolicyTokenizer>();

@@ -1,7 +1,4 @@
 import { ApplicationFailure } from '@temporalio/common';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { miniBatches } from '../algorithm/mini-batches.js';
 import type { LearnerActivities } from '../contracts/activities.js';
 import type { ArtifactRef } from '../contracts/artifact-ref.js';
@@ -31,7 +28,8 @@ export const update = durable<Parameters<Update>[0], Awaited<ReturnType<Update>>
     const learner = await beating('open the learner', services.learner(config.engine, config.learner ?? 'onnx'));
     // A micro-batch of a large policy takes minutes: it is dropped with its process. The next attempt begins at policy m again.
     const drop = (): void => void learner.close();
-    await cancellable(beating('load the policy', learner.load(await learnerState(store, policy, manifest))), drop);
+    const load = async (): Promise<void> => learner.load(await learnerState(store, policy, manifest));
+    await cancellable(beating('load the policy', load()), drop);
 
     const batches = miniBatches(
       rows.map(({ paths }) => paths),
@@ -89,21 +87,12 @@ function refuse(error: unknown, { iteration, rows, policy }: Parameters<Update>[
 }
 
 async function savePolicy(store: ArtifactStore, learner: Learner, before: PolicyArtifact): Promise<ArtifactRef> {
-  const folder = await mkdtemp(join(tmpdir(), 'attnrl-'));
-  try {
-    const [weights, optimizer] = [join(folder, 'model.safetensors'), join(folder, 'optimizer.safetensors')];
-    await learner.save(weights, optimizer);
-    const { [SHARD_INDEX]: _, ...files } = before.files; // the learner writes one file, however many there were
-    const after: PolicyArtifact = {
-      ...before,
-      files,
-      weights: [{ name: 'model.safetensors', ref: await store.put('weights', weights) }],
-      optimizer: await store.put('optimizer', optimizer),
-    };
-    return await putJson(store, 'policy', after);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  const [weights, optimizer] = await store.putWritten(['weights', 'optimizer'], ([weights, optimizer]) =>
+    learner.save(weights, optimizer),
+  );
+  const { [SHARD_INDEX]: _, ...files } = before.files; // the learner writes one file, however many there were
+  const after: PolicyArtifact = { ...before, files, weights: [{ name: 'model.safetensors', ref: weights }], optimizer };
+  return putJson(store, 'policy', after);
 }
 
 /** Means over the tokens trained on; of the gradient's norm, over the steps. */

@@ -12,6 +12,10 @@ export class ScratchStore implements ArtifactStore {
     return this.scratch.put(kind, content);
   }
 
+  putWritten(...files: Parameters<ArtifactStore['putWritten']>): Promise<ArtifactRef[]> {
+    return this.scratch.putWritten(...files);
+  }
+
   async get(ref: ArtifactRef): Promise<Buffer> {
     return (await this.#holder(ref)).get(ref);
   }

@@ -14,6 +14,15 @@ export interface ArtifactStore {
    */
   put(kind: ArtifactKind, content: Uint8Array | string): Promise<ArtifactRef>;
 
+  /**
+   * Keeps files, too large to be copied, that somebody else writes: one per kind, moved from where they were written.
+   * @param write fills the files of the given paths; it may replace what it wrote, but nothing once it has resolved
+   */
+  putWritten(
+    kinds: readonly ArtifactKind[],
+    write: (paths: readonly string[]) => Promise<void>,
+  ): Promise<ArtifactRef[]>;
+
   /** The content (less than 2 GiB), checked against its name. Rejects with `ArtifactMissing` or `ArtifactDamaged`. */
   get(ref: ArtifactRef): Promise<Buffer>;
 

@@ -22,14 +22,19 @@ export async function writeAtomically(incoming: string, write: (file: FileHandle
     } finally {
       await file.close();
     }
-    await mkdir(dirname(path), { recursive: true });
-    await rename(temporary, path);
-    await syncFolder(dirname(path));
+    await putInPlace(temporary, path);
     return path;
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
   }
+}
+
+/** Gives a whole and flushed file its final path, on the same file system. */
+export async function putInPlace(temporary: string, path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await rename(temporary, path);
+  await syncFolder(dirname(path));
 }
 
 /** Removes files of a folder that nobody has written to for so long. Age is taken by the file system's own clock. */

@@ -8,9 +8,9 @@
  *     aside/                         artifacts that a collection is about to remove
  *     store.json                     says that this is a store: an empty folder is one whose file system is not mounted
  */
-import { createHash, type Hash } from 'node:crypto';
+import { createHash, type Hash, randomUUID } from 'node:crypto';
 import { createReadStream, type Stats } from 'node:fs';
-import { readFile, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { ArtifactKind, ArtifactRef } from '../contracts/artifact-ref.js';
 import { canonicalJson } from '../contracts/canonical-json.js';
@@ -22,7 +22,7 @@ import {
   StoreUnwritable,
   type ArtifactStore,
 } from './artifact-store.js';
-import { removeLeftovers, writeAtomically } from './atomic-write.js';
+import { putInPlace, removeLeftovers, writeAtomically } from './atomic-write.js';
 import { appendRecord, readRecords } from './journal-file.js';
 import { restore } from './local-collector.js';
 
@@ -75,14 +75,35 @@ export class LocalArtifactStore implements ArtifactStore {
   async put(kind: ArtifactKind, content: Uint8Array | string): Promise<ArtifactRef> {
     const ref = await describe(kind, content);
     if ((await this.#isIntact(ref)) && (await this.renew(ref))) return ref;
-    await this.#writing(() =>
-      writeAtomically(this.#incoming, async (file) => {
+    await this.#writing(async () => {
+      let written = '';
+      const path = await writeAtomically(this.#incoming, async (file) => {
         if (typeof content === 'string') await copyInto(file, content, ref);
         else await file.writeFile(content);
+        written = stateOf(await file.stat());
         return this.#pathOf(ref);
-      }),
-    );
+      });
+      this.#verified.set(path, written);
+    });
     return ref;
+  }
+
+  putWritten(
+    kinds: readonly ArtifactKind[],
+    write: (paths: readonly string[]) => Promise<void>,
+  ): Promise<ArtifactRef[]> {
+    return this.#writing(async () => {
+      await mkdir(this.#incoming, { recursive: true });
+      const files = kinds.map((kind) => ({ kind, path: join(this.#incoming, randomUUID()) }));
+      try {
+        await write(files.map(({ path }) => path));
+        const refs: ArtifactRef[] = [];
+        for (const { kind, path } of files) refs.push(await this.#take(kind, path));
+        return refs;
+      } finally {
+        await Promise.all(files.map(({ path }) => rm(path, { force: true })));
+      }
+    });
   }
 
   async get(ref: ArtifactRef): Promise<Buffer> {
@@ -207,6 +228,17 @@ export class LocalArtifactStore implements ArtifactStore {
     return join(this.#journals, `${nameOf(key)}.journal`);
   }
 
+  /** Moves a file to where artifacts are. */
+  async #take(kind: ArtifactKind, written: string): Promise<ArtifactRef> {
+    const state = await flushedState(written);
+    const ref = await describe(kind, written);
+    if ((await this.#isIntact(ref)) && (await this.renew(ref))) return ref;
+    const path = this.#pathOf(ref);
+    await putInPlace(written, path);
+    this.#verified.set(path, state);
+    return ref;
+  }
+
   /** A damaged artifact counts as absent here: writing it again repairs it. */
   async #isIntact(ref: ArtifactRef): Promise<boolean> {
     if (!(await this.has(ref))) return false;
@@ -260,6 +292,17 @@ async function describe(kind: ArtifactKind, content: Uint8Array | string): Promi
   const hash = typeof content === 'string' ? await hashFile(content) : createHash('sha256').update(content);
   const bytes = typeof content === 'string' ? (await stat(content)).size : content.byteLength;
   return { sha256: hash.digest('hex'), bytes, kind };
+}
+
+/** The file's state, once the disk has it. */
+async function flushedState(path: string): Promise<string> {
+  const file = await open(path, 'r+');
+  try {
+    await file.sync();
+    return stateOf(await file.stat());
+  } finally {
+    await file.close();
+  }
 }
 
 /** Copies a file, and makes sure that it did not change since it was described. */

@@ -17,6 +17,7 @@ export interface StoreUnderTest {
   damage(ref: ArtifactRef, change: (content: Buffer) => Uint8Array): Promise<void>;
 }
 
+const sha256 = (value: string) => createHash('sha256').update(value).digest('hex');
 const text = (value: string) => new TextEncoder().encode(value);
 
 export function artifactStoreContract(name: string, create: (folder: string) => Promise<StoreUnderTest>): void {
@@ -35,8 +36,8 @@ export function artifactStoreContract(name: string, create: (folder: string) => 
 
     it('names an artifact by size, kind and SHA-256 of its content', async () => {
       const ref = await store.put('tree', text('abc'));
-      const sha256 = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad';
-      expect(ref).toEqual({ kind: 'tree', bytes: 3, sha256 });
+      const expected = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad';
+      expect(ref).toEqual({ kind: 'tree', bytes: 3, sha256: expected });
     });
 
     it('gives back what was put, in this process and in the next', () =>
@@ -71,6 +72,20 @@ export function artifactStoreContract(name: string, create: (folder: string) => 
       expect(await store.put('weights', text('weights'))).toEqual(ref);
     });
 
+    it('takes files that somebody else writes', async () => {
+      const before = await store.put('weights', text('weights'));
+      const refs = await store.putWritten(['weights', 'optimizer'], async ([weights, optimizer]) => {
+        await writeFile(weights, 'weights');
+        await writeFile(optimizer, 'moments');
+      });
+      expect(refs).toEqual([before, { ...before, kind: 'optimizer', sha256: sha256('moments') }]);
+      const next = await tested.reopen();
+      expect(await Promise.all(refs.map(async (ref) => (await next.get(ref)).toString()))).toEqual([
+        'weights',
+        'moments',
+      ]);
+    });
+
     it('gives a local file with the content', async () => {
       const ref = await store.put('weights', text('weights'));
       expect(await readFile(await store.localPath(ref), 'utf8')).toBe('weights');
@@ -103,7 +118,7 @@ export function artifactStoreContract(name: string, create: (folder: string) => 
     });
 
     it('rejects with ArtifactMissing when there is none of that name', async () => {
-      const ref: ArtifactRef = { kind: 'weights', bytes: 3, sha256: createHash('sha256').update('abc').digest('hex') };
+      const ref: ArtifactRef = { kind: 'weights', bytes: 3, sha256: sha256('abc') };
       await expect(store.get(ref)).rejects.toThrow(ArtifactMissing);
       await expect(store.localPath(ref)).rejects.toThrow(ref.sha256);
     });

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { createReadStream, writeFileSync } from 'node:fs';
 import {
   mkdir,
   mkdtemp,
@@ -16,6 +16,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LocalArtifactStore } from '../../store/local-artifact-store.js';
 import { artifactStoreContract } from './artifact-store.contract.js';
+
+vi.mock('node:fs', async (original) => {
+  const fs = await original<typeof import('node:fs')>();
+  return { ...fs, createReadStream: vi.fn(fs.createReadStream) };
+});
 
 artifactStoreContract('LocalArtifactStore', async (folder) => ({
   store: await LocalArtifactStore.open(folder),
@@ -63,6 +68,31 @@ describe('LocalArtifactStore', () => {
     vi.spyOn(handles, 'sync').mockRejectedValue(failingWith('ENOSPC'));
     await expect(store.put('weights', content)).rejects.toMatchObject({ name: 'StoreFull' });
     expect(await incoming()).toEqual([]);
+  });
+
+  it('leaves nothing behind of files whose writer finds the disk full, whichever process that is', async () => {
+    const writing = store.putWritten(['weights', 'optimizer'], async ([weights, optimizer]) => {
+      await writeFile(weights, 'weights');
+      await writeFile(optimizer, 'half of the mom');
+      expect((await incoming()).length).toBe(2);
+      throw Object.assign(new Error('sent by the learner'), { code: 'ENOSPC' });
+    });
+    await expect(writing).rejects.toMatchObject({ name: 'StoreFull', folder });
+    expect(await incoming()).toEqual([]);
+  });
+
+  it('does not read again what it has written itself, until it changes', async () => {
+    const ref = await store.put('weights', content);
+    const [written] = await store.putWritten(['optimizer'], ([path]) => writeFile(path, 'moments'));
+    vi.mocked(createReadStream).mockClear();
+    const path = await store.localPath(ref);
+    await store.renew(ref);
+    await store.localPath(ref);
+    await store.localPath(written);
+    expect(createReadStream).not.toHaveBeenCalled();
+    await utimes(path, 0, 0);
+    await store.localPath(ref);
+    expect(createReadStream).toHaveBeenCalledOnce();
   });
 
   it('says that a read-only file system is read-only', async () => {

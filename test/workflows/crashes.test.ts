@@ -55,12 +55,14 @@ function dyingAfter(kinds: readonly ArtifactKind[]): (services: Services) => Ser
     ...services,
     store: new Proxy(services.store, {
       get: (store, name: keyof ArtifactStore) => {
-        if (name !== 'put') return (store[name] as (...args: never[]) => unknown).bind(store);
-        return async (kind: ArtifactKind, content: Uint8Array | string) => {
-          const ref = await store.put(kind, content);
-          if (!kinds.includes(kind) || written.has(ref.sha256)) return ref;
-          written.add(ref.sha256);
-          throw new EngineCrashed(`killed after the write of ${kind}`);
+        const call = (store[name] as (...args: unknown[]) => Promise<ArtifactRef | ArtifactRef[]>).bind(store);
+        if (name !== 'put' && name !== 'putWritten') return call;
+        return async (...args: unknown[]) => {
+          const refs = await call(...args);
+          const first = [refs].flat().find(({ kind, sha256 }) => kinds.includes(kind) && !written.has(sha256));
+          if (!first) return refs;
+          written.add(first.sha256);
+          throw new EngineCrashed(`killed after the write of ${first.kind}`);
         };
       },
     }),

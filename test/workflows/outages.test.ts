@@ -58,7 +58,7 @@ function full(): Outage {
     store: new Proxy(store, {
       get: (target, name: keyof ArtifactStore) => {
         const call = (target[name] as (...args: unknown[]) => Promise<unknown>).bind(target);
-        if (!['put', 'remember', 'append'].includes(name)) return call;
+        if (!['put', 'putWritten', 'remember', 'append'].includes(name)) return call;
         return (...args: unknown[]) => (isFull ? Promise.reject(new StoreFull('the store', { cause })) : call(...args));
       },
     }),
