@@ -31,7 +31,7 @@ export class EngineCrashed extends Error {
   }
 }
 
-/** A policy was used that this engine has not loaded (any more): call `load` before every use. */
+/** A policy was used that was never loaded in this engine, or so long ago that its files are forgotten: call `load` before every use. */
 export class PolicyNotLoaded extends Error {
   override readonly name = 'PolicyNotLoaded';
   constructor(readonly policyId: string) {

@@ -119,7 +119,7 @@ export interface PolicyFiles {
 
 /** Generates and scores, in child processes of its own. */
 export interface InferenceEngine {
-  /** Makes a policy ready; loading a loaded one costs nothing. Older policies are let go by use. */
+  /** Makes a policy ready; loading a loaded one costs nothing. Older policies are let go by use, and loaded again when they are used. */
   load(policy: PolicyFiles): Promise<void>;
   /** Results in the order of the requests. Requests of concurrent calls share the slots. */
   generate(policyId: string, requests: readonly RolloutRequest[], options?: GenerateOptions): Promise<Rollout[]>;

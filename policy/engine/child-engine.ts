@@ -8,13 +8,19 @@ import type {
   Score,
   ScoreRequest,
 } from '../../contracts/engine.js';
+import { PolicyNotLoaded } from '../../contracts/engine-errors.js';
 import { withLargePages } from './large-pages.js';
 import { ChildCaller } from './rpc.js';
 import { reviveError } from './revive-error.js';
-import type { EngineSettings, EngineShare } from './settings.js';
+import type { EngineSettings, EngineShare, SharedPolicy } from './settings.js';
+
+/** More than are used at the same time. */
+const REMEMBERED_POLICIES = 64;
 
 export class ChildInferenceEngine implements InferenceEngine {
   readonly #caller: ChildCaller;
+  /** By id, what was loaded last at the end: the process opens it again where it has let it go, or was started anew. */
+  readonly #policies = new Map<string, SharedPolicy>();
 
   constructor(entry: string, settings: EngineSettings) {
     this.#caller = new ChildCaller(entry, JSON.stringify(settings), reviveError, withLargePages(process.env));
@@ -27,16 +33,19 @@ export class ChildInferenceEngine implements InferenceEngine {
 
   /** @param share of the settings for work with this policy; left out: all of them */
   load(files: PolicyFiles, share?: EngineShare): Promise<void> {
-    return this.#caller.call('load', { files, share });
+    this.#policies.delete(files.id);
+    this.#policies.set(files.id, { files, share });
+    if (this.#policies.size > REMEMBERED_POLICIES) this.#policies.delete(this.#policies.keys().next().value!);
+    return this.#caller.call('load', { files, share } satisfies SharedPolicy);
   }
 
-  generate(policyId: string, requests: readonly RolloutRequest[], options?: GenerateOptions): Promise<Rollout[]> {
+  async generate(policyId: string, requests: readonly RolloutRequest[], options?: GenerateOptions): Promise<Rollout[]> {
     const background = options?.background ?? false;
-    return this.#caller.call('generate', { policyId, requests, background }, options);
+    return this.#caller.call('generate', { policy: this.#policy(policyId), requests, background }, options);
   }
 
-  score(policyId: string, requests: readonly ScoreRequest[], options?: GenerateOptions): Promise<Score[]> {
-    return this.#caller.call('score', { policyId, requests }, options);
+  async score(policyId: string, requests: readonly ScoreRequest[], options?: GenerateOptions): Promise<Score[]> {
+    return this.#caller.call('score', { policy: this.#policy(policyId), requests }, options);
   }
 
   /** Milliseconds for which the child has not answered, undefined while none runs. */
@@ -46,5 +55,11 @@ export class ChildInferenceEngine implements InferenceEngine {
 
   close(): Promise<void> {
     return this.#caller.close();
+  }
+
+  #policy(id: string): SharedPolicy {
+    const policy = this.#policies.get(id);
+    if (!policy) throw new PolicyNotLoaded(id);
+    return policy;
   }
 }

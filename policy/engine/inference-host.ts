@@ -9,13 +9,13 @@ import type {
   Score,
   ScoreRequest,
 } from '../../contracts/engine.js';
-import { GenerationInterrupted, PolicyNotLoaded } from '../../contracts/engine-errors.js';
+import { GenerationInterrupted } from '../../contracts/engine-errors.js';
 import { loadWeights } from '../checkpoint/load.js';
 import { Generator, type GeneratorSettings, type Submitted } from '../generate/generator.js';
 import type { ModelConfig } from '../transformer/config.js';
 import { parameterCount, type Weights } from '../transformer/parameters.js';
 import { Scorer } from '../score/scorer.js';
-import type { EngineSettings, EngineShare } from './settings.js';
+import type { EngineSettings, EngineShare, SharedPolicy } from './settings.js';
 import type { ServedCall } from './rpc.js';
 import type { Trace } from './trace.js';
 
@@ -44,7 +44,7 @@ export class InferenceHost {
     private readonly trace?: Trace,
   ) {}
 
-  async load(files: PolicyFiles, share: EngineShare = this.settings): Promise<void> {
+  async load({ files, share = this.settings }: SharedPolicy): Promise<void> {
     const known = this.#policies.get(files.id);
     if (known) {
       // Used again: last in the order in which policies are let go.
@@ -58,12 +58,12 @@ export class InferenceHost {
   }
 
   async generate(
-    policyId: string,
+    shared: SharedPolicy,
     requests: readonly RolloutRequest[],
     background: boolean,
     call: ServedCall,
   ): Promise<Rollout[]> {
-    return this.#using(policyId, async (policy) => {
+    return this.#using(shared, async (policy) => {
       policy.generator ??= Generator.open(policy.config, policy.weights, policy.generatorSettings);
       const generator = await policy.generator;
       this.#generators.add(generator);
@@ -76,7 +76,7 @@ export class InferenceHost {
       const collect = (): (() => Promise<unknown>) => {
         const last = done === requests.length;
         const progress = progressOf(submitted, done, reported);
-        this.trace?.(policyId, requests, progress.grown);
+        this.trace?.(shared.files.id, requests, progress.grown);
         if (last) this.#afterStep.delete(collect);
         return () => {
           const taken = call.progress(progress);
@@ -96,8 +96,8 @@ export class InferenceHost {
     });
   }
 
-  async score(policyId: string, requests: readonly ScoreRequest[], call: ServedCall): Promise<Score[]> {
-    return this.#using(policyId, ({ scorer }) =>
+  async score(policy: SharedPolicy, requests: readonly ScoreRequest[], call: ServedCall): Promise<Score[]> {
+    return this.#using(policy, ({ scorer }) =>
       scorer.score(requests, async (done) => {
         void call.progress({ done, total: requests.length, tokens: 0 } satisfies GenerateProgress);
         await breathe();
@@ -157,9 +157,13 @@ export class InferenceHost {
     }
   }
 
-  async #using<Result>(policyId: string, use: (policy: LoadedPolicy) => Promise<Result>): Promise<Result> {
-    const policy = this.#policies.get(policyId);
-    if (!policy) throw new PolicyNotLoaded(policyId);
+  /** Loads it where it is not: since the caller did, others may have loaded theirs in its place. */
+  async #using<Result>(shared: SharedPolicy, use: (policy: LoadedPolicy) => Promise<Result>): Promise<Result> {
+    let policy = this.#policies.get(shared.files.id);
+    while (!policy) {
+      await this.load(shared);
+      policy = this.#policies.get(shared.files.id);
+    }
     policy.users++;
     try {
       return await use(policy);

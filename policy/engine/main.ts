@@ -1,18 +1,13 @@
 /** Entry point of the inference engine's process. Argument: EngineSettings as JSON. */
 import { readEnvironment } from '../../contracts/environment.js';
-import type { PolicyFiles, RolloutRequest, ScoreRequest } from '../../contracts/engine.js';
+import type { RolloutRequest, ScoreRequest } from '../../contracts/engine.js';
 import { InferenceHost } from './inference-host.js';
 import { serve } from './rpc.js';
-import type { EngineSettings, EngineShare } from './settings.js';
+import type { EngineSettings, SharedPolicy } from './settings.js';
 import { traceTo } from './trace.js';
 
-interface LoadArgument {
-  readonly files: PolicyFiles;
-  readonly share?: EngineShare;
-}
-
 interface GenerateArgument {
-  readonly policyId: string;
+  readonly policy: SharedPolicy;
   readonly requests: RolloutRequest[];
   readonly background: boolean;
 }
@@ -24,9 +19,9 @@ const host = new InferenceHost(
 );
 
 serve({
-  load: ({ files, share }: LoadArgument) => host.load(files, share),
-  generate: ({ policyId, requests, background }: GenerateArgument, call) =>
-    host.generate(policyId, requests, background, call),
-  score: ({ policyId, requests }: { policyId: string; requests: ScoreRequest[] }, call) =>
-    host.score(policyId, requests, call),
+  load: (policy: SharedPolicy) => host.load(policy),
+  generate: ({ policy, requests, background }: GenerateArgument, call) =>
+    host.generate(policy, requests, background, call),
+  score: ({ policy, requests }: { policy: SharedPolicy; requests: ScoreRequest[] }, call) =>
+    host.score(policy, requests, call),
 });

@@ -1,12 +1,11 @@
 /** Errors of the engine's process as the classes that callers know. */
 import type { Rollout } from '../../contracts/engine.js';
-import { GenerationInterrupted, NonFiniteUpdate, PolicyNotLoaded } from '../../contracts/engine-errors.js';
+import { GenerationInterrupted, NonFiniteUpdate } from '../../contracts/engine-errors.js';
 import type { SentError } from './rpc.js';
 
 const REVIVED: Readonly<Record<string, (fields: SentError['fields']) => Error>> = {
   GenerationInterrupted: ({ rollouts }) => new GenerationInterrupted(rollouts as Rollout[]),
   NonFiniteUpdate: ({ loss, gradNorm }) => new NonFiniteUpdate(loss as number, gradNorm as number),
-  PolicyNotLoaded: ({ policyId }) => new PolicyNotLoaded(policyId as string),
 };
 
 export function reviveError({ name, message, stack, fields }: SentError): Error {

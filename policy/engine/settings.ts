@@ -1,3 +1,4 @@
+import type { PolicyFiles } from '../../contracts/engine.js';
 import type { SessionSettings } from '../onnx/runtime.js';
 
 /** Settings of an engine process. */
@@ -12,6 +13,13 @@ export interface EngineSettings extends Pick<SessionSettings, 'provider' | 'weig
 
 /** What one process takes of the settings to work with a policy that several processes share. */
 export type EngineShare = Pick<EngineSettings, 'slots' | 'threads'>;
+
+/** A policy, as a process opens it when it is asked to work with it. */
+export interface SharedPolicy {
+  readonly files: PolicyFiles;
+  /** Left out: all of the settings. */
+  readonly share?: EngineShare | undefined;
+}
 
 /** Weights up to this size are held by every process. */
 export const MAX_BYTES_EVERYWHERE = 128 * 2 ** 20;

@@ -199,6 +199,21 @@ describe('the engine as a process', () => {
     },
   );
 
+  it('uses a policy that it has let go since it was loaded, also in a process of its own', async () => {
+    const whole = await engine.generate('random', [request(0, 40)]);
+    const sequence = { tokens: whole[0].tokens, promptLength: 2, temperature: 1, stepRanges: STEPS.slice(0, 1) };
+    const scores = await engine.score('random', [sequence]);
+    const loadOthers = async (): Promise<void> => {
+      for (const id of ['second', 'third', 'fourth']) await engine.load({ ...policy, id });
+    };
+    await loadOthers();
+    expect(await engine.generate('random', [request(0, 40)])).toEqual(whole);
+    await loadOthers();
+    expect(await engine.score('random', [sequence])).toEqual(scores);
+    await engine.close();
+    expect(await engine.generate('random', [request(0, 40)])).toEqual(whole);
+  });
+
   it('names a policy that it does not have', async () => {
     await expect(engine.generate('other', [request(0, 1)])).rejects.toBeInstanceOf(PolicyNotLoaded);
   });

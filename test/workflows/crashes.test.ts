@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Services } from '../../activities/services.js';
-import type { ArtifactKind } from '../../contracts/artifact-ref.js';
+import type { ArtifactKind, ArtifactRef } from '../../contracts/artifact-ref.js';
 import type { RunForm } from '../../contracts/config-form.js';
 import { EngineCrashed } from '../../contracts/engine-errors.js';
 import type { IterationRecord } from '../../contracts/iteration-record.js';
