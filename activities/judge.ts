@@ -9,7 +9,10 @@ import type { Services } from './services.js';
 
 export { isOfTheMachine } from '../tasks/verifier.js';
 
-/** The user's verifier module is not the one that the run began with. */
+/**
+ * The user's verifier module is not the one that the run began with. It is tried again: the next worker may be on a machine with
+ * the right file. Where none is, the run stops after some attempts (`failures.ts`).
+ */
 class VerifierChanged extends Error {
   override readonly name = 'VerifierChanged';
   constructor(module: string, expected: string, found: string) {
@@ -28,7 +31,7 @@ export async function verifierOf(manifest: RunManifest, services: Pick<Services,
   const found = await moduleHash(settings);
   if (expected !== undefined && found !== undefined && found !== expected)
     throw new VerifierChanged(settings.name, expected, found);
-  return services.verifier(settings);
+  return services.verifier(settings, found);
 }
 
 /** Judges whole paths: the kept part of the initial response and the new tokens. */

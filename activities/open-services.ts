@@ -10,6 +10,11 @@ import type { Services } from './services.js';
 
 type EngineSettings = RunConfig['engine'];
 
+interface VerifierKey {
+  readonly settings: RunConfig['verifier'];
+  readonly module: string | undefined;
+}
+
 /** By engine: milliseconds for which it has not answered; undefined while its process does not run. */
 export type EngineSilence = Readonly<Record<string, number | undefined>>;
 
@@ -37,14 +42,14 @@ export async function openServices(folder: string): Promise<OpenedServices> {
 export function engineServices(scratch?: string): Omit<OpenedServices, 'store' | 'runsFolder'> {
   const engines = new Shared<Partial<EngineSettings>, ShardedInferenceEngine>(openInferenceEngine);
   const learners = new Shared<Partial<LearnerSettings>, TeamLearner>(openLearner);
-  const verifiers = new Shared(openVerifier);
+  const verifiers = new Shared(({ settings, module }: VerifierKey) => openVerifier(settings, module));
   return {
     engine: (settings) => Promise.resolve(engines.get(chosen(settings))),
     learner: (settings, runtime) => {
       const { slots: _, chunk: __, weights: ___, ...rest } = chosen(settings);
       return Promise.resolve(learners.get({ ...rest, runtime, ...(scratch === undefined ? {} : { scratch }) }));
     },
-    verifier: (settings) => verifiers.get(settings),
+    verifier: (settings, module) => verifiers.get({ settings, module }),
     silence: () => ({ ...silenceOf('engine', engines), ...silenceOf('learner', learners) }),
     close: async () => {
       await Promise.all([engines.close(), learners.close(), verifiers.close()]);
@@ -57,20 +62,41 @@ function chosen({ threads, ...settings }: EngineSettings): Partial<EngineSetting
   return threads === 0 ? settings : { ...settings, threads };
 }
 
+/** Has processes of its own. */
+interface Closable {
+  readonly busy: boolean;
+  /** Ends the processes; the next call starts others. */
+  close(): Promise<void>;
+}
+
 /** One per settings, opened when first asked for, shared by all activities: their requests share its slots. */
-class Shared<Settings, T extends { close(): Promise<void> }> {
+class Shared<Settings, T extends Closable> {
   /** By settings, as JSON. */
   readonly opened = new Map<string, T>();
+  /** Those whose processes may run. */
+  readonly #running = new Set<T>();
 
   constructor(private readonly open: (settings: Settings) => T) {}
 
   get(settings: Settings): T {
     const key = JSON.stringify(settings);
-    const known = this.opened.get(key);
-    if (known) return known;
-    const opened = this.open(settings);
-    this.opened.set(key, opened);
-    return opened;
+    const asked = this.opened.get(key) ?? this.open(settings);
+    this.opened.set(key, asked);
+    if (!this.#running.has(asked)) this.#closeIdle();
+    this.#running.add(asked);
+    return asked;
+  }
+
+  /**
+   * Before another one starts: memory is for those in use, and for the newest. Who holds one of the closed and calls it starts it
+   * again; a learner's policy would be lost, but a worker's updates come one after the other.
+   */
+  #closeIdle(): void {
+    for (const one of this.opened.values()) {
+      if (one.busy) continue;
+      this.#running.delete(one);
+      void one.close();
+    }
   }
 
   async close(): Promise<void> {

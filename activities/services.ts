@@ -10,5 +10,6 @@ export interface Services {
   readonly runsFolder: string;
   readonly engine: (settings: RunConfig['engine']) => Promise<InferenceEngine>;
   readonly learner: (settings: RunConfig['engine'], runtime: RunConfig['learner']) => Promise<Learner>;
-  readonly verifier: (settings: RunConfig['verifier']) => Verifier;
+  /** @param module hash of the user's module, where there is one: with another content it is another verifier */
+  readonly verifier: (settings: RunConfig['verifier'], module?: string) => Verifier;
 }

@@ -45,11 +45,11 @@ export class VerifierChild {
 
   constructor(
     entry: string,
-    module: string,
+    module: readonly string[],
     private readonly limits: ChildLimits,
     private readonly events: ChildEvents,
   ) {
-    this.#process = fork(entry, [module], {
+    this.#process = fork(entry, module, {
       execArgv: [`--max-old-space-size=${limits.memory}`],
       // What a verifier prints must not come between what a command prints.
       stdio: ['ignore', 2, 2, 'ipc'],

@@ -10,6 +10,8 @@ import { VerifierChild, type Job } from './verifier-child.js';
 export interface PoolSettings {
   /** URL of a module that exports `verify`. */
   readonly module: string;
+  /** Of the module's content, which is not loaded where it is another one; left out: any. */
+  readonly sha256?: string;
   /** Of one verdict. */
   readonly seconds: number;
   /** 0: one per core. They are started when there is work for them. */
@@ -41,10 +43,9 @@ export function compiled(module: string): string {
 }
 
 export class VerifierPool implements Verifier {
-  readonly #settings: Required<PoolSettings>;
+  readonly #settings: Required<Omit<PoolSettings, 'sha256'>> & Pick<PoolSettings, 'sha256'>;
   readonly #waiting: Job[] = [];
   readonly #children = new Set<VerifierChild>();
-  #closed = false;
 
   constructor(settings: PoolSettings) {
     const processes = settings.processes === 0 ? availableParallelism() : settings.processes;
@@ -59,16 +60,20 @@ export class VerifierPool implements Verifier {
   /** @throws VerifierDoesNotStart; nothing that a response holds is an error */
   readonly verify = (problem: VerifiedProblem, response: string): Promise<Verdict> =>
     new Promise((resolve, reject) => {
-      if (this.#closed) throw new Error('the verifier is closed');
       this.#waiting.push({ problem, response, resolve, reject, kills: 0 });
       this.#dealOut();
     });
 
+  get busy(): boolean {
+    return this.#waiting.length > 0 || [...this.#children].some(({ load }) => load > 0);
+  }
+
   async close(): Promise<void> {
-    this.#closed = true;
     const error = new Error('the verifier was closed');
     this.#waiting.splice(0).forEach(({ reject }) => reject(error));
-    await Promise.all([...this.#children].map((child) => child.close(error)));
+    const children = [...this.#children];
+    this.#children.clear();
+    await Promise.all(children.map((child) => child.close(error)));
   }
 
   /** Each job to the process with the least to do; a new process while there may be one more. */
@@ -86,10 +91,10 @@ export class VerifierPool implements Verifier {
   }
 
   #start(): void {
-    const { module, seconds, verdictsPerProcess, memory } = this.#settings;
+    const { module, sha256, seconds, verdictsPerProcess, memory } = this.#settings;
     const child: VerifierChild = new VerifierChild(
       ENTRY,
-      module,
+      [module, ...(sha256 === undefined ? [] : [sha256])],
       { seconds, verdictsPerProcess, memory },
       {
         free: () => this.#dealOut(),

@@ -1,5 +1,6 @@
-/** A process of a verifier pool: loads the module that its argument names, judges one message after the other. */
+/** A process of a verifier pool: loads the module that its arguments name (URL, SHA-256 where it is a user's), judges one message after the other. */
 import { Worker } from 'node:worker_threads';
+import { fileHash } from './file-hash.js';
 import type { VerifiedProblem, Verdict, Verify } from './verifier.js';
 
 export type FromVerifierProcess =
@@ -21,7 +22,7 @@ process.once('disconnect', () => process.exit());
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
 new Worker(WATCH, { eval: true, resourceLimits: { maxOldGenerationSizeMb: 8 } }).unref();
 
-const verify = await load(process.argv[2]);
+const verify = await load(process.argv[2], process.argv[3]);
 if (verify) {
   let judged: Promise<void> = Promise.resolve();
   process.on('message', ({ problem, response }: ToVerifierProcess) => {
@@ -30,13 +31,20 @@ if (verify) {
   answer({ ready: true });
 }
 
-async function load(module: string): Promise<Verify | undefined> {
-  const imported = import(module) as Promise<{ verify?: unknown }>;
+async function load(module: string, sha256: string | undefined): Promise<Verify | undefined> {
+  const imported = importOnly(module, sha256);
   const loaded = await imported.catch((error: unknown) => ({ verify: undefined, error }));
   if (typeof loaded.verify === 'function') return loaded.verify as Verify;
   const problem = 'error' in loaded ? messageOf(loaded.error) : 'it exports no function `verify`';
   process.send?.({ problem } satisfies FromVerifierProcess, () => process.exit(1));
   return undefined;
+}
+
+/** A process that is started in the middle of a run is to judge as those before it. */
+async function importOnly(module: string, sha256: string | undefined): Promise<{ verify?: unknown }> {
+  if (sha256 !== undefined && (await fileHash(new URL(module))) !== sha256)
+    throw new Error('its file has changed since the work began');
+  return import(module) as Promise<{ verify?: unknown }>;
 }
 
 async function judge(verify: Verify, problem: VerifiedProblem, response: string): Promise<Verdict> {

@@ -22,7 +22,9 @@ export type Verify = (problem: VerifiedProblem, response: string) => Verdict | P
 export interface Verifier {
   /** Answers each time: what fails, explodes or hangs is 0 with a reason. */
   readonly verify: (problem: VerifiedProblem, response: string) => Promise<Verdict>;
-  /** Ends its processes. */
+  /** Whether a verdict is awaited. */
+  readonly busy: boolean;
+  /** Ends its processes; the next response starts others. */
   close(): Promise<void>;
 }
 

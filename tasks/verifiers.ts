@@ -1,8 +1,7 @@
 /** The verifiers that a run's configuration can name. */
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { fileHash } from './file-hash.js';
 import { type AnswerPlace, rewardOf } from './reward.js';
 import type { Verifier } from './verifier.js';
 import { compiled, VerifierPool } from './verifier-pool.js';
@@ -18,15 +17,20 @@ export interface VerifierSettings {
 
 /** The rules of `math` in the process of the caller: for tasks whose answers are short. */
 const inProcess = (answer?: AnswerPlace): Verifier => ({
+  busy: false, // and no process to be ended
   verify: ({ groundTruth }, response) => Promise.resolve(rewardOf(response, groundTruth, answer)),
   close: () => Promise.resolve(),
 });
 
-export function openVerifier({ name, answer, secondsPerVerdict: seconds, processes }: VerifierSettings): Verifier {
+/** @param sha256 of the user's module, as `moduleHash` gives it: no other content is loaded */
+export function openVerifier(
+  { name, answer, secondsPerVerdict: seconds, processes }: VerifierSettings,
+  sha256?: string,
+): Verifier {
   if (name === 'math-in-process') return inProcess(answer);
   const own = answer === 'anywhere' ? 'verify-anywhere.js' : 'verify.js';
   const path = isModule(name) ? resolve(name) : compiled(`./${name}/${own}`);
-  return new VerifierPool({ module: pathToFileURL(path).href, seconds, processes });
+  return new VerifierPool({ module: pathToFileURL(path).href, seconds, processes, ...(sha256 && { sha256 }) });
 }
 
 /** Whether the name is the path of a user's module. */
@@ -37,9 +41,7 @@ function isModule(name: string): boolean {
 /** Names a user's module by its content; undefined for the project's own verifiers. Rejects where the file can not be read. */
 export async function moduleHash({ name }: Pick<VerifierSettings, 'name'>): Promise<string | undefined> {
   if (!isModule(name)) return undefined;
-  return createHash('sha256')
-    .update(await readFile(resolve(name)))
-    .digest('hex');
+  return fileHash(resolve(name));
 }
 
 /**

@@ -48,6 +48,11 @@ export class ChildInferenceEngine implements InferenceEngine {
     return this.#caller.call('score', { policy: this.#policy(policyId), requests }, options);
   }
 
+  /** Whether a call is under way. */
+  get busy(): boolean {
+    return this.#caller.busy;
+  }
+
   /** Milliseconds for which the child has not answered, undefined while none runs. */
   silence(): number | undefined {
     return this.#caller.silence();

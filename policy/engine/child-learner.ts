@@ -77,6 +77,11 @@ export class ChildLearner implements Learner {
     return this.#caller.call('lastGradNorms', undefined);
   }
 
+  /** Whether a call is under way. */
+  get busy(): boolean {
+    return this.#caller.busy;
+  }
+
   /** Milliseconds for which the child has not answered, undefined while none runs. */
   silence(): number | undefined {
     return this.#caller.silence();

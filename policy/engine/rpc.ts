@@ -70,6 +70,11 @@ export class ChildCaller {
     return this.#child?.pid;
   }
 
+  /** Whether a call is under way. */
+  get busy(): boolean {
+    return this.#pending.size > 0;
+  }
+
   /**
    * Milliseconds for which the child has owed an answer to a ping, undefined without a child. Sends a ping where none is
    * under way: so it is known from the second question on. A graph that runs blocks the child's answers.
@@ -106,12 +111,13 @@ export class ChildCaller {
     }
   }
 
-  /** Ends the child; calls under way are rejected. */
+  /** Ends the child; calls under way are rejected, the next one starts another child. */
   async close(): Promise<void> {
     const child = this.#child;
     if (!child) return;
     const exited = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
+    this.#lose(child, 'SIGKILL');
     await exited;
   }
 

@@ -133,6 +133,11 @@ export class ShardedInferenceEngine implements InferenceEngine {
     return ended;
   }
 
+  /** Whether a call is under way. */
+  get busy(): boolean {
+    return this.#shards.some(({ engine }) => engine.busy);
+  }
+
   /** Milliseconds for which a process has not answered, the longest; undefined while none runs. */
   silence(): number | undefined {
     const all = this.#shards.map(({ engine }) => engine.silence()).filter((silence) => silence !== undefined);

@@ -76,6 +76,11 @@ export class TeamLearner implements Learner {
     return this.#first().lastGradNorms();
   }
 
+  /** Whether a call is under way. */
+  get busy(): boolean {
+    return this.#members.some((member) => member.busy);
+  }
+
   /** Milliseconds for which a member has not answered, the longest; undefined while none runs. */
   silence(): number | undefined {
     const all = this.#members.map((member) => member.silence()).filter((silence) => silence !== undefined);

@@ -83,13 +83,31 @@ test('what a killed process had is judged by another one', async () => {
   });
 });
 
-test('a closed pool has no processes, and rejects what it had', async () => {
+test('a closed pool has no processes, rejects what it had, and starts again when it is asked', async () => {
   const pool = new VerifierPool({ module, seconds: 60, processes: 2 });
   const verdict = pool.verify(problem, 'wait');
+  expect(pool.busy).toBe(true);
   const closed = pool.close();
+  expect(pool.busy).toBe(false);
+  const again = pool.verify(problem, 'yes');
   await expect(verdict).rejects.toThrow('closed');
   await closed;
-  await expect(pool.verify(problem, 'yes')).rejects.toThrow('closed');
+  expect((await again).reward).toBe(1);
+  await pool.close();
+  expect(pool.pids).toEqual([]);
+});
+
+test('a process that is started after its module has changed judges nothing', async () => {
+  const name = path.join(folder, 'changing.mjs');
+  const judging = (reason: string) => `export const verify = () => ({ reward: 1, reason: '${reason}' });`;
+  await writeFile(name, judging('before'));
+  const settings = { name, secondsPerVerdict: 5, processes: 1 };
+  const verifier = openVerifier(settings, await moduleHash(settings));
+  expect((await verifier.verify(problem, 'yes')).reason).toBe('before');
+  await verifier.close();
+  await writeFile(name, judging('after'));
+  await expect(verifier.verify(problem, 'yes')).rejects.toThrow(/changing\.mjs does not start: its file has changed/);
+  await verifier.close();
 });
 
 test('a module that can not be used says why', async () => {
