@@ -12,6 +12,8 @@ export interface Progress {
   readonly tokens?: number;
   /** Of the mini-batch under way, where that is known. */
   readonly microBatches?: { readonly done: number; readonly total: number };
+  /** What keeps it from going on, where something does. */
+  readonly waitsFor?: string;
   /** Name of the journal that holds what was done, where one is kept. */
   readonly journal?: string;
 }

@@ -1,6 +1,6 @@
 import { canonicalJson } from '../contracts/canonical-json.js';
 import { beating } from './beat.js';
-import { boundFailures } from './failures.js';
+import { boundFailures, whenStoreTakesIt } from './failures.js';
 import { Journal } from './journal.js';
 import { holdsAll } from './held.js';
 import type { Services } from './services.js';
@@ -40,7 +40,7 @@ export function durable<Input, Output extends object>(
     if (known && (await holdsAll(store, known))) return known;
     const journal = new Journal(store, key);
     const result = await boundFailures(store, key, journal, () => work(services, input, journal));
-    await store.remember(key, result);
+    await whenStoreTakesIt(() => store.remember(key, result));
     await journal.forget();
     return result;
   }

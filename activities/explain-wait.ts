@@ -1,8 +1,10 @@
 import { Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
+import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import proto, { type temporal } from '@temporalio/proto'; // CommonJS: its values are in the default export
 import type { ControlActivities } from '../contracts/activities.js';
 import { ACTIVITY_ROLES } from '../contracts/activity-roles.js';
+import type { Progress } from './beat.js';
 import { HANDED_BACK } from '../contracts/errors.js';
 import { queueName, queuePrefix, type Role } from '../contracts/queues.js';
 
@@ -30,16 +32,25 @@ export const explainWait =
       const lastPoll = await lastPollOf(client, queueName(role, prefix));
       if (now - lastPoll > POLL_MS) reasons.add(`no ${role} worker polls since ${clock(Math.max(lastPoll, first))}`);
     }
-    for (const { activityType, attempt, lastFailure } of pending) {
+    for (const { activityType, attempt, heartbeatDetails, lastFailure } of pending) {
+      const name = activityType?.name ?? 'activity';
+      const waitsFor = await waitOf(client, heartbeatDetails);
+      if (waitsFor !== undefined) reasons.add(`${name} waits: ${waitsFor.slice(0, MESSAGE_LENGTH)}`);
       const type = lastFailure?.applicationFailureInfo?.type ?? '';
       if (!lastFailure || type === HANDED_BACK) continue;
       const message = (lastFailure.message ?? '').slice(0, MESSAGE_LENGTH);
       reasons.add(
-        `${activityType?.name ?? 'activity'}, attempt ${attempt ?? 1}: the one before failed, ${[type, message].filter(Boolean).join(': ')}`,
+        `${name}, attempt ${attempt ?? 1}: the one before failed, ${[type, message].filter(Boolean).join(': ')}`,
       );
     }
     return { reasons: [...reasons].slice(0, REASONS) };
   };
+
+/** What the attempt under way says that it waits for. */
+async function waitOf({ options }: Client, beat: Pending['heartbeatDetails']): Promise<string | undefined> {
+  const [progress] = await decodeArrayFromPayloads(options.loadedDataConverter, beat?.payloads);
+  return (progress as Progress | undefined)?.waitsFor;
+}
 
 /** Those of the run and of its children. */
 async function pendingActivities(client: Client, run: string): Promise<Pending[]> {

@@ -1,8 +1,9 @@
 /** Tells bad luck (a worker is lost, a disk is full) from work that fails each time it is tried. */
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { FAILS_EACH_TIME, NON_RETRYABLE } from '../contracts/errors.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
-import { cancellation } from './beat.js';
+import { beating, cancellation } from './beat.js';
 import { Journal } from './journal.js';
 
 /** A process that is killed by accident five times, each time before it got one token further, was not killed by accident. */
@@ -10,6 +11,30 @@ const FAILURES_IN_A_ROW = 5;
 
 /** They pass, however long that takes: these attempts are bounded by Temporal's options alone. */
 const PASSING: readonly string[] = ['StoreFull', 'StoreUnwritable', 'StoreUnreachable'];
+
+const passes = ({ name }: Error): boolean => PASSING.includes(name);
+
+/** Soon at first, then once a minute. */
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 60_000;
+
+/**
+ * Writes what took long to make. While the store is full or away, the worker holds it and tries again, as long as the attempt may
+ * last: the next attempt would have to make it anew.
+ */
+export async function whenStoreTakesIt<T>(write: () => Promise<T>): Promise<T> {
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+    try {
+      return await write();
+    } catch (error) {
+      if (!(error instanceof Error && passes(error))) throw error;
+      const { info, sleep } = Context.current();
+      if (info.startToCloseTimeoutMs === 0) throw error; // outside of Temporal, where an attempt has no end
+      const waitsFor = `${error.name}: ${error.message}`;
+      await beating('wait for the store', sleep(pause), () => ({ done: 0, total: 1, waitsFor }));
+    }
+  }
+}
 
 interface Failure {
   /** Records of the work's journal at that time. */
@@ -31,7 +56,7 @@ export async function boundFailures<T>(
     return await work();
   } catch (error) {
     if (cancellation().aborted || !(error instanceof Error) || error instanceof ApplicationFailure) throw error;
-    if (PASSING.includes(error.name) || NON_RETRYABLE.includes(error.name)) throw error;
+    if (passes(error) || NON_RETRYABLE.includes(error.name)) throw error;
     const failures = new Journal(store, `failures of ${key}`);
     const progress = (await journal.records()).length;
     const failure: Failure = { progress, message: error.message };

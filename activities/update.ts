@@ -10,6 +10,7 @@ import type { RunManifest } from '../contracts/run-manifest.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
 import { beating, breathe, cancellable, cancellation } from './beat.js';
 import { durable, timed } from './durable.js';
+import { whenStoreTakesIt } from './failures.js';
 import { decodeRows } from './formats/rows.js';
 import { getArrays, getJson, putJson, readManifest } from './io.js';
 import { policyFiles } from './policies.js';
@@ -57,8 +58,9 @@ export const update = durable<Parameters<Update>[0], Awaited<ReturnType<Update>>
       });
       metrics.push(await cancellable(beating('update', checked, progress), drop));
     }
+    const save = () => cancellable(beating('save the policy', savePolicy(store, learner, policy)), drop);
     return {
-      policy: await cancellable(beating('save the policy', savePolicy(store, learner, policy)), drop),
+      policy: await whenStoreTakesIt(save),
       update: summarise(metrics),
     };
   }),

@@ -1,9 +1,11 @@
 import type { VerifierActivities } from '../contracts/activities.js';
-import { beat, breathe } from './beat.js';
+import type { Verdict } from '../tasks/verifier.js';
+import { beating, breathe, cancellable } from './beat.js';
 import { durable, timed } from './durable.js';
 import { Judge, verifierOf } from './judge.js';
 import type { Verdicts } from './formats/documents.js';
 import { decodeRollouts } from './formats/rollouts.js';
+import type { Journal } from './journal.js';
 import { getArrays, putJson, readManifest } from './io.js';
 import { tokenizerOf } from './policies.js';
 import { readPrefixes } from './prefixes.js';
@@ -14,31 +16,64 @@ type Verify = VerifierActivities['verify'];
 const TOGETHER = 64;
 
 /** Verdicts on whole paths: the kept part of the initial response and the new tokens. */
-export const verify = durable<Parameters<Verify>[0], Awaited<ReturnType<Verify>>>('verify', (services, input) =>
-  timed(async () => {
-    const { store } = services;
-    const manifest = await readManifest(store, input.manifest);
-    const tokenizer = await tokenizerOf(store, manifest.policy);
-    const prefixes = await readPrefixes(store, input);
-    const rollouts = input.branches ? decodeRollouts(await getArrays(store, input.branches)) : prefixes.initial;
+export const verify = durable<Parameters<Verify>[0], Awaited<ReturnType<Verify>>>(
+  'verify',
+  (services, input, journal) =>
+    timed(async () => {
+      const { store } = services;
+      const manifest = await readManifest(store, input.manifest);
+      const tokenizer = await tokenizerOf(store, manifest.policy);
+      const prefixes = await readPrefixes(store, input);
+      const rollouts = input.branches ? decodeRollouts(await getArrays(store, input.branches)) : prefixes.initial;
 
-    const judge = new Judge(await verifierOf(manifest, services), prefixes, tokenizer);
-    const verdicts: Verdicts['verdicts'][number][] = [];
-    let done = 0;
-    for (let start = 0; start < rollouts.length; start += TOGETHER) {
-      const judged = rollouts.slice(start, start + TOGETHER).map(async (rollout) => {
-        const verdict = await judge.verdict(rollout);
-        beat({ doing: 'verify', done: ++done, total: rollouts.length });
-        return verdict;
-      });
-      verdicts.push(...(await Promise.all(judged)));
-      await breathe();
-    }
-    const document: Verdicts = { verdicts };
-    return {
-      verdicts: await putJson(store, 'verdicts', document),
-      count: verdicts.length,
-      correct: verdicts.filter(({ reward }) => reward === 1).length,
-    };
-  }),
+      const judge = new Judge(await verifierOf(manifest, services), prefixes, tokenizer);
+      const known = await KnownVerdicts.of(journal);
+      const open = rollouts.flatMap((rollout, place) => (known.verdicts.has(place) ? [] : [{ rollout, place }]));
+      const progress = () => ({ done: known.verdicts.size, total: rollouts.length });
+      for (let start = 0; start < open.length; start += TOGETHER) {
+        const judged = open
+          .slice(start, start + TOGETHER)
+          .map(async ({ rollout, place }) => known.add(place, await judge.verdict(rollout)));
+        await cancellable(beating('verify', Promise.all(judged), progress));
+        await breathe();
+      }
+      const verdicts = rollouts.map((_, place) => known.verdicts.get(place)!);
+      const document: Verdicts = { verdicts };
+      return {
+        verdicts: await putJson(store, 'verdicts', document),
+        count: verdicts.length,
+        correct: verdicts.filter(({ reward }) => reward === 1).length,
+      };
+    }),
 );
+
+/** A verdict may take an hour: each is kept in the journal, so that the next attempt does not ask for it again. */
+class KnownVerdicts {
+  /** By place of the rollout. */
+  readonly verdicts = new Map<number, Verdict>();
+  #unsaved: (readonly [place: number, verdict: Verdict])[] = [];
+  #saving: Promise<void> = Promise.resolve();
+
+  private constructor(private readonly journal: Journal) {}
+
+  static async of(journal: Journal): Promise<KnownVerdicts> {
+    const known = new KnownVerdicts(journal);
+    for (const record of await journal.records())
+      for (const [place, verdict] of JSON.parse(record.toString()) as [number, Verdict][])
+        known.verdicts.set(place, verdict);
+    return known;
+  }
+
+  /** Resolves when it is in the journal. Those that come while others are written are one record. */
+  add(place: number, verdict: Verdict): Promise<void> {
+    this.verdicts.set(place, verdict);
+    this.#unsaved.push([place, verdict]);
+    return (this.#saving = this.#saving.then(() => this.#save()));
+  }
+
+  async #save(): Promise<void> {
+    const unsaved = this.#unsaved;
+    this.#unsaved = [];
+    if (unsaved.length > 0) await this.journal.append(Buffer.from(JSON.stringify(unsaved)));
+  }
+}

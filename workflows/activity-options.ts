@@ -70,9 +70,9 @@ export const ACTIVITY_OPTIONS: Readonly<Record<Role | 'evaluation', BoundedOptio
     heartbeatTimeout: HEARTBEAT,
     retry: PREEMPTIBLE,
   },
-  /** Judges a batch, every verdict within 5 s. */
+  /** Judges a batch; the next attempt goes on behind the verdicts of the one before. */
   verifier: {
-    startToCloseTimeout: '1h', // 2,000 verdicts of at most 5 s on 4 cores: 42 minutes if all of them hang
+    startToCloseTimeout: '2h', // 2,000 verdicts of at most 5 s on 4 cores: 42 minutes if all of them hang; a single one may take an hour
     scheduleToCloseTimeout: '1d',
     heartbeatTimeout: HEARTBEAT,
     retry: PREEMPTIBLE,

@@ -8,14 +8,15 @@ import type { RunConfig } from '../../contracts/config.js';
 import { inspectCheckpoint } from '../../policy/checkpoint/inspect.js';
 import type { ShardedInferenceEngine } from '../../policy/engine/sharded-engine.js';
 import type { TeamLearner } from '../../policy/engine/team-learner.js';
+import type { Verifier } from '../../tasks/verifier.js';
 import { moduleHash } from '../../tasks/verifiers.js';
 import type { VerifierPool } from '../../tasks/verifier-pool.js';
 import { writeCheckpoint } from '../support/checkpoint.js';
 import { withFolder } from '../support/temporal.js';
 
 const settings = (slots: number): RunConfig['engine'] => ({ slots, chunk: 16, threads: 1 });
-const pidOf = (engine: InferenceEngine) => (engine as ShardedInferenceEngine).pid;
-const pidsOf = (learner: Learner) => (learner as TeamLearner).pids;
+const pidOf = (engine: InferenceEngine) => (engine as InferenceEngine & Pick<ShardedInferenceEngine, 'pid'>).pid;
+const pidsOf = (learner: Learner) => (learner as Learner & Pick<TeamLearner, 'pids'>).pids;
 
 async function withServices(
   work: (services: ReturnType<typeof engineServices>, policy: PolicyFiles, folder: string) => Promise<void>,
@@ -70,7 +71,7 @@ test("a verifier's module that was edited judges by its new content, and the old
       return verifier(own, await moduleHash(own));
     };
     const judge = async (reason: string) => (await (await edited(reason)).verify({ groundTruth: '' }, '')).reason;
-    const before = (await edited('before')) as VerifierPool;
+    const before = (await edited('before')) as Verifier & Pick<VerifierPool, 'pids'>;
     expect(await judge('before')).toBe('before');
     expect(before.pids).toHaveLength(1);
     expect(await judge('after')).toBe('after');

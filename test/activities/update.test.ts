@@ -1,4 +1,4 @@
-/** An update that is cut off: the worker is told to stop while a step is under way. */
+/** An update that is cut off, or whose store is slow or full. */
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterEach, expect, it, vi } from 'vitest';
 import { encodeRows } from '../../activities/formats/rows.js';
@@ -11,6 +11,8 @@ import { HANDED_BACK } from '../../contracts/errors.js';
 import { chain } from '../policy/learn/rows.js';
 import { NullLearner } from '../support/null-engine.js';
 import { nullServices, smallForm } from '../support/null-run.js';
+import type { Services } from '../../activities/services.js';
+import { StoreFull, type ArtifactStore } from '../../store/artifact-store.js';
 import { withFolder } from '../support/temporal.js';
 
 /** Longer than a step has to end. */
@@ -42,22 +44,26 @@ class StandingLearner extends NullLearner {
   }
 }
 
+/** Prepares a run and gives what begins an update of one row in it. */
+async function updateOf(services: Services, begun: (store: ArtifactStore) => ArtifactStore = (store) => store) {
+  const { prepare } = createActivities(services, 'control');
+  const prepared: unknown = await new MockActivityEnvironment().run(prepare, { form: await smallForm({}) });
+  const { manifest, policy } = prepared as Prepared;
+  const stored = [{ problem: 0, paths: 1, sequence: chain(1, 20, 64) }];
+  const rows = await putArrays(services.store, 'rows', encodeRows(stored));
+  const { update } = createActivities({ ...services, store: begun(services.store) }, 'learner');
+  return (environment: MockActivityEnvironment): Promise<unknown> =>
+    environment.run(update, { manifest, policy, rows, iteration: 0 });
+}
+
 async function cutOff(learner: StandingLearner): Promise<{ failure: unknown; beats: Progress[] }> {
   let result: { failure: unknown; beats: Progress[] } | undefined;
   await withFolder(async (folder) => {
-    const services = await nullServices(folder, () => learner);
-    const { prepare } = createActivities(services, 'control');
-    const { update } = createActivities(services, 'learner');
-    const form = await smallForm({});
-    const prepared: unknown = await new MockActivityEnvironment().run(prepare, { form });
-    const { manifest, policy } = prepared as Prepared;
-    const stored = [{ problem: 0, paths: 1, sequence: chain(1, 20, 64) }];
-    const rows = await putArrays(services.store, 'rows', encodeRows(stored));
+    const update = await updateOf(await nullServices(folder, () => learner));
     const environment = new MockActivityEnvironment();
     const beats: Progress[] = [];
     environment.on('heartbeat', (beat: Progress) => beats.push(beat));
-    const attempt = environment.run(update, { manifest, policy, rows, iteration: 0 });
-    const failure = attempt.catch((error: unknown) => error);
+    const failure = update(environment).catch((error: unknown) => error);
     await learner.standing;
     await expect.poll(() => beats.at(-1)?.microBatches, { timeout: 5_000 }).toEqual({ done: 1, total: 4 });
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
@@ -82,3 +88,57 @@ it('a step that does not end in time is dropped with its process', async () => {
   expect((await cutOff(learner)).failure).toMatchObject({ type: HANDED_BACK });
   expect(learner.closed).toHaveBeenCalledOnce();
 }, 20_000);
+
+/** The store with one method replaced. */
+function changed<Name extends keyof ArtifactStore>(store: ArtifactStore, name: Name, method: ArtifactStore[Name]) {
+  return new Proxy(store, {
+    get: (target, asked: keyof ArtifactStore): unknown =>
+      asked === name ? method : (target[asked] as (...args: unknown[]) => unknown).bind(target),
+  });
+}
+
+it('gives signs of life while the files of the policy are checked', async () => {
+  await withFolder(async (folder) => {
+    let told!: () => void;
+    const alive = new Promise<void>((resolve) => (told = resolve));
+    const update = await updateOf(await nullServices(folder), (store) =>
+      changed(store, 'localPath', async (ref) => {
+        await alive;
+        return store.localPath(ref);
+      }),
+    );
+    const environment = new MockActivityEnvironment();
+    environment.on('heartbeat', ({ doing }: Progress) => doing === 'load the policy' && told());
+    expect(await update(environment)).toMatchObject({ update: { steps: 1 } });
+  });
+});
+
+it('what was learnt is held while the disk is full, and saved when there is room', async () => {
+  await withFolder(async (folder) => {
+    const learner = new NullLearner();
+    const learnt = vi.spyOn(learner, 'update');
+    let full = true;
+    const update = await updateOf(await nullServices(folder, () => learner), (store) =>
+      changed(store, 'putWritten', async (...files) => {
+        if (full) throw new StoreFull(folder, {});
+        return store.putWritten(...files);
+      }),
+    );
+    const environment = new MockActivityEnvironment();
+    environment.on('heartbeat', ({ waitsFor }: Progress) => {
+      if (waitsFor?.startsWith('StoreFull: No space left') === true) full = false;
+    });
+    expect(await update(environment)).toMatchObject({ update: { steps: 1 } });
+    expect(full).toBe(false);
+    expect(learnt).toHaveBeenCalledOnce();
+  });
+});
+
+it('outside of Temporal, where an attempt has no end, a full disk is told at once', async () => {
+  await withFolder(async (folder) => {
+    const update = await updateOf(await nullServices(folder), (store) =>
+      changed(store, 'putWritten', () => Promise.reject(new StoreFull(folder, {}))),
+    );
+    await expect(update(new MockActivityEnvironment({ startToCloseTimeoutMs: 0 }))).rejects.toBeInstanceOf(StoreFull);
+  });
+});

@@ -17,8 +17,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LocalArtifactStore } from '../../store/local-artifact-store.js';
 import { artifactStoreContract } from './artifact-store.contract.js';
 
-vi.mock('node:fs', async (original) => {
-  const fs = await original<typeof import('node:fs')>();
+vi.mock(import('node:fs'), async (original) => {
+  const fs = await original();
   return { ...fs, createReadStream: vi.fn(fs.createReadStream) };
 });
 

@@ -43,7 +43,7 @@ interface Outage {
 function unreachable(): Outage {
   const move = (home: string, [from, to]: [string, string]): Promise<void> => rename(join(home, from), join(home, to));
   return {
-    says: /update, attempt \d+: the one before failed, StoreUnreachable: The artifact store \S+ can not be reached/,
+    says: /update waits: StoreUnreachable: The artifact store \S+ can not be reached/,
     services: (services) => services,
     begin: (home) => move(home, ['store', 'aside']),
     end: (home) => move(home, ['aside', 'store']),
@@ -64,7 +64,7 @@ function full(): Outage {
     }),
   });
   return {
-    says: /update, attempt \d+: the one before failed, StoreFull: No space left in the artifact store/,
+    says: /update waits: StoreFull: No space left in the artifact store/,
     services: writing,
     begin: () => Promise.resolve(void (isFull = true)),
     end: () => Promise.resolve(void (isFull = false)),
@@ -92,7 +92,7 @@ it.concurrent.each([
       await expect.poll(() => currentDetails(handle), { timeout: 60_000, interval: 500 }).toMatch(outage.says);
       await outage.end(home);
       expect((await headOf(await handle.result())).record.sha256).toBe(whole);
-      expect(await currentDetails(handle)).not.toMatch(/attempt/);
+      expect(await currentDetails(handle)).not.toMatch(/waits/);
     });
   });
 });
