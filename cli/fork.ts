@@ -1,5 +1,4 @@
 import { Command, InvalidArgumentError } from 'commander';
-import type { RunForm } from '../contracts/config-form.js';
 import { resolveConfig } from '../contracts/config.js';
 import { UsageError } from './errors.js';
 import { openRun } from './run-store.js';
@@ -31,13 +30,11 @@ export function forkCommand(): Command {
 
 async function fork(parent: string, { at, set, json }: ForkOptions): Promise<void> {
   if (at < 1) throw new UsageError('a fork follows an iteration of its parent: --at 1 or more; before that, `train`');
-  const { readEntry } = await import('../audit/index.js');
+  const { forkForm, readEntry } = await import('../audit/index.js');
   const { store, files } = await openRun(parent);
-  const { ref, manifest } = await readEntry(store, files, at - 1);
-  const form = structuredClone(manifest.config) as Record<string, unknown>;
-  for (const [path, value] of set) assign(form, path, value);
-  const { sha256, bytes } = ref;
-  const forked = { ...form, from: { record: { sha256, bytes, kind: 'iteration-record' } } } as RunForm;
+  const entry = await readEntry(store, files, at - 1);
+  const forked = forkForm(entry);
+  for (const [path, value] of set) assign(forked, path, value);
   resolveConfig(forked);
 
   const session = await openSession();
@@ -50,7 +47,7 @@ async function fork(parent: string, { at, set, json }: ForkOptions): Promise<voi
       staticSummary: `fork of ${parent} at iteration ${at}`,
     });
     const url = runUrl(session, run);
-    if (json) console.log(JSON.stringify({ run, parent, at, record: sha256, url }));
+    if (json) console.log(JSON.stringify({ run, parent, at, record: entry.ref.sha256, url }));
     else
       console.log(`started ${run}${url === undefined ? '' : `\n${url}`}\n\`npm start\` brings a worker and shows it`);
   } finally {

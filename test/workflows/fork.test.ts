@@ -2,6 +2,7 @@
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { auditRun } from '../../audit/audit-run.js';
+import { forkForm } from '../../audit/fork-form.js';
 import { readEntry } from '../../audit/ledger.js';
 import { readRunFiles } from '../../audit/run-files.js';
 import type { ArtifactRef } from '../../contracts/artifact-ref.js';
@@ -9,7 +10,9 @@ import type { RunForm } from '../../contracts/config-form.js';
 import type { RunManifest } from '../../contracts/run-manifest.js';
 import type { RunResult } from '../../contracts/run.js';
 import { getJson } from '../../store/json.js';
+import { Gates } from '../support/gated-learner.js';
 import { nullRun, smallForm, type FinishedRun } from '../support/null-run.js';
+import { steer } from '../support/steer.js';
 import { Temporal } from '../support/temporal.js';
 
 let temporal: Temporal;
@@ -73,6 +76,36 @@ it('other settings hold from there on', async () => {
     expect(files.ledger.every(({ metrics }) => metrics.branches === metrics.branchPoints)).toBe(true);
     expect((await auditRun(services.store, files, { client: temporal.environment.client })).findings).toEqual([]);
   });
+});
+
+it('learns at the rate that its parent was set to', async () => {
+  const gates = new Gates();
+  const first = gates.close(0);
+  await nullRun(
+    temporal,
+    { iterations: 3 },
+    async (finished) => {
+      const { workflowId, result, services } = finished;
+      const parentFiles = await filesOf(workflowId, result);
+      const parent = gates.rates.splice(0);
+      expect(parent).toEqual([expect.not.closeTo(5e-5, 9), 5e-5, 5e-5]);
+      for (const at of [1, 2]) {
+        const entry = await readEntry(services.store, parentFiles, at - 1);
+        const form = forkForm(entry);
+        const forked = await fork({ ...finished, form }, entry.ref);
+        expect(forked.policy).toEqual(result.policy);
+        expect(gates.rates.splice(0)).toEqual(parent.slice(at));
+        const files = await filesOf(`${workflowId}-fork`, forked);
+        expect((await auditRun(services.store, files, { client: temporal.environment.client })).findings).toEqual([]);
+      }
+    },
+    gates.learner,
+    async (handle) => {
+      await first.at;
+      await steer(handle, 'setLearningRate', 5e-5);
+      first.open();
+    },
+  );
 });
 
 it('refuses a record that is not there and too few iterations, each with its path', async () => {

@@ -1,0 +1,15 @@
+import type { RunForm } from '../contracts/config-form.js';
+import type { LedgerEntry } from './ledger.js';
+
+/** What goes on behind an iteration as its run did: by its configuration, and the learning rate that was set by then. */
+export function forkForm({ ref, record, manifest }: LedgerEntry): RunForm {
+  const { sha256, bytes } = ref;
+  const form = structuredClone(manifest.config) as RunForm;
+  const set = record.steering.findLast(({ update }) => update === 'setLearningRate');
+  const learningRate = set?.value ?? record.learningRate;
+  return {
+    ...form,
+    ...(learningRate === null ? {} : { update: { ...form.update, learningRate } }),
+    from: { record: { sha256, bytes, kind: 'iteration-record' } },
+  };
+}
