@@ -12,6 +12,7 @@ import { readTokenizer, TokenizerMismatch } from '../policy/tokenizer.js';
 import type { ProblemSource } from '../tasks/problem-source.js';
 import { checkVerifier } from '../tasks/verifiers.js';
 import { projectRoot } from './project.js';
+import { fitsHistory } from './record-evaluation.js';
 import { openTask, TaskUnreadable, type Task } from './task.js';
 
 /** A checkpoint on this machine: as given, or one of those that come with the project. */
@@ -113,6 +114,11 @@ export async function checkTask(
     problems.push({
       path: 'evaluation.sets',
       problem: `${sets.length} held-out sets, at most ${MOST_SETS} are possible`,
+    });
+  } else if (!fitsHistory(sets)) {
+    problems.push({
+      path: 'evaluation.sets',
+      problem: `the names of ${sets.length} held-out sets are too long together: shorter ones, or fewer, are needed`,
     });
   }
   sets.forEach((set, i) => {

@@ -5,7 +5,7 @@ import { durable, timed } from './durable.js';
 import type { ProblemBatch } from './formats/documents.js';
 import { putJson, readManifest } from './io.js';
 import { promptsOf } from './policies.js';
-import { openTask } from './task.js';
+import { heldOutSet, openTask } from './task.js';
 
 type DrawHeldOut = ControlActivities['drawHeldOut'];
 
@@ -14,14 +14,11 @@ export const drawHeldOut = durable<Parameters<DrawHeldOut>[0], Awaited<ReturnTyp
   'drawHeldOut',
   ({ store }, { manifest: ref, set }) =>
     timed(async () => {
-      const { config, policy } = await readManifest(store, ref);
+      const manifest = await readManifest(store, ref);
+      const { config, policy } = manifest;
       const { task, evaluation } = config;
-      const { evaluation: sets } = await beating(
-        'read the problems',
-        openTask(task.name, task.options, ['evaluation']),
-      );
-      const source = sets.find(({ name }) => name === set);
-      if (!source) throw new RangeError(`the task has no held-out set "${set}"`);
+      const opened = await beating('read the problems', openTask(task.name, task.options, ['evaluation']));
+      const source = heldOutSet(opened, manifest, set);
       const limits = { ...evaluation, problems: evaluation.problemsPerSet };
       const { problems, skippedPrompts } = evaluatedProblems(source, await promptsOf(store, policy), limits);
       const batch: ProblemBatch = { problems: problems.map((one) => ({ ...one, prompt: [...one.prompt] })) };

@@ -29,6 +29,8 @@ export const prepare =
 
     const fork = 'fork' in policy ? policy.fork : undefined;
     const { training } = task;
+    const evaluationSets = config.evaluation.sets ?? task.evaluation.map(({ name }) => name);
+    const evaluationData = dataOf(task, evaluationSets);
     const verifierModule = await moduleHash(config.verifier);
     const manifest: RunManifest = {
       schema: 1,
@@ -40,7 +42,8 @@ export const prepare =
           : await beating('store the base model', importCheckpoint(store, directory, policy.checkpoint)),
       dataSetSize: training?.size ?? 0,
       ...(training?.sha256 === undefined ? {} : { dataSetSha256: training.sha256 }),
-      evaluationSets: config.evaluation.sets ?? task.evaluation.map(({ name }) => name),
+      evaluationSets,
+      ...(evaluationData && { evaluationData }),
       ...(verifierModule === undefined ? {} : { verifierModule }),
       controller: fork?.record.controller.after ?? firstController(config, task),
       ...(config.from ? { parent: config.from.record } : {}),
@@ -55,7 +58,7 @@ export const prepare =
         iterations: config.iterations,
         iterationsPerExecution: config.iterationsPerExecution,
         evaluateEvery: config.evaluation.every,
-        evaluationSets: manifest.evaluationSets,
+        evaluationSets,
         responsesDrawn: config.adaptiveSampling.responsesDrawn,
         ...config.distribution,
       },
@@ -64,6 +67,13 @@ export const prepare =
       ...(fork ? { start: fork.start } : {}),
     };
   };
+
+function dataOf({ evaluation }: Task, sets: readonly string[]): RunManifest['evaluationData'] {
+  const inFiles = evaluation.flatMap(({ name, size, sha256 }) =>
+    sets.includes(name) && sha256 !== undefined ? [[name, { size, sha256 }] as const] : [],
+  );
+  return inFiles.length > 0 ? Object.fromEntries(inFiles) : undefined;
+}
 
 function firstController(config: RunConfig, { training }: Task): ControllerState {
   const batchSize = clampBatchSize(

@@ -115,7 +115,7 @@ export async function openTask(
   return TASKS[name](options, parts);
 }
 
-/** The problems to draw from are not those that the run began with: its data cursor would mean something else. */
+/** The problems are not those that the run began with: its data cursor, or its accuracies, would mean something else. */
 export class ProblemSetChanged extends Error {
   override readonly name = 'ProblemSetChanged';
 }
@@ -129,11 +129,32 @@ export function trainingSet(
   { dataSetSize, dataSetSha256 }: Pick<RunManifest, 'dataSetSize' | 'dataSetSha256'>,
 ): ProblemSource {
   if (!training) throw new ProblemSetChanged('the task has no training set');
-  if (training.size !== dataSetSize)
-    throw new ProblemSetChanged(`the task has ${training.size} problems, ${dataSetSize} when the run began`);
-  if (training.sha256 !== dataSetSha256)
-    throw new ProblemSetChanged(`the problems of "${training.name}" are not those that the run began with`);
-  return training;
+  return unchanged(training, { size: dataSetSize, sha256: dataSetSha256 });
+}
+
+/**
+ * The problems that a run is judged by.
+ * @throws ProblemSetChanged
+ */
+export function heldOutSet(
+  { evaluation }: Task,
+  { evaluationData }: Pick<RunManifest, 'evaluationData'>,
+  set: string,
+): ProblemSource {
+  const source = evaluation.find(({ name }) => name === set);
+  if (!source) throw new RangeError(`the task has no held-out set "${set}"`);
+  return evaluationData ? unchanged(source, evaluationData[set]) : source;
+}
+
+function unchanged(
+  source: ProblemSource,
+  { size, sha256 }: { readonly size: number; readonly sha256: string | undefined },
+): ProblemSource {
+  if (source.size !== size)
+    throw new ProblemSetChanged(`"${source.name}" has ${source.size} problems, ${size} when the run began`);
+  if (source.sha256 !== sha256)
+    throw new ProblemSetChanged(`the problems of "${source.name}" are not those that the run began with`);
+  return source;
 }
 
 function checked<Options>(schema: z.ZodType<Options>, options: unknown): Options {

@@ -4,6 +4,9 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { expect, it } from 'vitest';
 import { createActivities } from '../../activities/index.js';
 import { durable } from '../../activities/durable.js';
+import { encodeRollouts } from '../../activities/formats/rollouts.js';
+import { putArrays } from '../../activities/io.js';
+import { fitsHistory } from '../../activities/record-evaluation.js';
 import { writeLine } from '../../activities/run-folder.js';
 import type { Services } from '../../activities/services.js';
 import type { ArtifactRef } from '../../contracts/artifact-ref.js';
@@ -80,6 +83,33 @@ it('refuses a result too large for a history', async () => {
     const input = { manifest, run: 'r', policyVersion: 0, sets, policy: { sha256: '', bytes: 0, kind: 'policy' } };
     const recorded = new MockActivityEnvironment().run(activities.recordEvaluation, input);
     await expect(recorded).rejects.toMatchObject({ name: 'ResultTooLarge' });
+  });
+});
+
+it('takes as many sets, with names as long, as a history has room for', async () => {
+  await withFolder(async (folder) => {
+    const { store, ...services } = await nullServices(folder);
+    const named = (length: number): string[] => Array.from({ length: 16 }, (_, i) => `${i}`.padStart(length, 'ä'));
+    let length = 2;
+    while (fitsHistory(named(length + 1))) length += 1;
+    expect(length).toBeGreaterThan(9);
+    const problem = (index: number) => ({ index, prompt: [1], groundTruth: '1' });
+    const problems = await putJson(store, 'problems', { problems: [0, 1, 2].map(problem) });
+    const rollout = { response: 0, branch: 0, at: 0, finished: true, logProbs: new Float32Array(1) };
+    const tokens = (i: number): Int32Array => new Int32Array(1000 * i + 1);
+    const rollouts = await putArrays(
+      store,
+      'tokens',
+      encodeRollouts([0, 1, 2].map((i) => ({ ...rollout, problem: i, tokens: tokens(i) }))),
+    );
+    const verdicts = await putJson(store, 'verdicts', { verdicts: [1, 0, 0].map((reward) => ({ reward })) });
+    const drawn = { problems, count: 3, samplesPerProblem: 1, skippedPrompts: 100_000 };
+    const sets = named(length).map((set) => ({ set, ...drawn, shards: [{ rollouts, verdicts }] }));
+    const manifest = await putJson(store, 'manifest', { config: { seed: 0 } });
+    const input = { manifest, run: 'r', policyVersion: 9, sets, policy: { sha256: '', bytes: 0, kind: 'policy' } };
+    const { recordEvaluation } = createActivities({ store, ...services }, 'control');
+    const recorded = await new MockActivityEnvironment().run(recordEvaluation, input);
+    expect(recorded).toMatchObject({ sets: sets.map(({ set }) => ({ set, accuracy: 0.333333 })) });
   });
 });
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { InvalidConfig } from '../../contracts/errors.js';
-import { openTask, ProblemSetChanged, trainingSet, type TaskUnreadable } from '../../activities/task.js';
+import { heldOutSet, openTask, ProblemSetChanged, trainingSet, type TaskUnreadable } from '../../activities/task.js';
 
 test('straight-line programs by default, six held-out sets', async () => {
   const task = await openTask('straight-line', {});
@@ -70,4 +70,22 @@ test('a run draws from the problems that it began with, or from none', async () 
   }
   await rm(folder, { recursive: true });
   expect(() => trainingSet({ training: undefined, evaluation: [] }, manifest)).toThrow('has no training set');
+});
+
+test('a run is judged by the problems that it began with, or by none', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'attnrl-task-'));
+  const held = path.join(folder, 'x.jsonl');
+  const open = async (n: number) => {
+    await writeFile(held, `{"prompt": "${n}?", "groundTruth": "${n}"}\n`);
+    return openTask('files', { evaluation: { held } });
+  };
+  const task = await open(1);
+  const [{ size, sha256 }] = task.evaluation;
+  const manifest = { evaluationData: { held: { size, sha256: sha256! } } };
+  expect(heldOutSet(task, manifest, 'held')).toBe(task.evaluation[0]);
+  const changed = await open(23);
+  expect(() => heldOutSet(changed, manifest, 'held')).toThrow(ProblemSetChanged);
+  expect(heldOutSet(changed, {}, 'held')).toBe(changed.evaluation[0]); // a manifest of before
+  expect(() => heldOutSet(changed, manifest, 'helt')).toThrow('no held-out set "helt"');
+  await rm(folder, { recursive: true });
 });

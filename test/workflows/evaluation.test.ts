@@ -113,6 +113,9 @@ describe('evaluateModel', () => {
       const { sets } = await evaluateModel(services, { task, evaluation: { samplesPerProblem: 8 } });
       expect(sets).toMatchObject([{ set: 'sums', problems: 2, samplesPerProblem: 8 }]);
       expect(sets[0].passAtK).toBe(1);
+      await writeFile(file, '{"prompt": "e:4+1;e?", "groundTruth": "no number"}\n');
+      const changed = await evaluateModel(services, { task, evaluation: { samplesPerProblem: 8 } });
+      expect(changed.sets).toMatchObject([{ set: 'sums', problems: 1, passAtK: 0 }]);
     });
   });
 
@@ -130,6 +133,9 @@ describe('evaluateModel', () => {
       const unknown = await refused({ evaluation: sets });
       expect(unknown).toContain('evaluation.sets[1]: the task has no held-out set "shrt"');
       expect(unknown).toContain('evaluation.samplesBySet.lng');
+      const long = Array.from({ length: 16 }, (_, i) => `${i}`.padStart(40, 'x'));
+      const many = { name: 'files', options: { evaluation: Object.fromEntries(long.map((name) => [name, file])) } };
+      expect(await refused({ task: many, evaluation: {} })).toContain('evaluation.sets: the names of 16 held-out sets');
       const task = { name: 'files', options: { evaluation: { chats: file } } };
       expect(await refused({ task, evaluation: {} })).toMatch(/model: .* has no chat template/);
     });
