@@ -43,6 +43,12 @@ export async function beating<T>(
   }
 }
 
+/** Rejects where the server has given this attempt up, and another one may have gone on: a heartbeat tells of that too late. */
+export async function stillAsked(): Promise<void> {
+  const { client, info } = Context.current();
+  await client.activity.heartbeat(info.taskToken);
+}
+
 /** Lets heartbeats, cancellation and other activities of the process in between two pieces of computing. */
 export async function breathe(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));

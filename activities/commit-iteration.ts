@@ -5,6 +5,7 @@ import type { ActivityTrace, IterationProvenance, WorkerDescription } from '../c
 import type { IterationRecord } from '../contracts/iteration-record.js';
 import type { IterationSummary } from '../contracts/run.js';
 import { LEDGER_FILE, type LedgerLine } from '../contracts/ledger-line.js';
+import { stillAsked } from './beat.js';
 import { historyOf, tracedActivities } from './histories.js';
 import { putJson, readManifest } from './io.js';
 import { writeLine } from './run-folder.js';
@@ -16,7 +17,8 @@ type Input = Parameters<CommitIteration>[0];
 
 /**
  * Writes the record of an iteration and its provenance, each chained to the one before, and mirrors them and the metrics in the
- * run's folder. The record is the same each time; the provenance tells of this time. The mirror's lines replace their earlier selves.
+ * run's folder. The record is the same each time; the provenance tells of this time. The mirror's lines replace their earlier selves
+ * and what follows them: so an attempt that the server has given up must not write them.
  */
 export const commitIteration =
   (services: Services): CommitIteration =>
@@ -47,6 +49,7 @@ export const commitIteration =
       workers: await workersOf(services, activities),
     } satisfies IterationProvenance);
 
+    await stillAsked();
     await writeLine(services, run, 'metrics.jsonl', { number: iteration, value: summary });
     const line: Omit<LedgerLine, 'number'> = { sha256: ref.sha256, bytes: ref.bytes, provenance, ...record };
     await writeLine(services, run, LEDGER_FILE, { number: iteration, value: line });

@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { NO_INFLUENCE_MEANS } from '../algorithm/adaptive-sampling.js';
@@ -17,12 +18,14 @@ import { batchSizeSettings } from './batch.js';
 import { beating } from './beat.js';
 import { checkInput } from './check-input.js';
 import { putJson } from './io.js';
+import { claimFolder } from './run-folder.js';
 import type { Services } from './services.js';
 
-/** Refuses everything that can be known to fail, then freezes what the run is. */
+/** Refuses everything that can be known to fail, then freezes what the run is, and takes its folder. */
 export const prepare =
-  ({ store }: Services): ControlActivities['prepare'] =>
+  (services: Services): ControlActivities['prepare'] =>
   async ({ form, evaluationOnly = false }): Promise<Prepared> => {
+    const { store } = services;
     const checking = checkInput(form, { store, evaluationOnly });
     const { config, problems, directory, policy, task } = await beating('look at model and problems', checking);
     if (problems.length > 0 || !policy || !task) throw new InvalidConfig(problems);
@@ -48,8 +51,11 @@ export const prepare =
       controller: fork?.record.controller.after ?? firstController(config, task),
       ...(config.from ? { parent: config.from.record } : {}),
     };
+    const ref = await putJson(store, 'manifest', manifest);
+    const { workflowId: run, runId } = Context.current().info.workflowExecution!;
+    await claimFolder(services, { run, owner: evaluationOnly ? ref.sha256 : runId });
     return {
-      manifest: await putJson(store, 'manifest', manifest),
+      manifest: ref,
       configHash: manifest.configHash,
       model: basename(directory),
       plan: {

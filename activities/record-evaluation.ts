@@ -9,7 +9,7 @@ import { beat, breathe } from './beat.js';
 import type { ProblemBatch, Verdicts } from './formats/documents.js';
 import { decodeRollouts } from './formats/rollouts.js';
 import { getArrays, getJson, putJson, readManifest } from './io.js';
-import { writeLine } from './run-folder.js';
+import { insertLine } from './run-folder.js';
 import type { Services } from './services.js';
 
 type RecordEvaluation = ControlActivities['recordEvaluation'];
@@ -43,7 +43,7 @@ export const recordEvaluation =
       sets: results.map((result, i) => ({ ...result, interval: intervals.sets[i], ...samplesOf(sets[i]) })),
     });
     const accuracy = Object.fromEntries(sets.map(({ set }, i) => [set, accuracies[i]]));
-    await writeLine(services, run, 'evaluations.jsonl', {
+    await insertLine(services, run, 'evaluations.jsonl', {
       number: policyVersion,
       value: { mean, accuracy, interval: intervals.mean, evaluation },
     });

@@ -34,7 +34,7 @@ export async function readProvenance(
     if (provenance) {
       found.set(iteration, provenance);
       const { run, record } = provenance;
-      const expected = { run: files.run, iteration, record: records.get(iteration) ?? record };
+      const expected = { run: files.workflowId, iteration, record: records.get(iteration) ?? record };
       const differs = difference({ run, iteration: provenance.iteration, record }, expected);
       if (differs !== undefined) findings.add('provenance', iteration, `in the provenance ${differs}`);
     }

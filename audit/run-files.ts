@@ -1,6 +1,7 @@
 /** The folder of a run as `commitIteration` and `recordEvaluation` write it. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ownerOf, runFolder } from '../activities/run-folder.js';
 import type { ArtifactRef } from '../contracts/artifact-ref.js';
 import { LEDGER_FILE, type LedgerLine } from '../contracts/ledger-line.js';
 
@@ -20,8 +21,10 @@ export class UnknownRun extends Error {
 }
 
 export interface RunFiles {
-  /** Workflow id. */
+  /** What its folder is called after. */
   readonly run: string;
+  /** As its records name it: another one where its folder was set aside for a run of the same id. */
+  readonly workflowId: string;
   /** At least one line. */
   readonly ledger: readonly LedgerLine[];
   readonly evaluations: readonly { readonly number: number; readonly evaluation: ArtifactRef }[];
@@ -35,11 +38,11 @@ export interface RunHead {
 
 /** Rejects with UnknownRun. */
 export async function readRunFiles(runsFolder: string, run: string): Promise<RunFiles> {
-  const folder = join(runsFolder, encodeURIComponent(run));
+  const folder = runFolder({ runsFolder }, run);
   const ledger = await linesOf<LedgerLine>(join(folder, LEDGER_FILE));
   const evaluations = await linesOf<RunFiles['evaluations'][number]>(join(folder, 'evaluations.jsonl'));
   if (ledger.length === 0) throw new UnknownRun(run, runsFolder, await knownRuns(runsFolder), evaluations);
-  return { run, ledger, evaluations };
+  return { run, workflowId: (await ownerOf(folder))?.run ?? run, ledger, evaluations };
 }
 
 export function runHead({ ledger }: RunFiles): RunHead {
@@ -51,10 +54,13 @@ export function recordOf({ sha256, bytes }: LedgerLine): ArtifactRef {
   return { sha256, bytes, kind: 'iteration-record' };
 }
 
-/** Workflow ids of the runs that have a folder. */
+/** Names of the runs that have a folder. */
 export async function knownRuns(runsFolder: string): Promise<string[]> {
-  const names = await readdir(runsFolder).catch(emptyIfMissing);
-  return names.map(decodeURIComponent).sort();
+  const entries = await readdir(runsFolder, { withFileTypes: true }).catch(emptyIfMissing);
+  return entries
+    .filter((entry) => entry.isDirectory() || entry.isSymbolicLink())
+    .map(({ name }) => decodeURIComponent(name))
+    .sort();
 }
 
 /** Lines of a JSON-lines file; none where it is missing. One without an end is still being written. */

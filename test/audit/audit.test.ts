@@ -2,9 +2,12 @@
 import { dirname, basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { auditRun } from '../../audit/audit-run.js';
+import { collectUnneeded } from '../../audit/collect-unneeded.js';
 import { readRunFiles } from '../../audit/run-files.js';
 import type { RunForm } from '../../contracts/config-form.js';
-import { nullRun } from '../support/null-run.js';
+import type { PolicyArtifact } from '../../contracts/policy-artifact.js';
+import { getJson } from '../../store/json.js';
+import { nullRun, smallForm } from '../support/null-run.js';
 import { Temporal } from '../support/temporal.js';
 
 let temporal: Temporal;
@@ -36,5 +39,25 @@ describe.each(Object.entries(MODES))('%s', (_, mode) => {
       expect(report.actions.map(({ action }) => action)).toEqual(['start']);
       expect(report.artifacts.checked).toBeGreaterThan(40);
     });
+  });
+});
+
+it('a run under the id of an earlier one has records of its own; those of the earlier one stay, and are proved', async () => {
+  await nullRun(temporal, { iterations: 2 }, async ({ result, workflowId, services }) => {
+    const { client } = temporal.environment;
+    const { taskQueue } = await client.workflow.getHandle(workflowId).describe();
+    const args = [await smallForm({ iterations: 1, algorithm: 'grpo' })];
+    await client.workflow.execute('training', { workflowId, taskQueue, args });
+
+    const runs = dirname(result.runFolder);
+    await collectUnneeded(services.store, dirname(runs), client, { remove: true, leaseMs: 0 });
+    const earlier = await readRunFiles(runs, `${workflowId}~1`);
+    expect(earlier.ledger.at(-1)?.policy.after).toEqual(result.policy);
+    const { weights } = await getJson<PolicyArtifact>(services.store, result.policy);
+    expect(await services.store.has(weights[0].ref)).toBe(true);
+    expect((await auditRun(services.store, earlier, { client })).findings).toEqual([]);
+    const files = await readRunFiles(runs, workflowId);
+    expect(files.ledger.map(({ number }) => number)).toEqual([0]);
+    expect((await auditRun(services.store, files, { client })).findings).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 /** What is collected: all that nobody needs, and nothing else. */
 import fc from 'fast-check';
-import { cp, rm, utimes } from 'node:fs/promises';
+import { cp, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collectUnneeded } from '../../audit/collect-unneeded.js';
@@ -63,6 +63,7 @@ describe('a store that several runs share', () => {
     await sharedHome(48 * HOUR, async (home) => {
       const store = await LocalArtifactStore.open(join(home, 'store'));
       const litter = await putJson(store, 'evaluation', { of: 'nobody' });
+      await writeFile(join(home, 'runs', '.DS_Store'), 'of a file manager');
       await age(home, 48 * HOUR);
       const before = await objectFiles(home);
       const { client } = temporal.environment;

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Services } from '../../activities/services.js';
 import type { ArtifactKind, ArtifactRef } from '../../contracts/artifact-ref.js';
 import type { RunForm } from '../../contracts/config-form.js';
+import { linesOf } from '../../audit/run-files.js';
 import { EngineCrashed } from '../../contracts/engine-errors.js';
 import type { IterationRecord } from '../../contracts/iteration-record.js';
 import type { RunResult } from '../../contracts/run.js';
@@ -114,5 +115,35 @@ it('a torn checkpoint skips no prompt (NeMo-RL 3599)', async () => {
     );
     const { before } = records[0].initial.cursor;
     expect(drawn).toEqual(drawProblems({ seed: config.seed, size: dataSetSize }, before, drawn.length).indices);
+  });
+});
+
+it('an attempt that was given up, and works on, leaves the ledger as those behind it wrote it', async () => {
+  await withFolder(async (folder) => {
+    const services = await nullServices(folder);
+    let begun = 0;
+    let wake = (): void => undefined;
+    const asleep = new Promise<void>((resolve) => (wake = resolve));
+    const { store } = services;
+    const put: ArtifactStore['put'] = async (kind, content) => {
+      if (kind === 'iteration-provenance' && begun++ === 0) await asleep;
+      return store.put(kind, content);
+    };
+    const bound = (name: keyof ArtifactStore) => (store[name] as (...args: never[]) => unknown).bind(store);
+    const sleepy = new Proxy(store, { get: (_, name: keyof ArtifactStore) => (name === 'put' ? put : bound(name)) });
+    const form = await smallForm({ ...SHORT, distribution: { heartbeatSeconds: 5 } });
+    const run = 'given-up';
+    const { runFolder } = await temporal.withWorkers({ ...services, store: sleepy }, async (taskQueue) => {
+      const { workflow } = temporal.environment.client;
+      const training = workflow.execute<(form: RunForm) => Promise<RunResult>>('training', {
+        workflowId: run,
+        taskQueue,
+        args: [form],
+      });
+      return training.finally(wake);
+    }); // all attempts have ended
+    expect(begun).toBe(3);
+    for (const name of ['ledger.jsonl', 'metrics.jsonl'])
+      expect((await linesOf<{ number: number }>(join(runFolder, name))).map(({ number }) => number)).toEqual([0, 1]);
   });
 });
