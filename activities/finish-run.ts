@@ -1,10 +1,9 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ControlActivities } from '../contracts/activities.js';
-import { beating } from './beat.js';
+import { beating, stillAsked } from './beat.js';
 import { exportPolicy } from './export-policy.js';
 import { readManifest } from './io.js';
-import { runFolder } from './run-folder.js';
+import { replaceFile, runFolder } from './run-folder.js';
 import type { Services } from './services.js';
 
 type FinishRun = ControlActivities['finishRun'];
@@ -15,9 +14,10 @@ export const finishRun =
   async ({ run, manifest, policy, evaluations }) => {
     const folder = runFolder(services, run);
     const modelFolder = join(folder, 'model');
-    await beating('write the trained model', exportPolicy(services.store, policy, modelFolder));
+    await stillAsked(); // so nobody else's draft is needed
+    await beating('write the trained model', exportPolicy(services.store, policy, modelFolder, { abandonedMs: 0 }));
     const { config, evaluationSets } = await readManifest(services.store, manifest);
     const result = { run, manifest: manifest.sha256, policy: policy.sha256, config, evaluationSets, evaluations };
-    await writeFile(join(folder, 'result.json'), `${JSON.stringify(result, null, 2)}\n`);
+    await replaceFile(folder, 'result.json', `${JSON.stringify(result, null, 2)}\n`);
     return { modelFolder, runFolder: folder };
   };

@@ -37,20 +37,27 @@ export async function putInPlace(temporary: string, path: string): Promise<void>
   await syncFolder(dirname(path));
 }
 
-/** Removes files of a folder that nobody has written to for so long. Age is taken by the file system's own clock. */
-export async function removeLeftovers(incoming: string, ageMs: number): Promise<void> {
+/**
+ * Removes what of a folder nobody has written to for so long. Age is taken by the file system's own clock.
+ * @param unfinished which names may be removed
+ */
+export async function removeLeftovers(
+  incoming: string,
+  ageMs: number,
+  unfinished: (name: string) => boolean = () => true,
+): Promise<void> {
   await mkdir(incoming, { recursive: true });
   const probe = join(incoming, randomUUID());
   await (await open(probe, 'wx')).close();
   const now = (await stat(probe)).mtimeMs;
   await rm(probe);
-  for (const name of await readdir(incoming)) {
+  for (const name of (await readdir(incoming)).filter(unfinished)) {
     const path = join(incoming, name);
     const modified = await stat(path).then(
       (entry) => entry.mtimeMs,
       () => Number.POSITIVE_INFINITY, // finished and renamed by now
     );
-    if (now - modified > ageMs) await rm(path, { force: true });
+    if (now - modified > ageMs) await rm(path, { recursive: true, force: true });
   }
 }
 

@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -88,6 +89,24 @@ describe.each(FAMILIES)('an export of %s', (name) => {
     expect(dtype ?? torch_dtype).toBe('float32');
     expect(family.configJson).toMatchObject(rest);
   });
+});
+
+it('written by several at once is whole; drafts of those that were killed are removed, and nothing else', async () => {
+  const directory = join(MODELS, FAMILIES[0]);
+  const names = ['config.json', 'generation_config.json'];
+  const policy: PolicyArtifact = { schema: 1, files: await put(directory, names), weights: [], optimizer: null };
+  const ref = await putJson(store, 'policy', policy);
+  const parent = join(folder, 'shared');
+  const [old, young] = [`model.${randomUUID()}.tmp`, `model.${randomUUID()}.tmp`];
+  const others = ['model.old.tmp', `model-2.${randomUUID()}.tmp`];
+  for (const name of [old, young, 'model', ...others]) await mkdir(join(parent, name), { recursive: true });
+  for (const name of [old, ...others]) await utimes(join(parent, name), 0, 0);
+  await Promise.all([1, 2, 3, 4].map(() => exportPolicy(store, ref, join(parent, 'model'))));
+  expect((await readdir(join(parent, 'model'))).sort()).toEqual(names);
+  expect((await readdir(parent)).sort()).toEqual([young, 'model', ...others].sort());
+  await utimes(join(parent, young), 0, new Date(new Date().getTime() - 1000));
+  await exportPolicy(store, ref, join(parent, 'model'), { abandonedMs: 0 });
+  expect((await readdir(parent)).sort()).toEqual(['model', ...others].sort());
 });
 
 it.skipIf(!hasPeers)(`trained policies have the same log-probs in transformers ${SKIPPED_WITHOUT_PEERS}`, async () => {
