@@ -41,7 +41,9 @@ export class InvalidEnvironment extends Error {
 type Variables = Readonly<Record<string, string | undefined>>;
 
 /** @throws InvalidEnvironment */
-export function readEnvironment(env: Variables): Environment {
+export function readEnvironment(variables: Variables): Environment {
+  // Set to nothing is not set: that is how shells and compose files leave a variable out.
+  const env: Variables = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ''));
   return {
     home: resolve(env.ATTNRL_HOME ?? '.attnrl'),
     queuePrefix: env.ATTNRL_QUEUE_PREFIX ?? DEFAULT_QUEUE_PREFIX,
