@@ -1,6 +1,9 @@
 import { Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
-import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import {
+  decodeArrayFromPayloads,
+  decodeOptionalFailureToOptionalError,
+} from '@temporalio/common/lib/internal-non-workflow/index.js';
 import proto, { type temporal } from '@temporalio/proto'; // CommonJS: its values are in the default export
 import type { ControlActivities } from '../contracts/activities.js';
 import { ACTIVITY_ROLES } from '../contracts/activity-roles.js';
@@ -38,7 +41,8 @@ export const explainWait =
       if (waitsFor !== undefined) reasons.add(`${name} waits: ${waitsFor.slice(0, MESSAGE_LENGTH)}`);
       const type = lastFailure?.applicationFailureInfo?.type ?? '';
       if (!lastFailure || type === HANDED_BACK) continue;
-      const message = (lastFailure.message ?? '').slice(0, MESSAGE_LENGTH);
+      const failure = await decodeOptionalFailureToOptionalError(client.options.loadedDataConverter, lastFailure);
+      const message = failure?.message.slice(0, MESSAGE_LENGTH);
       reasons.add(
         `${name}, attempt ${attempt ?? 1}: the one before failed, ${[type, message].filter(Boolean).join(': ')}`,
       );

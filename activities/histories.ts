@@ -1,7 +1,10 @@
 /** What Temporal's histories say of activities. */
 import { WorkflowNotFoundError, type Client, type WorkflowHandle } from '@temporalio/client';
 import type { LoadedDataConverter, Payload } from '@temporalio/common';
-import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import {
+  decodeArrayFromPayloads,
+  decodeOptionalFailureToOptionalError,
+} from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { optionalTsToDate } from '@temporalio/common/lib/time.js';
 import type { ActivityTrace } from '../contracts/iteration-provenance.js';
 
@@ -58,7 +61,7 @@ export async function tracedActivities(
           workflow,
           activity: activityType?.name ?? '',
           attempts: attempt ?? 1,
-          lastFailure: lastFailure?.message ?? null,
+          lastFailure: (await decodeOptionalFailureToOptionalError(converter, lastFailure))?.message ?? null,
           worker: identity ?? '',
           scheduled: timeOf(scheduled),
           started: timeOf(started),

@@ -10,7 +10,9 @@ export async function showWork(handle: WorkflowHandle, stream: NodeJS.WriteStrea
   if (!stream.isTTY) return;
   while (!signal.aborted) {
     const description = await describe(handle);
-    stream.write(`\r\u001b[K${description ? lineOf(workOf(description, handle.workflowId)) : ''}`);
+    const converter = handle.client.options.loadedDataConverter;
+    const work = description && (await workOf(description, handle.workflowId, converter));
+    stream.write(`\r\u001b[K${work ? lineOf(work) : ''}`);
     await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
   }
   stream.write('\r\u001b[K');

@@ -1,5 +1,9 @@
 import { isGrpcServiceError, type WorkflowHandle, type WorkflowExecutionDescription } from '@temporalio/client';
-import { defaultPayloadConverter } from '@temporalio/common';
+import type { LoadedDataConverter } from '@temporalio/common';
+import {
+  decodeArrayFromPayloads,
+  decodeOptionalFailureToOptionalError,
+} from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PROGRESS_QUERY, type RunProgress } from '../contracts/run.js';
 import type { RunEvent, Work } from './events.js';
@@ -36,12 +40,13 @@ export async function watchRun(
     if (progress) {
       news(progress);
       const { phase, children, state } = progress;
-      const descriptions = await Promise.all(
-        ['', ...children.map((child) => `/${child}`)].map((suffix) =>
-          describe(client.workflow.getHandle(handle.workflowId + suffix)),
-        ),
+      const lists = await Promise.all(
+        ['', ...children.map((child) => `/${child}`)].map(async (suffix) => {
+          const description = await describe(client.workflow.getHandle(handle.workflowId + suffix));
+          return description ? workOf(description, handle.workflowId, client.options.loadedDataConverter) : [];
+        }),
       );
-      const work = descriptions.flatMap((description) => (description ? workOf(description, handle.workflowId) : []));
+      const work = lists.flat();
       for (const { name, attempt, lastFailure } of work) {
         if (lastFailure === undefined || shownRetries.get(name) === attempt) continue;
         show({ event: 'retry', name, attempt, failure: lastFailure });
@@ -78,18 +83,24 @@ function quietly<T>(request: Promise<T>): Promise<T | undefined> {
   });
 }
 
-export function workOf({ raw, workflowId }: WorkflowExecutionDescription, run: string): Work[] {
-  return (raw.pendingActivities ?? []).map(({ activityType, heartbeatDetails, attempt, lastFailure }) => {
-    const [payload] = heartbeatDetails?.payloads ?? [];
-    const beat = payload ? defaultPayloadConverter.fromPayload<Partial<Work>>(payload) : {};
-    const child = workflowId.slice(run.length + 1);
-    return {
-      name: `${child} ${activityType?.name ?? ''}`.trim(),
-      done: beat.done ?? 0,
-      total: beat.total ?? 0,
-      tokens: beat.tokens ?? 0,
-      attempt: attempt ?? 1,
-      lastFailure: lastFailure?.message ?? undefined,
-    };
-  });
+/** @param converter of the client: heartbeats and failures may be encrypted */
+export function workOf(
+  { raw, workflowId }: WorkflowExecutionDescription,
+  run: string,
+  converter: LoadedDataConverter,
+): Promise<Work[]> {
+  const child = workflowId.slice(run.length + 1);
+  return Promise.all(
+    (raw.pendingActivities ?? []).map(async ({ activityType, heartbeatDetails, attempt, lastFailure }) => {
+      const [beat] = (await decodeArrayFromPayloads(converter, heartbeatDetails?.payloads)) as Partial<Work>[];
+      return {
+        name: `${child} ${activityType?.name ?? ''}`.trim(),
+        done: beat?.done ?? 0,
+        total: beat?.total ?? 0,
+        tokens: beat?.tokens ?? 0,
+        attempt: attempt ?? 1,
+        lastFailure: (await decodeOptionalFailureToOptionalError(converter, lastFailure))?.message,
+      };
+    }),
+  );
 }

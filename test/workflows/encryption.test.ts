@@ -4,8 +4,14 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataConverter } from '@temporalio/common';
 import { expect, it } from 'vitest';
+import type { IterationProvenance } from '../../contracts/iteration-provenance.js';
 import { dataConverter } from '../../contracts/payload-encryption.js';
+import { getJson } from '../../store/json.js';
+import { NullLearner } from '../support/null-engine.js';
 import { nullRun, nullServices, smallForm } from '../support/null-run.js';
+import { startChild } from '../support/process.js';
+import { headOf } from '../support/run-head.js';
+import { currentDetails } from '../support/steer.js';
 import { Temporal, withFolder } from '../support/temporal.js';
 
 /** Two runs: one to its end, one that fails for a misspelt field. Returns all bytes the server wrote. */
@@ -54,4 +60,54 @@ it('with encryption the database holds no plain text of the configuration, of re
   expect(bytes.includes('binary/encrypted')).toBe(true);
   // The type of a failure decides about retries: the server reads it.
   expect(words(model).filter((word) => bytes.includes(word))).toEqual(['InvalidConfig']);
+});
+
+it('with encryption the command, the page and the provenance show progress and failures as they are', async () => {
+  const keys = `test:${randomBytes(32).toString('base64')}`;
+  const temporal = await Temporal.start([], { dataConverter: dataConverter({ ATTNRL_PAYLOAD_KEYS: keys }) });
+  const failure = 'the accelerator was taken away';
+  let failures = 1;
+  let learn!: () => void;
+  const allowed = new Promise<void>((resolve) => (learn = resolve));
+  class Fragile extends NullLearner {
+    override async update(...args: Parameters<NullLearner['update']>) {
+      if (failures-- > 0) throw new Error(failure);
+      await allowed;
+      return super.update(...args);
+    }
+  }
+  const form = { iterations: 1, distribution: { heartbeatSeconds: 5 } };
+  try {
+    await nullRun(
+      temporal,
+      form,
+      async ({ result, services: { store } }) => {
+        const { activities } = await getJson<IterationProvenance>(store, (await headOf(result)).provenance);
+        const update = activities.find(({ activity }) => activity === 'update');
+        expect(update).toMatchObject({ attempts: 2, lastFailure: failure });
+      },
+      () => new Fragile(),
+      async (handle) => {
+        const { taskQueue } = await handle.describe();
+        const env = {
+          TEMPORAL_ADDRESS: temporal.environment.address,
+          ATTNRL_PAYLOAD_KEYS: keys,
+          ATTNRL_QUEUE_PREFIX: taskQueue.replace('-control', ''),
+        };
+        const command = [process.execPath, 'dist/cli/main.js', 'train', '--resume', '--no-worker', '--json'];
+        const retry = `"retry","name":"learn-0 update","attempt":2,"failure":"${failure}"`;
+        const shown = await startChild(command, {
+          env,
+          until: new RegExp(`${retry}[^]*"learn-0 update","done":0,"total":[1-9]`),
+        });
+        await expect
+          .poll(() => currentDetails(handle), { timeout: 60_000, interval: 500 })
+          .toContain(`update, attempt 2: the one before failed, Error: ${failure}`);
+        learn();
+        expect(await shown.exited).toBe(0);
+      },
+    );
+  } finally {
+    await temporal.stop();
+  }
 });
