@@ -16,18 +16,18 @@ export interface ChoiceOptions {
 
 /**
  * The unfinished run to go on with, or undefined for a new one. A new run beside an unfinished one would share its worker,
- * so the unfinished one is cancelled first, and only where that was asked for.
+ * so the one that this command would go on with is cancelled first, and only where that was asked for. Any other may be
+ * somebody else's.
  */
 export async function chooseRun(session: Session, options: ChoiceOptions): Promise<string | undefined> {
-  const unfinished = await unfinishedRuns(session);
-  const choice = await decide(unfinished, options);
-  if (choice !== undefined) return choice;
-  for (const { workflowId } of unfinished) await session.client.workflow.getHandle(workflowId).cancel();
-  return undefined;
+  const [newest] = await unfinishedRuns(session);
+  const choice = await decide(newest, options);
+  if (choice === undefined && newest) await session.client.workflow.getHandle(newest.workflowId).cancel();
+  return choice;
 }
 
 async function decide(
-  [newest]: readonly WorkflowExecutionInfo[],
+  newest: WorkflowExecutionInfo | undefined,
   { resume, fresh, settings, interactive }: ChoiceOptions,
 ): Promise<string | undefined> {
   if (newest === undefined) {

@@ -30,14 +30,15 @@ export function trainCommand(): Command {
     .option('-c, --config <file>', 'configuration, a JSON object (see configs/); every field has a default')
     .option('-n, --iterations <number>', 'iterations, instead of what the configuration says', wholeNumber)
     .option('-s, --seed <number>', 'seed, instead of what the configuration says', wholeNumber)
-    .option('--resume', 'go on with the unfinished run')
-    .option('--new', 'cancel the unfinished run, if there is one, and start another')
+    .option('--resume', 'go on with the newest unfinished run')
+    .option('--new', 'cancel the newest unfinished run, if there is one, and start another')
     .option('--no-worker', 'start no worker: others serve the queues')
     .option('--json', 'one JSON object per line instead of the display')
     .addHelpText(
       'after',
       '\nCtrl-C leaves the run on the server. The next `train` asks whether to go on with it; where nobody can be asked, it\n' +
-        'goes on by itself, unless settings are given: then --resume or --new must say what is meant.\n',
+        'goes on by itself, unless settings are given: then --resume or --new must say what is meant. Other unfinished runs of\n' +
+        'the same queues (`attnrl status`) stay as they are.\n',
     )
     .action(train);
 }
