@@ -1,6 +1,9 @@
 import type { Activities } from './activities.js';
 import type { Role } from './queues.js';
 
+/** One attempt at generating, scoring or learning may take so long. A worker that is lost is noticed by its heartbeat, long before. */
+export const ATTEMPT_HOURS = 24;
+
 /** Which class of machine runs an activity. */
 export const ACTIVITY_ROLES = {
   prepare: 'control',

@@ -3,6 +3,7 @@ import { access } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { checkInput, type CheckedInput } from '../activities/check-input.js';
 import { checkLengths } from '../activities/checks.js';
+import { ATTEMPT_HOURS } from '../contracts/activity-roles.js';
 import type { RunConfig } from '../contracts/config.js';
 import type { InputProblem } from '../contracts/errors.js';
 import { parseModelConfig } from '../policy/checkpoint/model-config.js';
@@ -66,6 +67,8 @@ export async function planRun(form: unknown, options: PlanOptions = {}): Promise
   const size = modelSize(model);
   const work = iterationWork(config, assumed.means);
   const rates = await tokenRates(model, config, work, assumed.means, options);
+  const seconds = secondsOf(work, config, rates.rates);
+  notes.push(...cutOff(seconds, work));
   return {
     config,
     problems,
@@ -78,7 +81,7 @@ export async function planRun(form: unknown, options: PlanOptions = {}): Promise
       stored: storedBytes(size, work),
       rates: rates.rates,
       measured: rates.measured,
-      seconds: secondsOf(work, config, rates.rates),
+      seconds,
     },
   };
 }
@@ -178,6 +181,23 @@ function secondsOf(work: Work, { pipeline, update }: RunConfig, rates: Rates): I
     oneMachine: rollouts + learn,
     apart: pipeline === 'on-policy' ? rollouts + learn : Math.max(rollouts, rollouts * work.ofBranches + learn),
   };
+}
+
+/** What one worker would be stopped at, each time. Shards of one worker run at once: each may take as long as all of them. */
+function cutOff({ generate, score, learn }: IterationSeconds, { ofBranches }: Work): string[] {
+  const activities = {
+    'sampling the responses': generate * (1 - ofBranches),
+    'sampling the branches': generate * ofBranches,
+    scoring: score,
+    'an update': learn,
+  };
+  return Object.entries(activities)
+    .filter(([, seconds]) => seconds > ATTEMPT_HOURS * 3600)
+    .map(
+      ([what, seconds]) =>
+        `${what} would take ${(seconds / 3600).toFixed(0)} h on one worker and is stopped after ${ATTEMPT_HOURS}: it takes ` +
+        'a faster one, shorter responses or fewer problems per iteration',
+    );
 }
 
 function isThere(path: string): Promise<boolean> {

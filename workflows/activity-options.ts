@@ -1,6 +1,6 @@
 import type { ActivityOptions } from '@temporalio/workflow';
 import type { Activities } from '../contracts/activities.js';
-import { ACTIVITY_ROLES } from '../contracts/activity-roles.js';
+import { ACTIVITY_ROLES, ATTEMPT_HOURS } from '../contracts/activity-roles.js';
 import type { Role } from '../contracts/queues.js';
 import { NON_RETRYABLE } from '../contracts/errors.js';
 
@@ -36,6 +36,9 @@ const PREEMPTIBLE = {
 /** The heartbeat is how a dead worker is noticed, and how a cancellation reaches a living one. */
 const HEARTBEAT = '30s'; // beats come every 2 s, a chunk of a large policy takes seconds; where a machine starves, see distribution.heartbeatSeconds
 
+/** `attnrl plan` warns of what would take longer. */
+const LONGEST_ATTEMPT = `${ATTEMPT_HOURS}h` as const;
+
 /** 5 is the last to be served, 3 the default. */
 export const BEHIND_THE_TRAINING = { priorityKey: 5 };
 
@@ -50,23 +53,23 @@ export const ACTIVITY_OPTIONS: Readonly<Record<Role | 'evaluation', BoundedOptio
   },
   /** Generates or scores a whole batch. */
   rollout: {
-    startToCloseTimeout: '4h', // 2,000 responses of 8k tokens at 1k tokens/s, the slowest worth running
-    scheduleToCloseTimeout: '2d', // accelerators may be away for a weekend
+    startToCloseTimeout: LONGEST_ATTEMPT, // 2,000 responses of 8k tokens at 190 tokens/s
+    scheduleToCloseTimeout: '4d', // accelerators may be away for a weekend
     heartbeatTimeout: HEARTBEAT,
     retry: PREEMPTIBLE,
   },
   /** Beside the training: waits behind it. */
   evaluation: {
-    startToCloseTimeout: '8h', // a shard of 512 samples of 32k tokens at 600 tokens/s
-    scheduleToCloseTimeout: '3d', // low priority: it may wait for the training's rollouts
+    startToCloseTimeout: LONGEST_ATTEMPT, // a shard of 512 samples of 32k tokens at 195 tokens/s
+    scheduleToCloseTimeout: '4d', // low priority: it may wait for the training's rollouts
     heartbeatTimeout: HEARTBEAT,
     retry: PREEMPTIBLE,
     priority: BEHIND_THE_TRAINING,
   },
   /** Ten optimiser steps over one batch. */
   learner: {
-    startToCloseTimeout: '4h', // 15M tokens at 1k tokens/s
-    scheduleToCloseTimeout: '2d',
+    startToCloseTimeout: LONGEST_ATTEMPT, // 15M tokens at 175 tokens/s
+    scheduleToCloseTimeout: '4d',
     heartbeatTimeout: HEARTBEAT,
     retry: PREEMPTIBLE,
   },

@@ -31,6 +31,16 @@ test("the paper's run without its files: the published shape, 1,920 paths in 10 
   });
 });
 
+test('warns of what one worker would be stopped at', async () => {
+  const form = await paper('attnrl');
+  const stopped = async (learn: number): Promise<string[]> =>
+    (await planRun(form, { rates: { ...RATES, learn }, responseTokens: 8192 })).notes.filter((note) =>
+      note.includes('stopped after 24'),
+    );
+  expect(await stopped(500)).toEqual([]);
+  expect(await stopped(100)).toEqual([expect.stringMatching(/^an update would take \d+ h on one worker/)]);
+});
+
 test('the baselines: TreeRL learns from as many paths on policy, GRPO from whole responses', async () => {
   const [treerl, grpo] = await Promise.all(
     ['treerl', 'grpo'].map(async (name) => planRun(await paper(name), { rates: RATES })),
