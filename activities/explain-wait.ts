@@ -5,7 +5,7 @@ import {
   decodeOptionalFailureToOptionalError,
 } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import proto, { type temporal } from '@temporalio/proto'; // CommonJS: its values are in the default export
-import type { ControlActivities } from '../contracts/activities.js';
+import type { ControlActivities, WaitingPart } from '../contracts/activities.js';
 import { ACTIVITY_ROLES } from '../contracts/activity-roles.js';
 import type { Progress } from './beat.js';
 import { HANDED_BACK } from '../contracts/errors.js';
@@ -19,36 +19,34 @@ const REASONS = 6;
 const MESSAGE_LENGTH = 200;
 
 /** Why a run does not get on: queues that nobody polls, attempts that fail. Nothing, when its work is being done. */
-export const explainWait =
-  (): ControlActivities['explainWait'] =>
-  async ({ run }) => {
-    const { client, info } = Context.current();
-    const prefix = queuePrefix(info.taskQueue);
-    const now = info.currentAttemptScheduledTimestampMs;
-    const pending = await pendingActivities(client, run);
-    const waiting = pending.filter(({ lastStartedTime }) => !lastStartedTime);
-    const reasons = new Set<string>();
-    for (const role of new Set(waiting.map(roleOf))) {
-      const first = Math.min(
-        ...waiting.filter((one) => roleOf(one) === role).map(({ scheduledTime }) => toMs(scheduledTime)),
-      );
-      const lastPoll = await lastPollOf(client, queueName(role, prefix));
-      if (now - lastPoll > POLL_MS) reasons.add(`no ${role} worker polls since ${clock(Math.max(lastPoll, first))}`);
-    }
-    for (const { activityType, attempt, heartbeatDetails, lastFailure } of pending) {
-      const name = activityType?.name ?? 'activity';
-      const waitsFor = await waitOf(client, heartbeatDetails);
-      if (waitsFor !== undefined) reasons.add(`${name} waits: ${waitsFor.slice(0, MESSAGE_LENGTH)}`);
-      const type = lastFailure?.applicationFailureInfo?.type ?? '';
-      if (!lastFailure || type === HANDED_BACK) continue;
-      const failure = await decodeOptionalFailureToOptionalError(client.options.loadedDataConverter, lastFailure);
-      const message = failure?.message.slice(0, MESSAGE_LENGTH);
-      reasons.add(
-        `${name}, attempt ${attempt ?? 1}: the one before failed, ${[type, message].filter(Boolean).join(': ')}`,
-      );
-    }
-    return { reasons: [...reasons].slice(0, REASONS) };
-  };
+export const explainWait = (): ControlActivities['explainWait'] => async (part) => {
+  const { client, info } = Context.current();
+  const prefix = queuePrefix(info.taskQueue);
+  const now = info.currentAttemptScheduledTimestampMs;
+  const pending = await pendingActivities(client, part);
+  const waiting = pending.filter(({ lastStartedTime }) => !lastStartedTime);
+  const reasons = new Set<string>();
+  for (const role of new Set(waiting.map(roleOf))) {
+    const first = Math.min(
+      ...waiting.filter((one) => roleOf(one) === role).map(({ scheduledTime }) => toMs(scheduledTime)),
+    );
+    const lastPoll = await lastPollOf(client, queueName(role, prefix));
+    if (now - lastPoll > POLL_MS) reasons.add(`no ${role} worker polls since ${clock(Math.max(lastPoll, first))}`);
+  }
+  for (const { activityType, attempt, heartbeatDetails, lastFailure } of pending) {
+    const name = activityType?.name ?? 'activity';
+    const waitsFor = await waitOf(client, heartbeatDetails);
+    if (waitsFor !== undefined) reasons.add(`${name} waits: ${waitsFor.slice(0, MESSAGE_LENGTH)}`);
+    const type = lastFailure?.applicationFailureInfo?.type ?? '';
+    if (!lastFailure || type === HANDED_BACK) continue;
+    const failure = await decodeOptionalFailureToOptionalError(client.options.loadedDataConverter, lastFailure);
+    const message = failure?.message.slice(0, MESSAGE_LENGTH);
+    reasons.add(
+      `${name}, attempt ${attempt ?? 1}: the one before failed, ${[type, message].filter(Boolean).join(': ')}`,
+    );
+  }
+  return { reasons: [...reasons].slice(0, REASONS) };
+};
 
 /** What the attempt under way says that it waits for. */
 async function waitOf({ options }: Client, beat: Pending['heartbeatDetails']): Promise<string | undefined> {
@@ -56,12 +54,10 @@ async function waitOf({ options }: Client, beat: Pending['heartbeatDetails']): P
   return (progress as Progress | undefined)?.waitsFor;
 }
 
-/** Those of the run and of its children. */
-async function pendingActivities(client: Client, run: string): Promise<Pending[]> {
+async function pendingActivities(client: Client, { run, child }: WaitingPart): Promise<Pending[]> {
   const { raw } = await client.workflow.getHandle(run).describe();
-  const children = await Promise.all(
-    (raw.pendingChildren ?? []).map(({ workflowId }) => client.workflow.getHandle(workflowId ?? '').describe()),
-  );
+  const ids = child === undefined ? (raw.pendingChildren ?? []).map(({ workflowId }) => workflowId ?? '') : [child];
+  const children = await Promise.all(ids.map((id) => client.workflow.getHandle(id).describe()));
   return [raw, ...children.map((child) => child.raw)].flatMap(({ pendingActivities }) => pendingActivities ?? []);
 }
 

@@ -20,6 +20,7 @@ export async function watchRun(
 ): Promise<void> {
   let shownIteration = -1;
   const shownEvaluations = new Set<number>();
+  let unjudged = false;
   const shownRetries = new Map<string, number>();
   const news = (progress: RunProgress): void => {
     const { state } = progress;
@@ -32,6 +33,11 @@ export async function watchRun(
     for (const summary of state.evaluations.filter(({ policyVersion }) => !shownEvaluations.has(policyVersion))) {
       show({ event: 'evaluation', sets, ...summary });
       shownEvaluations.add(summary.policyVersion);
+    }
+    if (state.evaluationFailure && !unjudged) {
+      const { policyVersion, message } = state.evaluationFailure;
+      show({ event: 'note', text: `policy ${policyVersion} could not be evaluated, the training goes on: ${message}` });
+      unjudged = true;
     }
   };
 

@@ -39,6 +39,12 @@ export interface Prepared {
   readonly start?: RunStart;
 }
 
+/** Workflow ids: a run with one of its children, or with all of them. */
+export interface WaitingPart {
+  readonly run: string;
+  readonly child?: string;
+}
+
 /** Where a fork begins. */
 export interface RunStart {
   readonly iteration: number;
@@ -182,7 +188,7 @@ export interface ControlActivities {
     },
   ): Promise<Committed>;
   /** Why the run does not get on; no reasons where it does. */
-  explainWait(input: { readonly run: string }): Promise<{ readonly reasons: readonly string[] }>;
+  explainWait(input: WaitingPart): Promise<{ readonly reasons: readonly string[] }>;
   /** The problems of a held-out set, for all evaluations of the run. */
   drawHeldOut(input: InRun & { readonly set: string }): Promise<DrawnSet>;
   /** What the samples of all sets say; mirrors it in the run's folder. */

@@ -115,6 +115,13 @@ export interface EvaluationSummary {
   readonly evaluation: ArtifactRef;
 }
 
+/** Why a policy has no evaluation. */
+export interface EvaluationFailure {
+  readonly policyVersion: number;
+  readonly type: string;
+  readonly message: string;
+}
+
 /** What a policy reached on one held-out set. Shares are 0..1, to six digits; the artifact has all of them. */
 export interface SetSummary {
   readonly set: string;
@@ -166,6 +173,8 @@ export interface RunState {
   recent: IterationSummary[];
   /** First and last few evaluations, in order of policy version. */
   evaluations: EvaluationSummary[];
+  /** Of the run's first or last policy: without it there is no result. */
+  evaluationFailure?: EvaluationFailure;
   steering: SteeringState;
   /** Seconds per iteration, of late; null before the first. */
   pace: number | null;

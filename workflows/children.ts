@@ -4,15 +4,27 @@ import { childId, type ChildPhase } from '../contracts/child-ids.js';
 import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
 import { explained } from './waiting.js';
 
-/** Runs a child to its end. When the run is closed from outside, the child is told to stop and may save what it has. */
+/** Which part of a run a child is. */
+export interface Part {
+  readonly phase: ChildPhase;
+  readonly number: number;
+  readonly summary: string;
+}
+
+/**
+ * Runs a child to its end. When the run is closed from outside, the child is told to stop and may save what it has.
+ * @param show what it waits for, see `explained`
+ */
 export function child<Input extends { readonly plan: RunPlan }, Result>(
   workflow: (input: Input) => Promise<Result>,
-  { phase, number, summary }: { phase: ChildPhase; number: number; summary: string },
+  { phase, number, summary }: Part,
   input: Input,
+  show: (reasons: readonly string[]) => void,
 ): Promise<Result> {
   const { workflowId } = workflowInfo();
+  const id = childId(workflowId, phase, number);
   const work = executeChild(workflow, {
-    workflowId: childId(workflowId, phase, number),
+    workflowId: id,
     cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
     parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
     staticSummary: summary,
@@ -23,5 +35,5 @@ export function child<Input extends { readonly plan: RunPlan }, Result>(
     ],
     args: [input],
   });
-  return explained(input.plan, work);
+  return explained(input.plan, { run: workflowId, child: id }, show, work);
 }

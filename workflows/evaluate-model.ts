@@ -4,7 +4,7 @@ import type { ModelEvaluation } from '../contracts/run.js';
 import { activity } from './activities.js';
 import { evaluateSets } from './evaluation.js';
 import { rootFailure } from './failures.js';
-import { setDetails } from './summaries.js';
+import { setDetails, withReasons } from './summaries.js';
 import { explained } from './waiting.js';
 
 /** Accuracy of a model on the held-out sets, without training. Takes the same form as a run. */
@@ -16,8 +16,11 @@ export async function evaluateModel(form?: RunForm): Promise<ModelEvaluation> {
     });
     const { evaluationSets: sets } = plan;
     const run = workflowInfo().workflowId;
-    setCurrentDetails(`**${model}** on ${sets.join(', ')}`);
-    const evaluated = await explained(plan, evaluateSets({ run, manifest, policy, policyVersion: 0, sets, plan }));
+    const show = (reasons: readonly string[]): void =>
+      setCurrentDetails(withReasons(`**${model}** on ${sets.join(', ')}`, reasons));
+    show([]);
+    const work = evaluateSets({ run, manifest, policy, policyVersion: 0, sets, plan });
+    const evaluated = await explained(plan, { run }, show, work);
     setCurrentDetails(`**${model}**\n\n${setDetails(evaluated)}`);
     return { model, ...evaluated };
   } catch (error) {

@@ -1,23 +1,34 @@
-import { log } from '@temporalio/workflow';
+import { log, patched } from '@temporalio/workflow';
 import type { EvaluationSummary } from '../contracts/run.js';
+
+/** What becomes of evaluations. */
+export interface Outcomes {
+  readonly evaluated: (summary: EvaluationSummary) => void;
+  /** Of one that the result needs. */
+  readonly failed: (policyVersion: number, error: unknown) => void;
+  /** Did it end the run, in histories of before failures were noted? */
+  readonly endedRun: (policyVersion: number) => boolean;
+}
 
 /** Evaluations that run beside a training. */
 export class Evaluations {
   readonly #running = new Set<Promise<void>>();
 
-  constructor(private readonly note: (summary: EvaluationSummary) => void) {}
+  constructor(private readonly outcomes: Outcomes) {}
 
   get running(): number {
     return this.#running.size;
   }
 
-  /** @param needed asked when it failed: may the run go on without it? */
-  start(policyVersion: number, evaluate: () => Promise<EvaluationSummary>, needed: () => boolean): void {
+  /** @param needed for the run's result; any other is only a point of the curve */
+  start(policyVersion: number, evaluate: () => Promise<EvaluationSummary>, needed: boolean): void {
     const evaluated = evaluate().then(
-      (summary) => this.note(summary),
+      (summary) => this.outcomes.evaluated(summary),
       (error: unknown) => {
-        if (needed()) throw error;
         log.warn('evaluation failed, training goes on', { policyVersion, error });
+        const noted = patched('evaluation-failures-are-noted');
+        if (!noted && this.outcomes.endedRun(policyVersion)) throw error;
+        if (noted && needed) this.outcomes.failed(policyVersion, error);
       },
     );
     evaluated.catch(() => undefined); // reported where it is awaited

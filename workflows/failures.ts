@@ -1,4 +1,14 @@
-import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, isCancellation } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  ChildWorkflowFailure,
+  isCancellation,
+  rootCause,
+} from '@temporalio/workflow';
+import type { EvaluationFailure } from '../contracts/run.js';
+
+/** It is carried in the run's state, which is small. */
+const MESSAGE_LENGTH = 1000;
 
 /**
  * What really went wrong, without the layers of "activity failed" and "child workflow failed" around it:
@@ -15,5 +25,25 @@ export function rootFailure(error: unknown): unknown {
     type: cause.type ?? undefined,
     details: cause.details ?? undefined,
     nonRetryable: true,
+  });
+}
+
+export function evaluationFailure(policyVersion: number, error: unknown): EvaluationFailure {
+  const root = rootFailure(error);
+  const type = root instanceof ApplicationFailure && root.type ? root.type : 'EvaluationFailed';
+  return { policyVersion, type, message: (rootCause(error) ?? String(error)).slice(0, MESSAGE_LENGTH) };
+}
+
+/** The end of a run that was trained, but not judged. */
+export function unjudged(
+  { policyVersion, type, message }: EvaluationFailure,
+  { modelFolder }: { readonly modelFolder: string },
+): ApplicationFailure {
+  return ApplicationFailure.create({
+    type,
+    nonRetryable: true,
+    message:
+      `policy ${policyVersion} could not be evaluated: ${message}. The run is trained to its end, its model is in ` +
+      `${modelFolder}: \`attnrl evaluate\` tells its accuracy.`,
   });
 }

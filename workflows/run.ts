@@ -14,6 +14,7 @@ import type {
   InitialBatch,
   LedgerHead,
   RunPhase,
+  RunPlan,
   RunProgress,
   RunResult,
   RunSettings,
@@ -22,9 +23,10 @@ import type {
 import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
 import { UNSTEERED, type SteeringEvent } from '../contracts/steering.js';
 import { activity } from './activities.js';
-import { child } from './children.js';
+import { child, type Part } from './children.js';
 import { evaluation } from './evaluation.js';
 import { Evaluations } from './evaluations.js';
+import { evaluationFailure, unjudged } from './failures.js';
 import { growAndLearn, type GrowAndLearnResult } from './grow-and-learn.js';
 import { carriedState, firstState, ledgerHeadOf, paceAfter, settingsOf, withEvaluation } from './run-state.js';
 import { sampleInitial } from './sample-initial.js';
@@ -38,6 +40,9 @@ const RECENT_ITERATIONS = 6;
 /** The workflow's arguments, see `training`. */
 type Training = (form: RunForm, carried: RunState) => Promise<RunResult>;
 
+/** What initial responses are sampled by. */
+type Sampler = NonNullable<RunStart['ahead']> & { readonly policyVersion: number };
+
 type Learnt = Pick<GrowAndLearnResult, 'policy' | 'controller'> & Committed;
 
 export class Run implements Steerable {
@@ -46,14 +51,19 @@ export class Run implements Steerable {
   #state: RunState | null = null;
   /** Iterations of this execution. */
   #done = 0;
-  readonly #children = new Set<string>();
-  readonly #evaluations = new Evaluations((summary) => this.#noteEvaluation(summary));
+  /** Names of those at work, with what they wait for. */
+  readonly #children = new Map<string, readonly string[]>();
+  readonly #evaluations = new Evaluations({
+    evaluated: (summary) => this.#noteEvaluation(summary),
+    failed: (policyVersion, error) => this.#noteFailure(policyVersion, error),
+    endedRun: (policyVersion) => policyVersion === 0 || policyVersion === this.#running().plan.iterations,
+  });
   readonly #id = workflowInfo().workflowId;
 
   constructor(private readonly form: RunForm) {}
 
   progress(): RunProgress {
-    return { phase: this.#phase, children: [...this.#children], state: this.#state };
+    return { phase: this.#phase, children: [...this.#children.keys()], state: this.#state };
   }
 
   settings(): RunSettings {
@@ -100,9 +110,12 @@ export class Run implements Steerable {
       { key: SEARCH_ATTRIBUTES.algorithm, value: prepared.plan.algorithm },
       { key: SEARCH_ATTRIBUTES.configHash, value: prepared.configHash },
     ]);
-    this.#evaluate();
+    this.#evaluate(true);
     const { start } = prepared;
-    if (start?.ahead) this.#running().pending = await this.#sample(start.iteration, start.ahead);
+    if (start?.ahead) {
+      const policyVersion = start.iteration - 1; // the parent had sampled it while it learnt that policy's successor
+      this.#running().pending = await this.#sample(start.iteration, { ...start.ahead, policyVersion });
+    }
   }
 
   async train(): Promise<RunResult> {
@@ -114,7 +127,7 @@ export class Run implements Steerable {
       await this.#iterate();
     }
     this.#enter('finishing');
-    this.#evaluate();
+    this.#evaluate(true);
     await this.#evaluations.all();
     return this.#finish();
   }
@@ -163,34 +176,30 @@ export class Run implements Steerable {
     ]);
     this.#show();
     const { evaluateEvery, iterations } = state.plan;
-    if (evaluateEvery > 0 && state.iteration % evaluateEvery === 0 && state.iteration < iterations) this.#evaluate();
+    if (evaluateEvery > 0 && state.iteration % evaluateEvery === 0 && state.iteration < iterations)
+      this.#evaluate(false);
   }
 
   /** Samples the initial responses of an iteration with the policy of now. Draws follow one another: the cursor moves at the end. */
-  async #sample(
-    iteration: number,
-    { policy, batchSize }: NonNullable<RunStart['ahead']> = this.#now(),
-  ): Promise<InitialBatch> {
+  async #sample(iteration: number, { policy, policyVersion, batchSize }: Sampler = this.#now()): Promise<InitialBatch> {
     const state = this.#running();
     const { manifest, plan, cursor } = state;
-    const batch = await this.#child('sample', iteration, () =>
-      child(
-        sampleInitial,
-        {
-          phase: 'sample',
-          number: iteration,
-          summary: `iteration ${iteration} · ${batchSize} problems × ${plan.responsesDrawn} responses, policy ${state.iteration}`,
-        },
-        { manifest, plan, iteration, policy, cursor, batchSize },
-      ),
+    const batch = await this.#child(
+      sampleInitial,
+      {
+        phase: 'sample',
+        number: iteration,
+        summary: `iteration ${iteration} · ${batchSize} problems × ${plan.responsesDrawn} responses, policy ${policyVersion}`,
+      },
+      { manifest, plan, iteration, policy, cursor, batchSize },
     );
     state.cursor = batch.cursor.after;
     return batch;
   }
 
-  #now(): NonNullable<RunStart['ahead']> {
-    const { policy, controller } = this.#running();
-    return { policy, batchSize: controller.batchSize };
+  #now(): Sampler {
+    const { policy, iteration: policyVersion, controller } = this.#running();
+    return { policy, policyVersion, batchSize: controller.batchSize };
   }
 
   async #learn(batch: InitialBatch): Promise<Learnt> {
@@ -206,16 +215,14 @@ export class Run implements Steerable {
     const { learningRate } = steering;
     const { responses, correct } = batch.statistics;
     this.#stage = 'learning';
-    const learnt = await this.#child('learn', batch.iteration, () =>
-      child(
-        growAndLearn,
-        {
-          phase: 'learn',
-          number: batch.iteration,
-          summary: `iteration ${batch.iteration} · ${responses} responses · ${Math.round((100 * correct) / responses)} % correct`,
-        },
-        { run: this.#id, manifest, plan, batch, policy, controller, previous, previousProvenance, learningRate },
-      ),
+    const learnt = await this.#child(
+      growAndLearn,
+      {
+        phase: 'learn',
+        number: batch.iteration,
+        summary: `iteration ${batch.iteration} · ${responses} responses · ${Math.round((100 * correct) / responses)} % correct`,
+      },
+      { run: this.#id, manifest, plan, batch, policy, controller, previous, previousProvenance, learningRate },
     );
     return { policy: learnt.policy, controller: learnt.controller, ...(await this.#commit(learnt.commit)) };
   }
@@ -233,27 +240,33 @@ export class Run implements Steerable {
     return committed;
   }
 
-  /** Starts an evaluation of policy m beside the training. */
-  #evaluate(): void {
+  /** Starts an evaluation of policy m beside the training; of the run's first and last policy it is needed for the result. */
+  #evaluate(needed: boolean): void {
     const { manifest, policy, iteration: policyVersion, plan } = this.#running();
     const sets = plan.evaluationSets;
     this.#evaluations.start(
       policyVersion,
       () =>
-        this.#child('evaluate', policyVersion, () =>
-          child(
-            evaluation,
-            {
-              phase: 'evaluate',
-              number: policyVersion,
-              summary: `policy ${policyVersion} · ${sets.length} held-out sets`,
-            },
-            { run: this.#id, manifest, policy, policyVersion, sets, plan },
-          ),
+        this.#child(
+          evaluation,
+          {
+            phase: 'evaluate',
+            number: policyVersion,
+            summary: `policy ${policyVersion} · ${sets.length} held-out sets`,
+          },
+          { run: this.#id, manifest, policy, policyVersion, sets, plan },
         ),
-      // Without the first and the last there is no result; one between them is only a point of the curve.
-      () => policyVersion === 0 || policyVersion === this.#running().plan.iterations,
+      needed,
     );
+  }
+
+  /**
+   * Seen on the page from now on, and the end of the run, but not before all is trained and its model written: accelerators are
+   * worth more than a figure, which `attnrl evaluate` can make up for.
+   */
+  #noteFailure(policyVersion: number, error: unknown): void {
+    this.#running().evaluationFailure ??= evaluationFailure(policyVersion, error);
+    this.#show();
   }
 
   #noteEvaluation(summary: EvaluationSummary): void {
@@ -271,16 +284,17 @@ export class Run implements Steerable {
 
   async #finish(): Promise<RunResult> {
     const state = this.#running();
-    const { manifest, policy, evaluations, plan } = state;
+    const { manifest, policy, evaluations, evaluationFailure: failure, plan } = state;
     const before = evaluations[0];
     const after = evaluations.at(-1);
-    if (!before || !after) throw new Error('a finished run has been evaluated before and after');
     const folders = await activity('finishRun', `policy ${state.iteration} · write the trained model`, {
       manifest,
       run: this.#id,
       policy,
       evaluations,
     });
+    if (failure) throw unjudged(failure, folders);
+    if (!before || !after) throw new Error('a finished run has been evaluated before and after');
     this.#enter('finished');
     return {
       iterations: state.iteration,
@@ -293,12 +307,19 @@ export class Run implements Steerable {
     };
   }
 
-  async #child<T>(phase: string, number: number, start: () => Promise<T>): Promise<T> {
-    const name = `${phase}-${number}`;
-    this.#children.add(name);
-    this.#show();
+  async #child<Input extends { readonly plan: RunPlan }, Result>(
+    workflow: (input: Input) => Promise<Result>,
+    part: Part,
+    input: Input,
+  ): Promise<Result> {
+    const name = `${part.phase}-${part.number}`;
+    const show = (reasons: readonly string[]): void => {
+      this.#children.set(name, reasons);
+      this.#show();
+    };
+    show([]);
     try {
-      return await start();
+      return await child(workflow, part, input, show);
     } finally {
       this.#children.delete(name);
       this.#show();
@@ -313,9 +334,9 @@ export class Run implements Steerable {
 
   /** No event of the history: what the page shows is asked for when somebody looks. */
   #show(): void {
-    setCurrentDetails(
-      runDetails(this.#running(), { phase: this.#phase, children: [...this.#children], now: Date.now() }),
-    );
+    const children = [...this.#children.keys()];
+    const reasons = [...new Set([...this.#children.values()].flat())];
+    setCurrentDetails(runDetails(this.#running(), { phase: this.#phase, children, reasons, now: Date.now() }));
   }
 
   #running(): RunState {

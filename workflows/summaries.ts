@@ -18,6 +18,8 @@ export interface Doing {
   readonly phase: RunPhase;
   /** Names of the children at work. */
   readonly children: readonly string[];
+  /** Why they do not get on, where they do not. */
+  readonly reasons: readonly string[];
   /** Milliseconds since 1970. */
   readonly now: number;
 }
@@ -31,8 +33,23 @@ export function runDetails(state: RunState, doing: Doing): string {
     standing(state, doing),
     evaluationDetails(plan.evaluationSets, evaluations),
     iterationDetails(recent),
+    failureDetails(state),
   ];
-  return parts.filter((part) => part !== '').join('\n\n');
+  return withReasons(parts.filter((part) => part !== '').join('\n\n'), doing.reasons);
+}
+
+/** A page that says below what it waits for. */
+export function withReasons(page: string, reasons: readonly string[]): string {
+  return [page, ...reasons.map((reason) => `> ⏳ ${reason}`)].join('\n\n');
+}
+
+function failureDetails({ evaluationFailure: failure }: RunState): string {
+  if (!failure) return '';
+  const { policyVersion, type, message } = failure;
+  return (
+    `> ⚠ policy ${policyVersion} could not be evaluated: ${type}: ${message.replace(/\s+/g, ' ')}. ` +
+    'The run trains on, writes its model and ends with this failure.'
+  );
 }
 
 function standing(state: RunState, { phase, children, now }: Doing): string {

@@ -1,13 +1,6 @@
 /** While a part of the run takes long, its page says what it waits for. */
-import {
-  CancellationScope,
-  getCurrentDetails,
-  isCancellation,
-  log,
-  setCurrentDetails,
-  sleep,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { CancellationScope, isCancellation, log, sleep } from '@temporalio/workflow';
+import type { WaitingPart } from '../contracts/activities.js';
 import type { RunPlan } from '../contracts/run.js';
 import { activity } from './activities.js';
 
@@ -15,12 +8,21 @@ import { activity } from './activities.js';
 const FIRST_LOOK_HEARTBEATS = 2;
 const LONGEST_PAUSE_S = 900;
 
-const MARK = '\n\n> ⏳ ';
+type Show = (reasons: readonly string[]) => void;
 
-export async function explained<T>(plan: Pick<RunPlan, 'heartbeatSeconds'>, work: Promise<T>): Promise<T> {
+/**
+ * @param part whose activities the work is
+ * @param show called with the reasons of now, and with none when the work has ended
+ */
+export async function explained<T>(
+  plan: Pick<RunPlan, 'heartbeatSeconds'>,
+  part: WaitingPart,
+  show: Show,
+  work: Promise<T>,
+): Promise<T> {
   const watch = new CancellationScope();
   watch
-    .run(() => look(plan))
+    .run(() => look(plan, part, (reasons) => watch.consideredCancelled || show(reasons)))
     .catch((error: unknown) => {
       if (!isCancellation(error)) log.warn('could not find out what the run waits for', { error });
     });
@@ -32,16 +34,10 @@ export async function explained<T>(plan: Pick<RunPlan, 'heartbeatSeconds'>, work
   }
 }
 
-async function look(plan: Pick<RunPlan, 'heartbeatSeconds'>): Promise<never> {
+async function look(plan: Pick<RunPlan, 'heartbeatSeconds'>, part: WaitingPart, show: Show): Promise<never> {
   for (let pause = FIRST_LOOK_HEARTBEATS * plan.heartbeatSeconds; ; pause = Math.min(2 * pause, LONGEST_PAUSE_S)) {
     await sleep(`${pause}s`);
-    const { reasons } = await activity('explainWait', 'why does it take so long?', { run: workflowInfo().workflowId });
+    const { reasons } = await activity('explainWait', 'why does it take so long?', part);
     show(reasons);
   }
-}
-
-/** Below whatever else the page shows. */
-function show(reasons: readonly string[]): void {
-  const [rest] = getCurrentDetails().split(MARK);
-  setCurrentDetails([rest, ...reasons].join(MARK));
 }

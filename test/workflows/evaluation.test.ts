@@ -1,14 +1,16 @@
 /** Evaluations of a model by themselves, on a real Temporal server with the null engine. */
-import { writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { WorkflowFailedError } from '@temporalio/client';
+import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Services } from '../../activities/services.js';
 import type { RunForm } from '../../contracts/config-form.js';
 import type { InferenceEngine, RolloutRequest } from '../../contracts/engine.js';
-import type { ModelEvaluation } from '../../contracts/run.js';
+import type { ModelEvaluation, RunResult } from '../../contracts/run.js';
 import { getJson } from '../../store/json.js';
+import { Gates } from '../support/gated-learner.js';
 import { nullServices, smallForm } from '../support/null-run.js';
+import { currentDetails } from '../support/steer.js';
 import { Temporal, withFolder } from '../support/temporal.js';
 
 let temporal: Temporal;
@@ -35,12 +37,16 @@ async function evaluateModel(services: Services, form: RunForm): Promise<ModelEv
 }
 
 /** Counts what is asked of the engine; may fail at a call. */
-async function watched(services: Services, fail: (call: number) => boolean = () => false) {
+async function watched(
+  services: Services,
+  fail: (call: number) => boolean = () => false,
+  failure: Error = new Error('the accelerator was taken away'),
+) {
   const engine = await services.engine({ slots: 1, chunk: 16, threads: 1 });
   const asked: RolloutRequest[][] = [];
   const generate: InferenceEngine['generate'] = (id, requests, options) => {
-    expect(options?.background).toBe(true);
-    if (fail(asked.push([...requests]))) throw new Error('the accelerator was taken away');
+    if (!options?.background) return engine.generate(id, requests, options);
+    if (fail(asked.push([...requests]))) throw failure;
     return engine.generate(id, requests, options);
   };
   const wrapped: InferenceEngine = {
@@ -138,6 +144,65 @@ describe('evaluateModel', () => {
       expect(await refused({ task: many, evaluation: {} })).toContain('evaluation.sets: the names of 16 held-out sets');
       const task = { name: 'files', options: { evaluation: { chats: file } } };
       expect(await refused({ task, evaluation: {} })).toMatch(/model: .* has no chat template/);
+    });
+  });
+});
+
+describe('a run whose first policy can not be evaluated', () => {
+  /** Which the null engine's first two calls in the background do: two sets. Returns the failure and the run. */
+  async function fails(
+    services: Services,
+    form: RunForm,
+    during?: (run: WorkflowHandle) => Promise<void>,
+  ): Promise<{ run: WorkflowHandle; message: string }> {
+    const whole = await smallForm({ evaluation: { ...FORM.evaluation, every: 0 }, ...form });
+    return temporal.withWorkers(services, async (taskQueue) => {
+      const options = { workflowId: `unjudged-${runs++}`, taskQueue, args: [whole] };
+      const run = await temporal.environment.client.workflow.start('training', options);
+      const [error] = await Promise.all([run.result().catch((e: unknown) => e), during?.(run)]);
+      expect(error).toMatchObject({ cause: { type: 'RangeError' } });
+      return { run, message: (error as WorkflowFailedError).cause!.message };
+    });
+  }
+  const failure = new RangeError('no such length'); // not tried again
+
+  it('says so at once, is trained to its end in as many executions as asked for, and fails with its model written', async () => {
+    await withFolder(async (folder) => {
+      const gates = new Gates();
+      const first = gates.close(0);
+      const { services } = await watched(await nullServices(folder, gates.learner), (call) => call <= 2, failure);
+      const { run, message } = await fails(services, { iterations: 3, iterationsPerExecution: 1 }, async (running) => {
+        await first.at;
+        await expect
+          .poll(() => currentDetails(running), { timeout: 60_000 })
+          .toContain('⚠ policy 0 could not be evaluated: RangeError: no such length.');
+        first.open();
+      });
+      const model = /its model is in (.*?):/.exec(message)![1];
+      expect(await readdir(model)).toContain('model.safetensors');
+      const result = JSON.parse(await readFile(join(model, '..', 'result.json'), 'utf8')) as object;
+      expect(result).toMatchObject({ evaluations: [{ policyVersion: 3 }] });
+      const { raw } = await run.describe();
+      expect(raw.workflowExecutionInfo?.firstRunId).not.toBe(raw.workflowExecutionInfo?.execution?.runId);
+    });
+  });
+
+  it('is also told of a fork, whose gain counts from its own first policy', async () => {
+    await withFolder(async (folder) => {
+      const plain = await nullServices(folder);
+      const form = await smallForm({ iterations: 1 });
+      const { ledger } = await temporal.withWorkers(plain, (taskQueue) =>
+        temporal.environment.client.workflow.execute<(form: RunForm) => Promise<RunResult>>('training', {
+          workflowId: 'judged-parent',
+          taskQueue,
+          args: [form],
+        }),
+      );
+      const { sha256, bytes } = ledger!;
+      const from = { record: { sha256, bytes, kind: 'iteration-record' as const } };
+      const { services } = await watched(plain, (call) => call <= 2, failure);
+      const { message } = await fails(services, { iterations: 2, from });
+      expect(message).toContain('policy 1 could not be evaluated: no such length');
     });
   });
 });

@@ -51,6 +51,9 @@ describe.each<[string, RunForm]>([
       const forked = await fork({ ...finished, form }, ref);
       expect(forked.policy).toEqual(result.policy);
       expect(forked.iterations).toBe(4);
+      const label = async (run: string) =>
+        (await temporal.environment.client.workflow.getHandle(`${run}/sample-2`).describe()).staticSummary();
+      expect(await label(`${workflowId}-fork`)).toBe(await label(workflowId));
 
       const files = await filesOf(`${workflowId}-fork`, forked);
       expect(files.ledger.map(({ number }) => number)).toEqual([2, 3]);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ROLES, type Role } from '../../contracts/queues.js';
 import { createWorkers } from '../../workers/create-workers.js';
 import { nullServices, smallForm } from '../support/null-run.js';
-import { currentDetails } from '../support/steer.js';
+import { currentDetails, steer } from '../support/steer.js';
 import { Temporal, withFolder } from '../support/temporal.js';
 
 let temporal: Temporal;
@@ -37,6 +37,8 @@ it('names the role whose workers are away', async () => {
       await expect
         .poll(details, { timeout: 60_000, interval: 500 })
         .toMatch(/no learner worker polls since \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
+      await steer(run, 'extendTo', 2);
+      expect(await details()).toMatch(/0 of 2[^]*no learner worker polls/); // the page was written anew
       stops.push(await serve(['learner']));
       await run.result();
       expect(await details()).not.toContain('no learner worker');
