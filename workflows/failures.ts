@@ -8,7 +8,7 @@ import {
 import type { EvaluationFailure } from '../contracts/run.js';
 
 /** It is carried in the run's state, which is small. */
-const MESSAGE_LENGTH = 1000;
+const MESSAGE_LENGTH = 500;
 
 /**
  * What really went wrong, without the layers of "activity failed" and "child workflow failed" around it:
