@@ -16,6 +16,17 @@ const CONSTANTS: Readonly<Record<string, Complex>> = {
 
 /** Functions that are another one here than there: points of both signs and of every size are asked. */
 const STEPS = new Set(['abs', 'floor', 'ceiling']);
+const TO_WHOLE = new Set(['floor', 'ceiling']);
+
+/** Where what is rounded takes its steps: small integers, and powers of 2 and 10 with those beside them. */
+export const WHOLE_NUMBERS: readonly number[] = [
+  ...Array.from({ length: 60 }, (_, i) => i + 1),
+  ...[...powers(2, 6, 20), ...powers(10, 2, 6)].flatMap((power) => [power - 1, power, power + 1]),
+];
+
+function powers(base: number, least: number, most: number): number[] {
+  return Array.from({ length: most - least + 1 }, (_, i) => base ** (least + i));
+}
 
 const FOLDED = new Set(['add', 'multiply']);
 
@@ -45,14 +56,22 @@ export function isDecimal(expression: Expression): boolean {
 }
 
 export function tellsSteps(...expressions: readonly Expression[]): boolean {
-  return expressions.some((one) => some(one, (part) => part.kind === 'apply' && STEPS.has(part.operator)));
+  return expressions.some((one) => applies(one, STEPS));
+}
+
+export function rounds(...expressions: readonly Expression[]): boolean {
+  return expressions.some((one) => applies(one, TO_WHOLE));
+}
+
+function applies(expression: Expression, operators: ReadonlySet<string>): boolean {
+  return some(expression, (part) => part.kind === 'apply' && operators.has(part.operator));
 }
 
 /** Where expressions are evaluated: each symbol has one value there, the same in every expression and every process. */
 export interface Point {
   readonly index: number;
-  /** Values of both signs, up to some thousands; else between 0 and 4. */
-  readonly wide: boolean;
+  /** Between 0 and 4; wide: of both signs, up to some thousands; whole: each symbol is one of `WHOLE_NUMBERS`. */
+  readonly values: 'small' | 'wide' | 'whole';
 }
 
 /** @returns undefined where the expression has no finite value, or none that is found within the budget */
@@ -85,10 +104,11 @@ export function valueAt(expression: Expression, point: Point, budget: Budget): V
   return evaluate(expression);
 }
 
-function symbolAt(name: string, { index, wide }: Point): Fraction {
+function symbolAt(name: string, { index, values }: Point): Fraction {
+  if (values === 'whole') return new Fraction(WHOLE_NUMBERS[(index + hashOf(name)) % WHOLE_NUMBERS.length]);
   const random = openStream(hashOf(name), Purpose.verification, [index]);
   const value = new Fraction(2 * integerAt(random, 0, 2 ** 7) + 1, 2 ** 6);
-  if (!wide) return value;
+  if (values === 'small') return value;
   const scaled = value.mul(4 ** index);
   return index % 2 === 0 ? scaled : scaled.neg();
 }

@@ -1,11 +1,12 @@
 /**
  * When are two quantities equal? Constants by their values: exactly where both are rational, to six decimals where one is
  * written with a decimal point. Expressions in symbols by their values at random points (Schwartz and Zippel), exactly where
- * those are rational: no false answer is known, and none can be made up without knowing the points.
+ * those are rational. What is rounded is also asked at whole numbers, but takes steps that none of them may see:
+ * `\lfloor (n+7)/2024 \rfloor` is taken for `\lfloor (n+6)/2024 \rfloor`.
  */
 import type { Budget } from './budget.js';
 import type { Expression } from './expression.js';
-import { hasSymbols, isDecimal, tellsSteps, valueAt, type Point } from './evaluate.js';
+import { hasSymbols, isDecimal, rounds, tellsSteps, valueAt, WHOLE_NUMBERS, type Point } from './evaluate.js';
 import { OPERATORS } from './operators.js';
 import { isExact, isZero, rounded, type Value } from './value.js';
 
@@ -39,20 +40,24 @@ export function proportional(a: Expression, b: Expression, budget: Budget): bool
   });
 }
 
-const CONSTANT: Point = { index: 0, wide: false };
+const CONSTANT: Point = { index: 0, values: 'small' };
 
 function agree(a: Expression, b: Expression, budget: Budget, same: (x: Value, y: Value) => boolean): boolean {
-  const wide = tellsSteps(a, b);
-  let found = 0;
-  for (let index = 0; index < POINTS && found < MOST; index += 1) {
-    const point = { index, wide };
-    const x = valueAt(a, point, budget);
-    const y = x && valueAt(b, point, budget);
-    if (x === undefined || y === undefined) continue;
-    if (!same(x, y)) return false;
-    found += 1;
-  }
-  return found >= ENOUGH;
+  const agreeAt = (values: Point['values'], points: number, most: number): number => {
+    let found = 0;
+    for (let index = 0; index < points && found < most; index += 1) {
+      const x = valueAt(a, { index, values }, budget);
+      const y = x && valueAt(b, { index, values }, budget);
+      if (x === undefined || y === undefined) continue;
+      if (!same(x, y)) return -1;
+      found += 1;
+    }
+    return found;
+  };
+  if (agreeAt(tellsSteps(a, b) ? 'wide' : 'small', POINTS, MOST) < ENOUGH) return false;
+  if (!rounds(a, b)) return true;
+  // Behind the end of the budget no value is found, and none is different.
+  return agreeAt('whole', WHOLE_NUMBERS.length, Infinity) >= ENOUGH && budget.spend(1);
 }
 
 function sameValue(x: Value, y: Value): boolean {
