@@ -181,7 +181,10 @@ export abstract class FactorParser extends NumberParser {
   }
 
   protected matrix(): Expression {
-    if (/^\{array\*?\}$/.test(this.source()) && this.is('sign', '{')) this.source();
+    const kind = this.source();
+    // Between bars stands the determinant.
+    if (/^\{[vV]matrix/.test(kind)) throw new NotUnderstood();
+    if (/^\{array\*?\}$/.test(kind) && this.is('sign', '{')) this.source();
     const rows: Expression[][] = [[]];
     while (!this.take('command', 'end')) {
       if (this.take('command', 'newline')) rows.push([]);

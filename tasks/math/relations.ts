@@ -1,6 +1,6 @@
 /** What equations and inequalities say about their variable. */
 import { hasSymbols, isVariable } from './evaluate.js';
-import { apply, type Expression } from './expression.js';
+import { apply, identical, type Expression } from './expression.js';
 
 export type Relation = Extract<Expression, { kind: 'relation' }>;
 
@@ -9,7 +9,7 @@ export function isEquation({ operators }: Relation): boolean {
 }
 
 /** `x = 5`, `f(x) = …`, `5 = x`. */
-export function isAssignment({ sides }: Relation): boolean {
+function isAssignment({ sides }: Relation): boolean {
   return sides.length === 2 && sides.some(isName);
 }
 
@@ -21,6 +21,18 @@ function isName(side: Expression): boolean {
 export function answerOf({ sides }: Relation): Expression {
   const last = sides[sides.length - 1];
   return isName(last) && !isName(sides[0]) ? sides[0] : last;
+}
+
+/** What an assignment gives a value to. */
+export function nameOf(one: Expression): Expression | undefined {
+  if (one.kind !== 'relation' || !isEquation(one) || !isAssignment(one)) return undefined;
+  return one.sides.find((side) => side !== answerOf(one));
+}
+
+/** `x = 5, y = 6`, where `x = 5, x = 6` are the values of one thing. */
+export function nameSeveral(parts: readonly Expression[]): boolean {
+  const [first, ...others] = parts.flatMap((part) => nameOf(part) ?? []);
+  return others.some((other) => !identical(first, other));
 }
 
 /** Whether the equation gives a name to its right side (`x = 5`, `f(x) = …`, `(x, y) = (1, 2)`), and is no condition (`x + y = 5`). */
@@ -49,8 +61,24 @@ export function reversed({ operators, sides }: Relation): Relation {
   };
 }
 
+/** What a relation says that its variable is, or is in. */
+export function saidBy(relation: Relation): Expression | undefined {
+  if (isEquation(relation)) return answerOf(relation);
+  const [left, right] = relation.sides;
+  return isMembership(relation) ? (isBare(left) ? right : undefined) : intervalOf(relation);
+}
+
+function isMembership({ operators }: Relation): boolean {
+  return operators.join() === 'in';
+}
+
+/** `x`, `f(x)`, `(x, y)`. */
+function isBare(side: Expression): boolean {
+  return side.kind === 'sequence' ? side.items.every(isBare) : isName(side);
+}
+
 /** The set that an inequality says its variable is in: `x > 3`, `1 < x \le 2`. */
-export function intervalOf(relation: Relation): Expression | undefined {
+function intervalOf(relation: Relation): Expression | undefined {
   const { operators, sides } = relation.operators.every((one) => one.startsWith('<')) ? relation : reversed(relation);
   if (!operators.every((operator) => operator.startsWith('<'))) return undefined;
   const at = sides.findIndex(isVariable);
@@ -63,8 +91,8 @@ export function intervalOf(relation: Relation): Expression | undefined {
 }
 
 export function sameVariable(a: Relation, b: Relation): boolean {
-  const [x, y] = [a, b].map(({ sides }) => sides.find(isVariable));
-  return x?.kind === 'symbol' && y?.kind === 'symbol' && x.name === y.name;
+  const [x, y] = [a, b].map((one) => (isMembership(one) ? one.sides[0] : one.sides.find(isVariable)));
+  return x !== undefined && y !== undefined && identical(x, y);
 }
 
 const INFINITY: Expression = { kind: 'symbol', name: '\\infty' };

@@ -1,17 +1,18 @@
 /** When do two expressions say the same? Quantities by value, what is made of them part by part. */
-import { Fraction } from 'fraction.js';
 import type { Budget } from './budget.js';
 import { apply, identical, type Expression } from './expression.js';
 import { proportional, sameQuantity } from './identity.js';
 import { canBePaired } from './matching.js';
+import { integer } from './parse-number.js';
 import {
   answerOf,
   difference,
-  intervalOf,
-  isAssignment,
   isDefinition,
   isEquation,
+  nameOf,
+  nameSeveral,
   reversed,
+  saidBy,
   sameVariable,
   type Relation,
 } from './relations.js';
@@ -32,7 +33,7 @@ export class Comparison {
   same(answer: Expression, truth: Expression): boolean {
     if (!this.budget.spend(1)) return false;
     if (identical(answer, truth)) return true;
-    const [a, b] = [answer, truth].map(simplified);
+    const [a, b] = [answer, truth].map(withBothSigns);
     if (a.kind === 'relation' || b.kind === 'relation') return this.#sameRelation(a, b);
     if (isCollection(a) || isCollection(b)) return this.#sameInAnyOrder(this.#items(a), this.#items(b));
     if (a.kind === 'sequence' || b.kind === 'sequence' || a.kind === 'matrix' || b.kind === 'matrix')
@@ -59,11 +60,19 @@ export class Comparison {
 
   #sameInAnyOrder(a: Parts, b: Parts): boolean {
     if (a.length !== b.length || a.length > MOST_PARTS) return false;
-    return canBePaired(a.length, (i, j) => this.same(a[i], b[j]));
+    const named = nameSeveral(a) && nameSeveral(b);
+    return canBePaired(a.length, (i, j) => this.#samePart(a[i], b[j], named));
   }
 
   #sameInOrder(a: Parts, b: Parts): boolean {
-    return a.length === b.length && a.every((part, i) => this.same(part, b[i]));
+    const named = nameSeveral(a) && nameSeveral(b);
+    return a.length === b.length && a.every((part, i) => this.#samePart(part, b[i], named));
+  }
+
+  /** `x = 5` says 5, whatever it is called; but beside `y = 6` its name tells which is meant. */
+  #samePart(a: Expression, b: Expression, named: boolean): boolean {
+    const relations = a.kind === 'relation' && b.kind === 'relation';
+    return named && relations && nameOf(a) && nameOf(b) ? this.#sayAlike(a, b) : this.same(a, b);
   }
 
   /** Tuples, intervals, vectors and matrices. */
@@ -84,6 +93,8 @@ export class Comparison {
       case 'base':
         return this.#sameInOrder(a, b);
       case 'ratio':
+        // By 0 all are multiples of each other.
+        if ([...a, ...b].some((part) => this.#sameQuantity(part, ZERO))) return this.#sameInOrder(a, b);
         return a.length === b.length && a.every((part, i) => this.#sameQuantity(times(part, b[0]), times(b[i], a[0])));
       default:
         return undefined;
@@ -113,30 +124,35 @@ export class Comparison {
   #sameRelation(a: Expression, b: Expression): boolean {
     if (a.kind !== 'relation') return b.kind === 'relation' && (!isEquation(b) || isDefinition(b)) && this.#says(b, a);
     if (b.kind !== 'relation') return this.#says(a, b);
+    if (this.#sayAlike(a, b)) return true;
+    if (isEquation(a) && isEquation(b))
+      return this.#mayName(nameOf(a), nameOf(b)) && this.same(answerOf(a), answerOf(b));
+    const [x, y] = [saidBy(a), saidBy(b)];
+    return x !== undefined && y !== undefined && sameVariable(a, b) && this.same(x, y);
+  }
+
+  /** Whether both say the same of the same letters. */
+  #sayAlike(a: Relation, b: Relation): boolean {
     if (this.#sameSides(a, b) || this.#sameSides(a, reversed(b))) return true;
-    if (!isEquation(a) || !isEquation(b)) {
-      const [x, y] = [intervalOf(a), intervalOf(b)];
-      return x !== undefined && y !== undefined && sameVariable(a, b) && this.same(x, y);
-    }
-    if (isAssignment(a) && isAssignment(b) && this.same(answerOf(a), answerOf(b))) return true;
-    return a.sides.length === 2 && b.sides.length === 2 && proportional(difference(a), difference(b), this.budget);
+    const equations = isEquation(a) && isEquation(b) && a.sides.length === 2 && b.sides.length === 2;
+    return equations && proportional(difference(a), difference(b), this.budget);
+  }
+
+  /** Whether one thing may have both names: any two, but functions only of the same arguments. */
+  #mayName(a: Expression | undefined, b: Expression | undefined): boolean {
+    if (a?.kind === 'apply' && b?.kind === 'apply') return this.#sameInOrder(a.operands, b.operands);
+    return a !== undefined && b !== undefined;
   }
 
   /** Whether the relation says that its variable is the other, or in it. */
   #says(relation: Relation, other: Expression): boolean {
-    const said = isEquation(relation) ? answerOf(relation) : intervalOf(relation);
+    const said = saidBy(relation);
     return said !== undefined && this.same(said, other);
   }
 
   #sameSides(a: Relation, b: Relation): boolean {
     return a.operators.join() === b.operators.join() && this.#sameInOrder(a.sides, b.sides);
   }
-}
-
-/** Gives `\pm` both signs, and `x \in A` its set. */
-function simplified(expression: Expression): Expression {
-  const one = withBothSigns(expression);
-  return one.kind === 'relation' && one.operators.join() === 'in' ? withBothSigns(one.sides[1]) : one;
 }
 
 function isCollection(expression: Expression): boolean {
@@ -171,4 +187,5 @@ function times(a: Expression, b: Expression): Expression {
   return apply('multiply', a, b);
 }
 
-const HUNDRED: Expression = { kind: 'number', value: new Fraction(100), decimal: false };
+const HUNDRED = integer(100);
+const ZERO = integer(0);

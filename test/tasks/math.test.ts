@@ -122,6 +122,14 @@ test.each([
   [raw`\text{A}, \text{C}`, 'A,C'],
   [raw`\sqrt{x}\sqrt{y}`, raw`\sqrt{xy}`],
   ['5 \\\\', '5'],
+  ['5:00', '05:00'],
+  ['x=5', 'y=5'],
+  ['x_1=2, x_2=3', 'x=3, x=2'],
+  ['n=f(n), x=3', '3=x, f(n)=n'],
+  [raw`x \in [-2,7]`, raw`-2 \le x \le 7`],
+  [raw`x \in \{5,6\}`, '5,6'],
+  [raw`(x,y) \in \{(1,2)\}`, '(1,2)'],
+  [raw`\lfloor\log_2 n\rfloor`, raw`\left\lfloor\frac{\ln n}{\ln 2}\right\rfloor`],
 ])('%s is %s', (a, b) => {
   expect([sameAnswer(a, b), sameAnswer(b, a)]).toEqual([true, true]);
 });
@@ -212,6 +220,21 @@ test.each([
   ['1e5', '1e6'],
   ['(1,2)', '1'],
   ['[5]', '6'],
+  ['x=4,y=3', 'x=3, y=4'],
+  ['(x=4,y=3)', '(x=3,y=4)'],
+  ['f(x)=x,g(x)=-x', 'f(x)=-x,g(x)=x'],
+  ['f(y)=x-1', 'f(x)=x-1'],
+  ['5:00', '3:00'],
+  ['-3:00', '3:00'],
+  [raw`15\!:\!00`, raw`05\!:\!00`],
+  [raw`\lfloor\sqrt{n-2}\rfloor`, raw`\lfloor\sqrt{n-1}\rfloor`],
+  [raw`\lfloor n/1000\rfloor`, raw`\lfloor (n+1)/1000\rfloor`],
+  [raw`\lfloor\log_{10} n\rfloor`, raw`\lfloor\log_{10}(n+1)\rfloor`],
+  [raw`-x \in [-2,7]`, raw`x \in [-2,7]`],
+  [raw`-x \in [-2,7]`, '[-2,7]'],
+  [raw`y \in [-2,7]`, raw`x \in [-2,7]`],
+  [raw`y \in [-2,7]`, raw`-2 \le x \le 7`],
+  [raw`\begin{vmatrix}1&2\\3&4\end{vmatrix}`, raw`\begin{pmatrix}1&2\\3&4\end{pmatrix}`],
 ])('%s is not %s', (a, b) => {
   expect([sameAnswer(a, b), sameAnswer(b, a)]).toEqual([false, false]);
 });
