@@ -19,6 +19,7 @@ export abstract class FactorParser extends NumberParser {
     if (kind === 'letters') return !['or', 'and'].includes(value) && !(value === 'U' && this.isBracket(this.at + 1));
     if (kind === 'text') return !['or', 'and'].includes(value.trim().toLowerCase());
     if (kind === 'sign') return '([{'.includes(value) || (value === '|' && this.#bars === 0);
+    if (value === 'vert') return this.#bars === 0;
     return (
       kind === 'command' && (SYMBOLS.has(value) || FUNCTIONS.has(value) || ACCENTS.has(value) || STARTS.has(value))
     );
@@ -109,6 +110,7 @@ export abstract class FactorParser extends NumberParser {
       case 'lvert':
         return this.enclosed('rvert', 'abs');
       case 'vert':
+      case 'mid':
         return this.absolute();
       case 'lfloor':
         return this.enclosed('rfloor', 'floor');
@@ -137,7 +139,7 @@ export abstract class FactorParser extends NumberParser {
   protected absolute(): Expression {
     this.#bars += 1;
     const inside = this.sum();
-    if (!this.take('sign', '|')) this.expect('command', 'vert');
+    if (!this.take('sign', '|') && !this.take('command', 'vert')) this.expect('command', 'mid');
     this.#bars -= 1;
     return apply('abs', inside);
   }
@@ -259,10 +261,10 @@ export abstract class FactorParser extends NumberParser {
     return 'fghFGH'.includes(letter) || (ofNumber && (/[A-Z]/.test(letter) || Number(inside.value) === 0));
   }
 
-  /** Words are words; a number or a letter in text is that. */
+  /** Words are words; a letter in text is that, and a number with what stands behind it. */
   protected text(): Expression {
     const { value } = this.next;
-    if (/[a-zA-Z]{2}/.test(value)) return this.words();
+    if (/[a-zA-Z]{2}/.test(value) && !/^ *-? *[\d.]/.test(value)) return this.words();
     const inside = tokensOf(value);
     if (!inside) throw new NotUnderstood();
     const sign = (brace: string): Token => ({ kind: 'sign', value: brace, spaced: false });
@@ -286,7 +288,7 @@ export abstract class FactorParser extends NumberParser {
 
 /** Commands that begin a factor and are neither symbols nor functions. */
 const STARTS: ReadonlySet<string> = new Set([
-  ...['frac', 'binom', 'sqrt', '{', 'lbrace', 'emptyset', 'varnothing', 'lvert', 'vert', 'lfloor', 'lceil'],
+  ...['frac', 'binom', 'sqrt', '{', 'lbrace', 'emptyset', 'varnothing', 'lvert', 'lfloor', 'lceil'],
   ...['langle', 'begin', 'text'],
 ]);
 

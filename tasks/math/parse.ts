@@ -32,7 +32,7 @@ class AnswerParser extends FactorParser {
   /** `1, 2 or 3`. Empty where it closes at once. */
   protected override list(): Expression[] {
     const items: Expression[] = [];
-    if (!this.startsFactor() && !this.isSign()) return items;
+    if (!this.startsFactor() && !this.isSign() && !this.is('command', 'mid')) return items;
     do items.push(this.relation());
     while (this.separator());
     return items;
@@ -60,8 +60,9 @@ class AnswerParser extends FactorParser {
     const { kind, value } = this.next;
     if ((kind !== 'sign' && kind !== 'command') || !Object.hasOwn(RELATIONS, value)) return undefined;
     this.at += 1;
-    const or = (value === '<' || value === '>') && this.take('sign', '=') ? '=' : '';
-    return RELATIONS[value] + or;
+    // `<=`, and `==` for `=`.
+    const equals = kind === 'sign' && this.take('sign', '=');
+    return RELATIONS[value] + (equals && value !== '=' ? '=' : '');
   }
 
   protected union(): Expression {
@@ -87,12 +88,16 @@ class AnswerParser extends FactorParser {
 
   protected override sum(): Expression {
     const terms: Expression[] = [];
+    // `--5` is 5.
+    if (this.is('sign', '-') && this.tokens[this.at + 1].value === '-') this.at += 2;
     do {
       const sign = this.isSign() ? this.tokens[this.at++].value : '+';
       const term = this.product();
       terms.push(sign === '+' ? term : apply(SIGNS[sign], term));
     } while (this.isSign());
-    return terms.length === 1 ? terms[0] : apply('add', ...terms);
+    const sum = terms.length === 1 ? terms[0] : apply('add', ...terms);
+    if (this.take('command', 'over')) return apply('divide', sum, this.sum());
+    return this.take('command', 'choose') ? apply('binomial', sum, this.sum()) : sum;
   }
 
   /** Factors side by side bind like a written sign of multiplication, or tighter. */
@@ -124,6 +129,9 @@ class AnswerParser extends FactorParser {
     }
     if (factors.length > 1 && factors.some(({ kind }) => kind === 'sequence' || kind === 'text'))
       throw new NotUnderstood();
+    // `(6,5) \text{ units}`
+    if (factors[0].kind === 'sequence' && this.next.kind === 'text' && /^ [a-zA-Z ]+$/.test(this.next.value))
+      this.unit();
     return factors.length === 1 ? factors[0] : apply('multiply', ...factors);
   }
 

@@ -175,7 +175,10 @@ function unioned(parts: Parts): Parts {
 }
 
 function operandOf(operator: string, one: Expression): Expression | undefined {
-  return one.kind === 'apply' && one.operator === operator ? one.operands[0] : undefined;
+  if (one.kind !== 'apply') return undefined;
+  if (one.operator === operator) return one.operands[0];
+  const inside = one.operator === 'negate' ? operandOf(operator, one.operands[0]) : undefined;
+  return inside && apply('negate', inside);
 }
 
 function quotient(one: Expression): Expression {
