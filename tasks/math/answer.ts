@@ -16,17 +16,23 @@ import { withoutTypesetting } from './typesetting.js';
 /** Longer answers are compared as they are: no answer of a problem set comes near. */
 const LONGEST_ANSWER = 2000;
 
-/** Every answer that is not empty is the same as itself; symmetric, where the truth is no condition (`same.ts`). */
+/** Every answer that is not empty is the same as itself; symmetric, where the truth is no condition (`same.ts`) and no number. */
 export function sameAnswer(answer: string, truth: string): boolean {
   const [written, other] = [answer.trim(), truth.trim()];
   if (written === other) return written !== '';
   if (Math.max(written.length, other.length) > LONGEST_ANSWER) return false;
-  const [a, b] = [written, other].map(withoutTypesetting);
+  const b = withoutTypesetting(other);
+  const a = withoutUnit(withoutTypesetting(written), b);
   if (spelling(a) === '' || spelling(b) === '') return false;
   if (spelling(a) === spelling(b)) return true;
   const comparison = new Comparison(new Budget());
   const readings = readingsOf(b);
   return readingsOf(a).some((one) => readings.some((other) => comparison.same(one, other)));
+}
+
+/** `12 m` is 12 metres where the truth holds no letter, else a product. */
+function withoutUnit(answer: string, truth: string): string {
+  return /[a-zA-Z]/.test(truth) ? answer : answer.replace(/^(-?[\d.,]+) [mgsh]$/, '$1');
 }
 
 /** What is compared letter by letter: no blanks, no font, and no difference between `East` and `east`. */

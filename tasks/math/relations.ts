@@ -95,4 +95,4 @@ export function sameVariable(a: Relation, b: Relation): boolean {
   return x !== undefined && y !== undefined && identical(x, y);
 }
 
-const INFINITY: Expression = { kind: 'symbol', name: '\\infty' };
+export const INFINITY: Expression = { kind: 'symbol', name: '\\infty' };

@@ -17,6 +17,7 @@ import {
   type Relation,
 } from './relations.js';
 import { withBothSigns } from './signs.js';
+import { united } from './unions.js';
 
 type Parts = readonly Expression[];
 
@@ -33,7 +34,7 @@ export class Comparison {
   same(answer: Expression, truth: Expression): boolean {
     if (!this.budget.spend(1)) return false;
     if (identical(answer, truth)) return true;
-    const [a, b] = [answer, truth].map(withBothSigns);
+    const [a, b] = [answer, truth].map((one) => united(withBothSigns(one)));
     if (a.kind === 'relation' || b.kind === 'relation') return this.#sameRelation(a, b);
     if (isCollection(a) || isCollection(b)) return this.#sameInAnyOrder(this.#items(a), this.#items(b));
     if (a.kind === 'sequence' || b.kind === 'sequence' || a.kind === 'matrix' || b.kind === 'matrix')
@@ -86,7 +87,7 @@ export class Comparison {
   #special(operator: string, a: Parts, b: Parts): boolean | undefined {
     switch (operator) {
       case 'cup':
-        return this.#sameInAnyOrder(unioned(a), unioned(b));
+        return this.#sameInAnyOrder(a, b);
       case 'cap':
       case 'setminus':
       case 'backslash':
@@ -168,10 +169,6 @@ function signsOf(item: Expression): Parts {
 function rowsOf(one: Expression): { brackets: string; rows: readonly Parts[] } | undefined {
   if (one.kind === 'matrix') return { brackets: '()', rows: one.rows };
   return one.kind === 'sequence' ? { brackets: one.brackets, rows: one.items.map((item) => [item]) } : undefined;
-}
-
-function unioned(parts: Parts): Parts {
-  return parts.flatMap((part) => (part.kind === 'apply' && part.operator === 'cup' ? unioned(part.operands) : [part]));
 }
 
 function operandOf(operator: string, one: Expression): Expression | undefined {

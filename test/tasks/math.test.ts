@@ -156,6 +156,10 @@ test.each([
   [raw`\text{-}\frac12`, raw`-\frac12`],
   ['x==5', '5'],
   [raw`3{\frac{1}{4}}`, raw`3\frac14`],
+  [raw`\{1\}\cup\{2,3\}`, raw`\{1,2,3\}`],
+  [raw`[3,5)\cup[2,3)\cup(5,6)`, raw`(5,6)\cup[2,5)`],
+  [raw`(-\infty,\infty)`, raw`\mathbb{R}`],
+  [raw`(-\infty,2)\cup[2,\infty)`, raw`x\in\mathbb R`],
   [raw`\lfloor\log_2 n\rfloor`, raw`\left\lfloor\frac{\ln n}{\ln 2}\right\rfloor`],
 ])('%s is %s', (a, b) => {
   expect([sameAnswer(a, b), sameAnswer(b, a)]).toEqual([true, true]);
@@ -262,6 +266,9 @@ test.each([
   [raw`y \in [-2,7]`, raw`x \in [-2,7]`],
   [raw`y \in [-2,7]`, raw`-2 \le x \le 7`],
   [raw`-50\%`, '0.5'],
+  [raw`(2,3)\cup(3,5)`, '(2,5)'],
+  [raw`\{1\}\cup\{2\}`, raw`\{1,3\}`],
+  [raw`[0,\infty)`, raw`\mathbb{R}`],
   ['--5', '-5'],
   ['3--5', '8'],
   [raw`(6,5)\text{ or }(5,6)`, '(6,5)'],
@@ -273,6 +280,17 @@ test.each([
   [raw`\begin{vmatrix}1&2\\3&4\end{vmatrix}`, raw`\begin{pmatrix}1&2\\3&4\end{pmatrix}`],
 ])('%s is not %s', (a, b) => {
   expect([sameAnswer(a, b), sameAnswer(b, a)]).toEqual([false, false]);
+});
+
+test('a letter behind a number is a unit where the truth is a number', () => {
+  expect(['12 m', '-1.5 s', '12m', '12 x', '5+7 m'].map((answer) => sameAnswer(answer, '12'))).toEqual([
+    true,
+    false,
+    false,
+    false,
+    false,
+  ]);
+  expect(sameAnswer('12', '12 m')).toBe(false);
 });
 
 test('sets in sets, of any depth, cost no more than a part of a second', () => {
