@@ -10,7 +10,7 @@ import { scoreGraph, type ScoreKind } from './score-graph.js';
 import { PART_TOKENS } from './token-scores.js';
 
 export class WholePass implements ScorePass {
-  /** By kind. */
+  /** By kind and positions. */
   readonly #sessions = new SessionPool<{ readonly session: Session }>();
 
   constructor(
@@ -21,7 +21,10 @@ export class WholePass implements ScorePass {
 
   async run(batch: ScoreBatch): Promise<BatchScores> {
     const { rows, length, block, labels, steps, shares } = batch;
-    const session = await this.#session({ withInfluence: steps !== undefined, shares });
+    const session = await this.#session(
+      { withInfluence: steps !== undefined, shares },
+      positionsFor(this.config, length),
+    );
     const parts = (): HostTensor => int64s(BigInt64Array.of(BigInt(labels.length / PART_TOKENS)), []);
     const feeds: Record<string, HostTensor> = {
       ...(shares ? distinctFeeds(batch) : placeFeeds(batch)),
@@ -43,13 +46,18 @@ export class WholePass implements ScorePass {
     return this.#sessions.close();
   }
 
-  async #session(kind: ScoreKind): Promise<Session> {
-    const { session } = await this.#sessions.of(JSON.stringify(kind), async () => {
-      const graph = scoreGraph(this.config, this.weights, kind);
+  async #session(kind: ScoreKind, maxPositions: number): Promise<Session> {
+    const { session } = await this.#sessions.of(JSON.stringify([kind, maxPositions]), async () => {
+      const graph = scoreGraph({ ...this.config, maxPositions }, this.weights, kind);
       return { session: await Session.open(graph, { ...this.settings, planMemory: false }) };
     });
     return session;
   }
+}
+
+/** The model's, or more for longer sequences: only its rotary tables end there. A power of 2, so that graphs are few. */
+function positionsFor({ maxPositions }: ModelConfig, length: number): number {
+  return length <= maxPositions ? maxPositions : 2 ** Math.ceil(Math.log2(length));
 }
 
 /** Each distinct token once, and where it stands. */

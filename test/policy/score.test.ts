@@ -6,8 +6,8 @@ import { randomWeights, smallConfig } from './random-model.js';
 
 const weights = randomWeights(smallConfig);
 
-async function score(requests: readonly ScoreRequest[], threads = 2): Promise<Score[]> {
-  const scorer = new Scorer(smallConfig, weights, { threads });
+async function score(requests: readonly ScoreRequest[], threads = 2, config = smallConfig): Promise<Score[]> {
+  const scorer = new Scorer(config, weights, { threads });
   const scores = await scorer.score(requests, () => Promise.resolve());
   await scorer.close();
   return scores;
@@ -73,6 +73,12 @@ describe('score', async () => {
         else expect(value).toBe(0);
       });
     });
+  });
+
+  it('is the same for sequences longer than the positions that the model names', async () => {
+    expect(requests[2].tokens.length).toBeGreaterThan(100);
+    const short = await score(requests, 2, { ...smallConfig, maxPositions: 100 });
+    expect(short.map(bits)).toEqual(together.map(bits));
   });
 
   it('agrees with the log-probs of sampling', async () => {
