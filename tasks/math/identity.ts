@@ -31,6 +31,8 @@ export function sameQuantity(a: Expression, b: Expression, budget: Budget): bool
 
 /** Whether a is b, times a number that is the same everywhere: so are equations the same. */
 export function proportional(a: Expression, b: Expression, budget: Budget): boolean {
+  // Any two constants are.
+  if (!hasSymbols(a) || !hasSymbols(b)) return false;
   let factor: Value | undefined;
   return agree(a, b, budget, (x, y) => {
     if (isZero(x) || isZero(y)) return isZero(x) && isZero(y);

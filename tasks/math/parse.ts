@@ -141,7 +141,7 @@ class AnswerParser extends FactorParser {
     // The end of a run of letters is no unit.
     if (kind === 'letters' && !spaced && this.tokens[this.at - 1].kind === 'letters') return false;
     if (kind === 'letters' ? !SHORT_UNITS.has(value) && !isWord(value) : kind !== 'text') return false;
-    if (Object.hasOwn(WORDS, value) || /^(?:or|and|percent)$/i.test(value.trim())) return false;
+    if (Object.hasOwn(WORDS, value) || /^(?:(?:or|and)\b|percent$)/i.test(value.trim())) return false;
     this.at += 1;
     if (this.take('sign', '^')) this.exponent();
     return true;

@@ -50,7 +50,11 @@ export function difference({ sides: [left, right] }: Relation): Expression {
   return apply('add', left, apply('negate', right));
 }
 
-const TURNED: Readonly<Record<string, string>> = { '<': '>', '>': '<', '<=': '>=', '>=': '<=' };
+const TURNED: Readonly<Record<string, string>> = {
+  ...{ '<': '>', '>': '<', '<=': '>=', '>=': '<=' },
+  // Nobody writes these, and so `a \mid b` is not `b \mid a`.
+  ...{ in: 'holds', '|': 'is divided by' },
+};
 
 /** Read from right to left. */
 export function reversed({ operators, sides }: Relation): Relation {
