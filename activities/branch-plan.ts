@@ -93,10 +93,10 @@ function branchPoints(
   }
   // Ends are relative to the response; the distance from the start counts the prompt (spec 3).
   const positionOf = (end: number): number => prompt.length + end;
-  const steps = Array.from(
-    stepEnds,
-    (end, step): StepRange => [positionOf(step === 0 ? 0 : stepEnds[step - 1]), positionOf(end)],
-  );
+  const steps = Array.from(stepEnds, (end, step): StepRange => [
+    positionOf(step === 0 ? 0 : stepEnds[step - 1]),
+    positionOf(end),
+  ]);
   const settings = { points: pointsPerResponse, minTokenDistance, quantile };
   const { points, reasons, threshold } = branchByAttention(steps, influence, prompt.length, settings);
   return { points, reasons: reasons.map((reason) => ({ ...reason, influence: influence[reason.step] })), threshold };

@@ -51,7 +51,9 @@ const branching = z.strictObject({
     .min(0)
     .max(1_000_000)
     .default(12)
-    .describe('Tokens between branch points, and before the first (with the prompt; paper: 512, for responses of thousands of tokens)'),
+    .describe(
+      'Tokens between branch points, and before the first (with the prompt; paper: 512, for responses of thousands of tokens)',
+    ),
   quantile: unit.default(0.8).describe('Steps with FCI at or above this quantile are candidates'),
   delta: z.int().min(1).max(1024).default(4).describe("A step's influence counts from this many steps ahead"),
 });

@@ -154,7 +154,9 @@ function withValue(holder: unknown, [key, ...rest]: readonly string[], value: un
   if (key === undefined) return value;
   if (typeof holder !== 'object' || holder === null) return holder;
   const inner = withValue(Reflect.get(holder, key), rest, value);
-  return Array.isArray(holder) ? Object.assign([...(holder as unknown[])], { [key]: inner }) : { ...holder, [key]: inner };
+  return Array.isArray(holder)
+    ? Object.assign([...(holder as unknown[])], { [key]: inner })
+    : { ...holder, [key]: inner };
 }
 
 /** Paths of the values; what is by name of a set is one. */

@@ -159,7 +159,10 @@ describe('a run whose first policy can not be evaluated', () => {
     return temporal.withWorkers(services, async (taskQueue) => {
       const options = { workflowId: `unjudged-${runs++}`, taskQueue, args: [whole] };
       const run = await temporal.environment.client.workflow.start('training', options);
-      const [error] = await Promise.all([run.result().catch((e: unknown) => e), during?.(run)]);
+      const [error] = await Promise.all([
+        run.result().catch((e: unknown): unknown => e) as Promise<unknown>,
+        during?.(run),
+      ]);
       expect(error).toMatchObject({ cause: { type: 'RangeError' } });
       return { run, message: (error as WorkflowFailedError).cause!.message };
     });
