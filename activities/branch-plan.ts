@@ -1,11 +1,11 @@
 import { drawSelection, meanInfluence, meanOf, selectForBranching } from '../algorithm/adaptive-sampling.js';
 import { branchByAttention, branchByEntropy } from '../algorithm/branching.js';
 import { openStream, Purpose } from '../algorithm/random.js';
-import type { StepRange } from '../algorithm/steps.js';
 import type { RunConfig } from '../contracts/config.js';
 import type { ControllerState } from '../contracts/run.js';
 import type { BatchProblem, BatchResponse } from './batch.js';
 import type { BranchPlan, PlannedProblem, SelectionReason } from './formats/documents.js';
+import { responseRanges } from './step-ranges.js';
 
 type Means = ControllerState['means'];
 
@@ -91,12 +91,7 @@ function branchPoints(
     const points = branchByEntropy(entropies, pointsPerResponse);
     return { points, reasons: points.map((at) => ({ why: 'entropy', entropy: entropies[at] })), threshold: null };
   }
-  // Ends are relative to the response; the distance from the start counts the prompt (spec 3).
-  const positionOf = (end: number): number => prompt.length + end;
-  const steps = Array.from(stepEnds, (end, step): StepRange => [
-    positionOf(step === 0 ? 0 : stepEnds[step - 1]),
-    positionOf(end),
-  ]);
+  const steps = responseRanges(stepEnds, prompt.length); // the distance from the start counts the prompt (spec 3)
   const settings = { points: pointsPerResponse, minTokenDistance, quantile };
   const { points, reasons, threshold } = branchByAttention(steps, influence, prompt.length, settings);
   return { points, reasons: reasons.map((reason) => ({ ...reason, influence: influence[reason.step] })), threshold };

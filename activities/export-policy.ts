@@ -4,6 +4,7 @@ import type { ArtifactRef } from '../contracts/artifact-ref.js';
 import type { PolicyArtifact } from '../contracts/policy-artifact.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
 import { basename, dirname, join } from 'node:path';
+import { ifAbsent } from '../store/absent.js';
 import { removeLeftovers } from '../store/atomic-write.js';
 import { getJson } from './io.js';
 
@@ -38,7 +39,7 @@ const ABANDONED_MS = 24 * 3_600_000;
 /** What was there goes aside first: to remove it takes a while, in which another export may put its own there. */
 async function replaceFolder(draft: string, target: string): Promise<void> {
   const before = `${target}.${randomUUID()}.tmp`;
-  await rename(target, before).catch(unless('ENOENT'));
+  await rename(target, before).catch(ifAbsent(undefined));
   const replaced = await rename(draft, target).then(() => true, unless('ENOTEMPTY', 'EEXIST'));
   await rm(before, { recursive: true, force: true });
   if (!replaced) await replaceFolder(draft, target); // another export was faster

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ifAbsent } from '../store/absent.js';
 import { writeAtomically } from '../store/atomic-write.js';
 import type { Services } from './services.js';
 
@@ -40,7 +41,7 @@ export interface RunOwner {
 
 /** Null where there is none, as in folders of versions that claimed none. */
 export async function ownerOf(folder: string): Promise<RunOwner | null> {
-  return JSON.parse(await readFile(join(folder, OWNER_FILE), 'utf8').catch(ifMissing('null'))) as RunOwner | null;
+  return JSON.parse(await readFile(join(folder, OWNER_FILE), 'utf8').catch(ifAbsent('null'))) as RunOwner | null;
 }
 
 const OWNER_FILE = 'owner.json';
@@ -49,7 +50,7 @@ const OWNER_FILE = 'owner.json';
 export async function claimFolder(home: Home, { run, owner }: RunOwner): Promise<void> {
   const folder = runFolder(home, run);
   if ((await ownerOf(folder))?.owner === owner) return;
-  const taken = new Set(await readdir(home.runsFolder).catch(ifMissing<string[]>([])));
+  const taken = new Set(await readdir(home.runsFolder).catch(ifAbsent<string[]>([])));
   if (taken.has(folderName(run))) {
     let number = 1;
     while (taken.has(folderName(`${run}~${number}`))) number += 1;
@@ -98,7 +99,7 @@ export async function writeLine(home: Home, run: string, name: string, { number,
 export async function insertLine(home: Home, run: string, name: string, { number, value }: Line): Promise<void> {
   const folder = runFolder(home, run);
   await inTurn(join(folder, name), async (path) => {
-    const text = await readFile(path, 'utf8').catch(ifMissing(''));
+    const text = await readFile(path, 'utf8').catch(ifAbsent(''));
     const lines = new Map(text.split('\n').map((line) => [numberOf(line), line]));
     lines.delete(null);
     lines.set(number, JSON.stringify({ number, ...value }));
@@ -152,11 +153,4 @@ function numberOf(line: string): number | null {
     if (error instanceof SyntaxError) return null;
     throw error;
   }
-}
-
-function ifMissing<T>(value: T): (error: unknown) => T {
-  return (error) => {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return value;
-    throw error;
-  };
 }

@@ -11,6 +11,7 @@ import type {
 import { decodeRollouts, type StoredRollout } from '../activities/formats/rollouts.js';
 import { getArrays, getJson } from '../activities/io.js';
 import { tokenizerOf } from '../activities/policies.js';
+import { responseRanges } from '../activities/step-ranges.js';
 import type { TreeNode } from '../algorithm/tree.js';
 import type { TextTokenizer } from '../contracts/tokenizer.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
@@ -195,7 +196,8 @@ export class Inspection {
 
   /** The steps, or parts of steps, between two tokens. */
   #steps(tokens: Int32Array, { stepEnds, influence }: BatchResponse['score'], from: number, to: number): StepView[] {
-    return Array.from(stepEnds, (end, step) => ({ step, begin: step === 0 ? 0 : stepEnds[step - 1], end }))
+    return responseRanges(stepEnds, 0)
+      .map(([begin, end], step) => ({ step, begin, end }))
       .filter(({ begin, end }) => end > from && begin < to)
       .map(({ step, begin, end }) => ({
         step,

@@ -1,9 +1,11 @@
 /** The folder of a run as `commitIteration` and `recordEvaluation` write it. */
+import type { Dirent } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ownerOf, runFolder } from '../activities/run-folder.js';
 import type { ArtifactRef } from '../contracts/artifact-ref.js';
 import { LEDGER_FILE, type LedgerLine } from '../contracts/ledger-line.js';
+import { ifAbsent } from '../store/absent.js';
 
 /** No run of that name has committed an iteration in this home. */
 export class UnknownRun extends Error {
@@ -56,7 +58,7 @@ export function recordOf({ sha256, bytes }: LedgerLine): ArtifactRef {
 
 /** Names of the runs that have a folder. */
 export async function knownRuns(runsFolder: string): Promise<string[]> {
-  const entries = await readdir(runsFolder, { withFileTypes: true }).catch(emptyIfMissing);
+  const entries = await readdir(runsFolder, { withFileTypes: true }).catch(ifAbsent<Dirent[]>([]));
   return entries
     .filter((entry) => entry.isDirectory() || entry.isSymbolicLink())
     .map(({ name }) => decodeURIComponent(name))
@@ -65,14 +67,9 @@ export async function knownRuns(runsFolder: string): Promise<string[]> {
 
 /** Lines of a JSON-lines file; none where it is missing. One without an end is still being written. */
 export async function linesOf<T>(path: string): Promise<T[]> {
-  const text = await readFile(path, 'utf8').catch(emptyIfMissing);
-  return String(text)
+  const text = await readFile(path, 'utf8').catch(ifAbsent(''));
+  return text
     .split('\n')
     .slice(0, -1)
     .map((line) => JSON.parse(line) as T);
-}
-
-function emptyIfMissing(error: unknown): [] {
-  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-  throw error;
 }

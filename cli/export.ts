@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { ifAbsent } from '../store/absent.js';
 import { UsageError } from './errors.js';
 import { openRun } from './run-store.js';
 import { wholeNumber } from './whole-number.js';
@@ -30,10 +31,5 @@ async function exportRun(run: string, directory: string, { at, json }: { at?: nu
 }
 
 async function isFree(directory: string): Promise<boolean> {
-  try {
-    return (await readdir(directory)).length === 0;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true;
-    throw error;
-  }
+  return (await readdir(directory).catch(ifAbsent<string[]>([]))).length === 0;
 }

@@ -22,6 +22,7 @@ import {
   StoreUnwritable,
   type ArtifactStore,
 } from './artifact-store.js';
+import { ifAbsent, isAbsent } from './absent.js';
 import { putInPlace, removeLeftovers, writeAtomically } from './atomic-write.js';
 import { appendRecord, readRecords } from './journal-file.js';
 import { restore } from './local-collector.js';
@@ -204,7 +205,7 @@ export class LocalArtifactStore implements ArtifactStore {
   }
 
   async #isThere(): Promise<boolean> {
-    return stat(this.#mark).then(() => true, falseIfAbsent);
+    return stat(this.#mark).then(() => true, ifAbsent(false));
   }
 
   #put(path: string, text: string): Promise<string> {
@@ -340,15 +341,6 @@ function parseResult(path: string, text: string, key: string): unknown {
   }
   if (result.key !== key) throw new ArtifactDamaged(path, 'it belongs to another key');
   return result.value;
-}
-
-function isAbsent(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT';
-}
-
-function falseIfAbsent(error: unknown): false {
-  if (!isAbsent(error)) throw error;
-  return false;
 }
 
 /** Changes whenever the file is written. */

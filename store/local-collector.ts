@@ -3,9 +3,11 @@
  * never touched. The rest is set aside first, where readers still find it and bring it back; what nobody brought back is removed.
  */
 import { randomUUID } from 'node:crypto';
+import type { Dirent } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { refsIn } from '../contracts/artifact-ref.js';
+import { ifAbsent } from './absent.js';
 
 export interface StoredObject {
   readonly sha256: string;
@@ -22,7 +24,7 @@ export function asidePath(folder: string, objectPath: string): string {
 
 /** Brings back what was set aside; false when nothing was. */
 export function restore(folder: string, objectPath: string): Promise<boolean> {
-  return rename(asidePath(folder, objectPath), objectPath).then(() => true, falseIfAbsent);
+  return rename(asidePath(folder, objectPath), objectPath).then(() => true, ifAbsent(false));
 }
 
 export class LocalCollector {
@@ -35,7 +37,7 @@ export class LocalCollector {
     const paths = await filesIn(join(this.folder, 'objects'));
     const found = await Promise.all(
       paths.map(async (path) => {
-        const entry = await stat(path).catch(falseIfAbsent);
+        const entry = await stat(path).catch(ifAbsent(false));
         return entry && { sha256: basename(path).split('.')[0], bytes: entry.size, ageMs: now - entry.mtimeMs, path };
       }),
     );
@@ -58,7 +60,7 @@ export class LocalCollector {
       await unlink(aside);
       return true;
     } catch (error) {
-      return falseIfAbsent(error); // a reader brought it back, or another collection was faster
+      return ifAbsent(false)(error); // a reader brought it back, or another collection was faster
     }
   }
 
@@ -67,7 +69,7 @@ export class LocalCollector {
     const now = await this.#now();
     let removed = 0;
     for (const path of await filesIn(join(this.folder, 'results'))) {
-      const text = await readFile(path, 'utf8').catch(falseIfAbsent);
+      const text = await readFile(path, 'utf8').catch(ifAbsent(false));
       if (text === false || !refsIn(parsed(text)).some(({ sha256 }) => gone.has(sha256))) continue;
       if (now - (await stat(path)).mtimeMs < leaseMs) continue;
       await rm(path, { force: true });
@@ -98,10 +100,7 @@ export class LocalCollector {
 }
 
 async function filesIn(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
-    falseIfAbsent(error);
-    return [];
-  });
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(ifAbsent<Dirent[]>([]));
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
 }
 
@@ -113,9 +112,4 @@ function parsed(text: string): unknown {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
-}
-
-function falseIfAbsent(error: unknown): false {
-  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-  throw error;
 }

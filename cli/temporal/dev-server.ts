@@ -12,6 +12,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findTemporal } from '../../scripts/temporal-binary.mjs';
+import { ifAbsent } from '../../store/absent.js';
 import { commandOf, isAlive } from './process.js';
 import { typeName, type SearchAttribute } from './search-attributes.js';
 
@@ -205,9 +206,7 @@ function isFree(port: number): Promise<boolean> {
 }
 
 async function readState(folder: string): Promise<DevServer | undefined> {
-  const text = await readFile(stateFile(folder), 'utf8').catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  });
+  const text = await readFile(stateFile(folder), 'utf8').catch(ifAbsent(undefined));
   return text === undefined ? undefined : (JSON.parse(text) as DevServer);
 }
 

@@ -1,6 +1,7 @@
 import { link, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ifAbsent } from '../../store/absent.js';
 import { isAlive, startOf } from './process.js';
 
 /** Another process has held the lock for longer than any of ours needs it. */
@@ -85,10 +86,7 @@ async function links(own: string, path: string): Promise<boolean> {
 
 /** Undefined where nobody holds it. */
 async function read(path: string): Promise<string | undefined> {
-  return readFile(path, 'utf8').catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return undefined;
-  });
+  return readFile(path, 'utf8').catch(ifAbsent(undefined));
 }
 
 function pidOf(holder: string): string | undefined {
