@@ -64,10 +64,11 @@ export class Slots {
     return this.#rows++;
   }
 
-  /** Takes all rows out. Memory is kept for the next ones, up to what is worth it. */
+  /** Takes all rows out. Memory is kept for the next ones, up to what is worth it; how it is laid out is not. */
   clear(): void {
     this.#rows = 0;
     this.#room = Math.min(this.size, LEAST_ROOM);
+    this.#capacity = 0;
     const stores = [...this.#keys, ...this.#values];
     const bytes = stores.reduce((sum, { data }) => sum + data.byteLength, 0);
     if (bytes > MOST_KEPT_BYTES) for (const store of stores) store.data = new Float32Array(0);
