@@ -1,15 +1,11 @@
 /** One run of the decode graph: up to K more tokens for every row in flight. */
-import { floats, int64s, type HostTensor, type Session } from '../onnx/runtime.js';
+import { floats, int64s, type HostTensor } from '../onnx/runtime.js';
 import type { ModelConfig } from '../transformer/config.js';
-import type { DecodeKind } from './decode-graph.js';
 import type { Row } from './row.js';
+import { choiceFeeds } from './run-choices.js';
+import type { GeneratingSession } from './sessions.js';
 import { type Block, OWN, type Slots } from './slots.js';
 import { candidatesOf } from './truncation.js';
-
-export interface Decoder {
-  readonly session: Session;
-  readonly kind: DecodeKind;
-}
 
 /** What rows look back on. */
 export interface Past {
@@ -41,9 +37,9 @@ export interface ChunkStart {
   readonly blocks: readonly Block[];
 }
 
-/** @param decoder of the graph with truncation if any of the rows has one, and with own prefixes if the past has */
+/** @param session of a graph for what the run is: with truncation if any of the rows has one, with own prefixes if the past has */
 export async function decodeChunk(
-  { session, kind }: Decoder,
+  { session, kind }: GeneratingSession,
   config: ModelConfig,
   chunk: number,
   { shared, siblings, own }: Past,
@@ -61,10 +57,11 @@ export async function decodeChunk(
   shared.reserve(sharedCapacity);
   own?.slots.reserve(ownCapacity);
 
+  const tokens = new BigInt64Array(rows);
+  const positions = new BigInt64Array(rows);
   const known = new BigInt64Array((chunk + 1) * rows).fill(-1n);
   const uniforms = new Float32Array(chunk * rows);
   const temperature = new Float32Array(rows).fill(1);
-  const start = new BigInt64Array(rows);
   const budget = new BigInt64Array(rows);
   const stops = Math.max(1, ...active.map(({ request }) => request.stopIds.length));
   const stopIds = new BigInt64Array(rows * stops).fill(-1n);
@@ -74,39 +71,39 @@ export async function decodeChunk(
     // Step t decides the token behind place t of the chunk.
     for (let t = row.place; t < chunk; t++) uniforms[t * rows + r] = row.uniform(row.start + t + 1);
     temperature[r] = row.temperature;
-    start[r] = BigInt(row.start);
+    tokens[r] = known[first * rows + r];
+    positions[r] = BigInt(row.start + first);
     budget[r] = BigInt(row.budget);
     row.request.stopIds.forEach((id, i) => (stopIds[r * stops + i] = BigInt(id)));
     steps = Math.max(steps, Math.min(chunk, row.place + row.budget) - first);
   });
-  if (active.length < rows) known.fill(0n, first * rows + 1, first * rows + 2);
 
+  const truncates = active.some(isTruncated);
   const feeds: Record<string, HostTensor> = {
     steps: int64s(BigInt64Array.of(BigInt(steps)), []),
     first: int64s(BigInt64Array.of(BigInt(first)), []),
+    tokens: int64s(tokens, [rows, 1]),
+    positions: int64s(positions, [rows, 1]),
     known: int64s(known, [chunk + 1, rows]),
     uniforms: floats(uniforms, [chunk, rows]),
     temperature: floats(temperature, [rows, 1]),
-    start: int64s(start, [rows, 1]),
     budget: int64s(budget, [rows]),
     stopIds: int64s(stopIds, [rows, stops]),
     prefixMask: maskOf(sharedBy, rows, sharedCapacity),
-    ...(kind.truncates ? truncationFeeds(active, rows, config.vocabSize) : {}),
     ...shared.feeds(prefixes),
-    ...(own && {
-      ownMask: maskOf(ownBy, rows, ownCapacity),
-      ...own.slots.feeds(rows, OWN),
-    }),
     ...beginnings(config, chunk, rows, first, blocks),
+    ...(own && { ownMask: maskOf(ownBy, rows, ownCapacity), ...own.slots.feeds(rows, OWN) }),
+    ...(truncates && truncationFeeds(active, rows, config.vocabSize)),
+    ...(kind === 'any' && choiceFeeds(config, rows, { prefills: false, hasOwn: own !== undefined, truncates })),
   };
   const kvNames = Array.from({ length: config.layers }, (_, i) => [`newKeys${i}`, `newValues${i}`]).flat();
-  const result = await session.run(feeds, ['tokens', 'probabilities', ...kvNames]);
+  const result = await session.run(feeds, ['drawn', 'probabilities', ...kvNames]);
   const kv = (prefix: string): Float32Array[] =>
     Array.from({ length: config.layers }, (_, i) => result[`${prefix}${i}`].data as Float32Array);
   return {
     first,
-    steps: result['tokens'].dims[0],
-    tokens: result['tokens'].data as BigInt64Array,
+    steps: result['drawn'].dims[0],
+    tokens: result['drawn'].data as BigInt64Array,
     probabilities: result['probabilities'].data as Float32Array,
     rows,
     block: { keys: kv('newKeys'), values: kv('newValues') },

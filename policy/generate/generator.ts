@@ -3,19 +3,17 @@
  * chunk and waiting ones enter. Requests of concurrent callers share the slots; who shares them changes no bit.
  */
 import type { Rollout, RolloutRequest } from '../../contracts/engine.js';
-import { Session, type SessionSettings } from '../onnx/runtime.js';
-import { SessionPool } from '../onnx/session-pool.js';
+import type { SessionSettings } from '../onnx/runtime.js';
 import type { ModelConfig } from '../transformer/config.js';
 import type { Weights } from '../transformer/parameters.js';
-import { type ChunkStart, decodeChunk, type DecodedChunk, type Decoder, isTruncated, type Past } from './decode.js';
-import { decodeGraph, type DecodeKind } from './decode-graph.js';
+import { type ChunkStart, decodeChunk, type DecodedChunk, isTruncated, type Past } from './decode.js';
 import { findFamilies } from './families.js';
 import { FamilyBatch, familyMemory, type FamilyMemory } from './family-batch.js';
 import { firstRuns, type FirstRun } from './first-runs.js';
 import { Prefill } from './prefill.js';
-import { prefillGraph } from './prefill-graph.js';
 import { PrefixCache } from './prefix-cache.js';
 import { Row } from './row.js';
+import { type GeneratingSession, GeneratingSessions } from './sessions.js';
 import { type Block, Slots } from './slots.js';
 
 export interface GeneratorSettings extends SessionSettings {
@@ -63,24 +61,22 @@ export class Generator {
   readonly #families = new Map<number, FamilyBatch<Job>>();
   /** Of the last family that parted. */
   #spareMemory: FamilyMemory | undefined;
-  /** Few policies need all. */
-  readonly #decoders = new SessionPool<Decoder>();
 
   private constructor(
     private readonly config: ModelConfig,
-    private readonly weights: Weights,
+    private readonly sessions: GeneratingSessions,
+    prefiller: GeneratingSession,
     private readonly settings: GeneratorSettings,
-    private readonly prefillSession: Session,
   ) {
     this.#slots = new Slots(config, settings.chunk, Math.max(2, settings.slots));
     this.#scratch = new Slots(config, settings.chunk, Math.max(2, settings.slots));
     this.#prefixes = new PrefixCache(settings.chunk, PREFIX_CACHE_BYTES);
-    this.#prefill = new Prefill(prefillSession, config, settings.chunk, this.#prefixes);
+    this.#prefill = new Prefill(prefiller, config, settings.chunk, this.#prefixes);
   }
 
   static async open(config: ModelConfig, weights: Weights, settings: GeneratorSettings): Promise<Generator> {
-    const prefill = await Session.open(prefillGraph(config, weights, settings.chunk), settings);
-    return new Generator(config, weights, settings, prefill);
+    const sessions = new GeneratingSessions(config, weights, settings);
+    return new Generator(config, sessions, await sessions.for('prefill'), settings);
   }
 
   get idle(): boolean {
@@ -124,8 +120,7 @@ export class Generator {
   }
 
   async close(): Promise<void> {
-    await this.#decoders.close();
-    await this.prefillSession.close();
+    await this.sessions.close();
   }
 
   /** Rows that have a slot. */
@@ -135,16 +130,16 @@ export class Generator {
 
   async #decode(rows: readonly Row[], past: Past, start?: ChunkStart): Promise<DecodedChunk> {
     const kind = { truncates: rows.some(isTruncated), own: past.own !== undefined };
-    const result = await decodeChunk(await this.#decoder(kind), this.config, this.settings.chunk, past, rows, start);
+    const result = await decodeChunk(
+      await this.sessions.for(kind),
+      this.config,
+      this.settings.chunk,
+      past,
+      rows,
+      start,
+    );
     advance(rows, result);
     return result;
-  }
-
-  #decoder(kind: DecodeKind): Promise<Decoder> {
-    return this.#decoders.of(JSON.stringify(kind), async () => {
-      const graph = decodeGraph(this.config, this.weights, this.settings.chunk, kind);
-      return { session: await Session.open(graph, this.settings), kind };
-    });
   }
 
   /** Takes waiting jobs into free slots and computes the whole blocks that are missing of their prefixes. */

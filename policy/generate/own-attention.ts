@@ -8,10 +8,22 @@
 import type { Graph, Value } from '../onnx/graph.js';
 import { add, concat, dimension, expandToRows, matMul, shapeOf, slice } from '../onnx/operators.js';
 import type { ModelConfig } from '../transformer/config.js';
-import { type PrefixAttention, prefixInputs, reshapeTo, type SharedAttention } from './prefix-attention.js';
+import {
+  type PrefixAttention,
+  type Prefixes,
+  prefixInputs,
+  reshapeTo,
+  type SharedAttention,
+} from './prefix-attention.js';
 import { OWN } from './slots.js';
 
 const TERMS = 4;
+
+/** What each row has behind what it shares, as inputs of the graph. */
+function ownPrefixes(g: Graph, config: ModelConfig): Prefixes {
+  const layers = prefixInputs(g, config, 'rows', 'own', OWN);
+  return { layers, mask: g.input('ownMask', 'float32', ['rows', 1, 1, 'own']) };
+}
 
 /** Axes: P = positions that siblings share, then O of a row's own. @param queryRows Q */
 export function ownAttention(
@@ -22,8 +34,7 @@ export function ownAttention(
   queryRows: number,
 ): PrefixAttention {
   const { kvHeads, headSize } = config;
-  const layers = prefixInputs(g, config, 'rows', 'own', OWN);
-  const mask = g.input('ownMask', 'float32', ['rows', 1, 1, 'own']);
+  const { layers, mask } = ownPrefixes(g, config);
   const own = dimension(g, layers[0].keys, 4);
   const byQuery = ['rows', 1, kvHeads, queryRows, 1] as const;
   const queryShape = shapeOf(g, rows, 1, kvHeads, queryRows, 1, headSize);

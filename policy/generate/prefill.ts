@@ -1,8 +1,10 @@
 /** Computes the blocks of prefixes that the cache does not hold yet, distinct ones together. */
-import { floats, int64s, type HostTensor, type Session } from '../onnx/runtime.js';
+import { floats, int64s, type HostTensor } from '../onnx/runtime.js';
 import type { ModelConfig } from '../transformer/config.js';
 import { maskOf } from './decode.js';
 import type { PrefixCache } from './prefix-cache.js';
+import { choiceFeeds, nothingToSample } from './run-choices.js';
+import type { GeneratingSession } from './sessions.js';
 import { type Block, Slots } from './slots.js';
 
 /** Rows of one prefill run; more would only add memory, a block of each is enough work for a matrix product. */
@@ -30,7 +32,7 @@ export class Prefill {
   readonly #outputs = new Map<string, Float32Array>();
 
   constructor(
-    private readonly session: Session,
+    private readonly prefiller: GeneratingSession,
     private readonly config: ModelConfig,
     private readonly chunk: number,
     private readonly cache: PrefixCache,
@@ -57,7 +59,8 @@ export class Prefill {
   }
 
   async #compute(missing: readonly Missing[]): Promise<Block[]> {
-    const { session, config, chunk } = this;
+    const { config, chunk } = this;
+    const { session, kind } = this.prefiller;
     // A product of a single row takes another kernel with other bits; see decode.ts.
     const rows = Math.max(2, missing.length);
     const known = missing.map(({ before }) => before.length);
@@ -81,6 +84,10 @@ export class Prefill {
         capacity,
       ),
       ...this.#slots.feeds(rows),
+      ...(kind === 'any' && {
+        ...nothingToSample(config, chunk, rows),
+        ...choiceFeeds(config, rows, { prefills: true, hasOwn: false, truncates: false }),
+      }),
     };
     const layers = Array.from({ length: config.layers }, (_, i) => i);
     const names = layers.flatMap((i) => [`newKeys${i}`, `newValues${i}`]);

@@ -23,6 +23,19 @@ export interface PrefixAttention {
   readonly mix: (g: Graph, layer: number, probabilities: Value) => Value;
 }
 
+/** What rows look back on, as inputs of a graph. */
+export interface Prefixes {
+  readonly layers: readonly PrefixLayer[];
+  /** [rows, 1, 1, P] */
+  readonly mask: Value;
+}
+
+/** Those that siblings share. */
+export function sharedPrefixes(g: Graph, config: ModelConfig): Prefixes {
+  const layers = prefixInputs(g, config, 'groups', 'prefix');
+  return { layers, mask: g.input('prefixMask', 'float32', ['rows', 1, 1, 'prefix']) };
+}
+
 export interface SharedAttention extends PrefixAttention {
   /** K + P, int64 [1]. */
   readonly end: Value;
@@ -31,14 +44,12 @@ export interface SharedAttention extends PrefixAttention {
 /** @param chunk K; @param rows int64 [1], number of rows; @param queryRows Q */
 export function prefixAttention(
   g: Graph,
-  config: ModelConfig,
+  { kvHeads, headSize }: ModelConfig,
+  { layers, mask }: Prefixes,
   chunk: number,
   rows: Value,
   queryRows: number,
 ): SharedAttention {
-  const { kvHeads, headSize } = config;
-  const layers = prefixInputs(g, config, 'groups', 'prefix');
-  const mask = g.input('prefixMask', 'float32', ['rows', 1, 1, 'prefix']);
   const groups = dimension(g, layers[0].keys, 0);
   const siblings = div(g, rows, groups);
   const positions = dimension(g, layers[0].keys, 4);

@@ -6,7 +6,7 @@
  * kept as well, so that nothing depends on how a sort orders equals. A row that truncates nothing gets the bits that the
  * graph without truncation gives it.
  */
-import { Graph, type Value } from '../onnx/graph.js';
+import type { Graph, Value } from '../onnx/graph.js';
 import {
   and,
   cast,
@@ -71,12 +71,12 @@ const TINY = 2 ** -126;
 export function truncated(g: Graph, p: Value, u: Value, truncation: Truncation): { cumulative: Value; bound: Value } {
   const { threshold, missing } = thresholdAmong(g, p, truncation, truncation.candidates);
   const enough = less(g, reduceMax(g, missing, [0, 1]), g.int32(1));
-  const isEnough = new Graph(g);
-  isEnough.output('thresholdFound', identity(isEnough, threshold));
-  const isNot = new Graph(g);
-  const everything = dimension(isNot, p, 1);
-  isNot.output('thresholdSorted', thresholdAmong(isNot, p, truncation, everything).threshold);
-  const least = ifElse(g, enough, isEnough, isNot, threshold);
+  const [least] = ifElse(
+    g,
+    enough,
+    (found) => [identity(found, threshold)],
+    (all) => [thresholdAmong(all, p, truncation, dimension(all, p, 1)).threshold],
+  );
 
   const cumulative = cumSum(g, where(g, less(g, p, least), g.float(0), p), 1);
   const share = max(g, mul(g, u, lastColumn(g, cumulative)), g.float(TINY));

@@ -2,7 +2,7 @@
  * One function per operator: adds its node and infers type and shape of the result.
  * Symbolic dimensions are compared by name. Operators with a `gradients.ts` rule may be used in training graphs.
  */
-import { type Dim, type ElementType, type Graph, GraphDefect, type Shape, type Value } from './graph.js';
+import { type Dim, type ElementType, Graph, GraphDefect, type Shape, type Value } from './graph.js';
 
 const MICROSOFT = 'com.microsoft';
 
@@ -58,9 +58,25 @@ export function identity(g: Graph, x: Value): Value {
   return g.node('Identity', [x], [nameless(x)])[0];
 }
 
-/** The only output of one of two subgraphs, shaped like `like`. @param condition bool [] */
-export function ifElse(g: Graph, condition: Value, thenBranch: Graph, elseBranch: Graph, like: Value): Value {
-  return g.node('If', [condition], [nameless(like)], { then_branch: thenBranch, else_branch: elseBranch })[0];
+/**
+ * What one of two subgraphs gives: each is built by a function, of whose results every one is made in it.
+ * @param condition bool []
+ * @param shapes of the results where the branches' own differ; left out: as the first branch has them
+ */
+export function ifElse(
+  g: Graph,
+  condition: Value,
+  whenTrue: (branch: Graph) => readonly Value[],
+  whenFalse: (branch: Graph) => readonly Value[],
+  shapes?: readonly Shape[],
+): Value[] {
+  const [thenBranch, elseBranch] = [whenTrue, whenFalse].map((build) => {
+    const branch = new Graph(g);
+    for (const value of build(branch)) branch.output(value.name, value);
+    return branch;
+  });
+  const results = thenBranch.outputs.map((value, i) => ({ type: value.type, shape: shapes?.[i] ?? value.shape }));
+  return g.node('If', [condition], results, { then_branch: thenBranch, else_branch: elseBranch });
 }
 
 export function clip(g: Graph, x: Value, low: number, high: number): Value {

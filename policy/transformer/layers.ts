@@ -11,10 +11,14 @@ export type ParameterValues = (name: string) => Value;
 
 /**
  * Weights as constants: onnxruntime packs them once, and packed products have bits independent of threads and rows. Those
- * of a large model are bound instead, so that all sessions share them; its matrices are wide enough for the same bits.
+ * of a large model can be bound instead, so that all sessions share them; its matrices are wide enough for the same bits.
  */
-export function constantParameters(g: Graph, config: ModelConfig, weights: Weights): ParameterValues {
-  const packed = !hasLargeWeights(config);
+export function constantParameters(
+  g: Graph,
+  config: ModelConfig,
+  weights: Weights,
+  packed = !hasLargeWeights(config),
+): ParameterValues {
   const values = new Map(
     parameters(config).map(({ name, shape }) => [
       name,
