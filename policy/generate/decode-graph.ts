@@ -42,14 +42,15 @@ import {
   queriesKeysValues,
   ropeConstants,
 } from '../transformer/layers.js';
-import { hasLargeWeights } from '../transformer/large.js';
+import { hasLargeVocabulary, hasLargeWeights } from '../transformer/large.js';
 import type { Weights } from '../transformer/parameters.js';
+import { blockOf } from './cumulative.js';
 import { type ChunkOfKeys, decodeAttention, type Projected, queryRowsOf } from './decode-attention.js';
 import { ownAttention } from './own-attention.js';
 import { blockOfKeys, prefillAttention } from './prefill-attention.js';
 import { type PrefixAttention, prefixAttention, sharedPrefixes } from './prefix-attention.js';
 import { draw } from './sample.js';
-import { type Truncation, truncationInputs } from './truncation.js';
+import { truncationInputs } from './truncation.js';
 
 /** What a graph is made for; 'any': each run says it. */
 export type DecodeKind = 'any' | RunKind;
@@ -177,6 +178,7 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
   // Not within the choice below: two subgraphs deep, onnxruntime packs no weights.
   const predicted = { ...logits(body, config, parameter, x), shape: ['rows', 1, config.vocabSize] };
 
+  const block = hasLargeVocabulary(config) ? blockOf(config.vocabSize) : undefined;
   const [sampled, probability] = choose(
     body,
     prefills,
@@ -185,15 +187,11 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
     (branch) => {
       const scaled = div(branch, squeeze(branch, predicted, 1), temperature);
       const uniform = gather(branch, uniforms, t);
-      const drawn = (inner: Graph, from?: Truncation): readonly Value[] => {
-        const { token: id, probability: p } = draw(inner, scaled, uniform, from);
-        return [id, p];
-      };
       return choose(
         branch,
         truncates,
-        (inner) => drawn(inner, truncation),
-        (inner) => drawn(inner),
+        (inner) => draw(inner, scaled, uniform, block, truncation),
+        (inner) => draw(inner, scaled, uniform, block),
       );
     },
   );

@@ -63,12 +63,8 @@ export function candidatesOf(
 /** The least positive normal number: removed tokens at the front of a cumulative sum are below it, kept ones are not. */
 const TINY = 2 ** -126;
 
-/**
- * @param p [R, V]
- * @param u uniform numbers, [R, 1]
- * @returns the cumulative sum of what is left of p, [R, V], and the number to compare it with in place of u, [R, 1]
- */
-export function truncated(g: Graph, p: Value, u: Value, truncation: Truncation): { cumulative: Value; bound: Value } {
+/** What is left of p [R, V], with 0 for what is removed. */
+export function kept(g: Graph, p: Value, truncation: Truncation): Value {
   const { threshold, missing } = thresholdAmong(g, p, truncation, truncation.candidates);
   const enough = less(g, reduceMax(g, missing, [0, 1]), g.int32(1));
   const [least] = ifElse(
@@ -77,11 +73,13 @@ export function truncated(g: Graph, p: Value, u: Value, truncation: Truncation):
     (found) => [identity(found, threshold)],
     (all) => [thresholdAmong(all, p, truncation, dimension(all, p, 1)).threshold],
   );
+  return where(g, less(g, p, least), g.float(0), p);
+}
 
-  const cumulative = cumSum(g, where(g, less(g, p, least), g.float(0), p), 1);
-  const share = max(g, mul(g, u, lastColumn(g, cumulative)), g.float(TINY));
-  const truncates = or(g, greater(g, truncation.topK, g.int64(0)), less(g, truncation.topP, g.float(1)));
-  return { cumulative, bound: where(g, truncates, share, u) };
+/** What the cumulative sum is compared with in place of u [R, 1], where `total` [R, 1] is left: [R, 1]. */
+export function boundOf(g: Graph, u: Value, total: Value, { topK, topP }: Truncation): Value {
+  const truncates = or(g, greater(g, topK, g.int64(0)), less(g, topP, g.float(1)));
+  return where(g, truncates, max(g, mul(g, u, total), g.float(TINY)), u);
 }
 
 /**

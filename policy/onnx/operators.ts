@@ -243,6 +243,16 @@ export function cumSum(g: Graph, x: Value, axis: number): Value {
   return g.node('CumSum', [x, g.int64(axis)], [nameless(x)])[0];
 }
 
+/** Of all that come before each. */
+export function cumSumBefore(g: Graph, x: Value, axis: number): Value {
+  return g.node('CumSum', [x, g.int64(axis)], [nameless(x)], { exclusive: 1n })[0];
+}
+
+/** Of each x[r] [rows, width] the row that `rows` [R, 1] names: [R, width]. @param x [R, rows, width] */
+export function gatherRow(g: Graph, x: Value, rows: Value): Value {
+  return g.node('GatherND', [x, rows], [{ type: x.type, shape: [x.shape[0], x.shape[2]] }], { batch_dims: 1n })[0];
+}
+
 /** RMS norm over the last axis. Second result: 1 / sqrt(mean of squares + epsilon), [..., 1]. */
 export function rmsNorm(g: Graph, x: Value, weight: Value, epsilon: number): [Value, Value] {
   const deviation = x.shape.map((d, i) => (i === x.shape.length - 1 ? 1 : d));

@@ -1,12 +1,13 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { uniforms } from '../../algorithm/random.js';
 import type { Rollout, RolloutRequest, SamplingParameters } from '../../contracts/engine.js';
+import { cumulative } from '../../policy/generate/cumulative.js';
 import { Generator, type GeneratorSettings } from '../../policy/generate/generator.js';
-import { truncated, truncationInputs } from '../../policy/generate/truncation.js';
+import { boundOf, kept, truncationInputs } from '../../policy/generate/truncation.js';
 import { Graph } from '../../policy/onnx/graph.js';
-import { cast, less, reduceSum } from '../../policy/onnx/operators.js';
 import { floats, int64s, Session } from '../../policy/onnx/runtime.js';
+import { SessionPool } from '../../policy/onnx/session-pool.js';
 import { Scorer } from '../../policy/score/scorer.js';
 import { draw, keptIds, type Truncation } from '../support/reference-sampling.js';
 import { randomWeights, smallConfig } from './random-model.js';
@@ -34,17 +35,20 @@ const rows: fc.Arbitrary<DrawnRow> = fc.record({
   ),
 });
 
-describe('truncation in the graph', () => {
-  let session: Session;
-  beforeAll(async () => {
-    const g = new Graph();
-    const p = g.input('p', 'float32', ['rows', 'vocabulary']);
-    const u = g.input('u', 'float32', ['rows', 1]);
-    const { cumulative, bound } = truncated(g, p, u, truncationInputs(g));
-    g.output('drawn', reduceSum(g, cast(g, less(g, cumulative, bound), 'int32'), [1]));
-    session = await Session.open(g, { threads: 1 });
-  });
-  afterAll(() => session.close());
+describe.each([undefined, 1, 2])('truncation in the graph, cumulated in blocks of %s', (block) => {
+  const sessions = new SessionPool<{ readonly session: Session }>();
+  afterAll(() => sessions.close());
+
+  const sessionOf = (vocabSize: number) =>
+    sessions.of(String(vocabSize), async () => {
+      const g = new Graph();
+      const p = g.input('p', 'float32', ['rows', vocabSize]);
+      const u = g.input('u', 'float32', ['rows', 1]);
+      const truncation = truncationInputs(g);
+      const sums = cumulative(g, kept(g, p, truncation), block);
+      g.output('drawn', sums.below(boundOf(g, u, sums.total(), truncation)));
+      return { session: await Session.open(g, { threads: 1 }) };
+    });
 
   /** @param sorted more than must be, as far as there are */
   async function drawn(batch: readonly DrawnRow[], sorted = 0): Promise<number[]> {
@@ -63,6 +67,7 @@ describe('truncation in the graph', () => {
         [1],
       ),
     };
+    const { session } = await sessionOf(size);
     const result = await session.run(feeds, ['drawn']);
     return Array.from(result['drawn'].data, Number);
   }
