@@ -1,4 +1,5 @@
 /** Events as lines of text. */
+import type { IterationMetrics } from '../../contracts/run.js';
 import type { RunEvent } from '../events.js';
 
 export function percent(share: number): string {
@@ -46,6 +47,7 @@ function iterationLines(row: Extract<RunEvent, { event: 'iteration' }>): string 
     `correct ${percent(row.accuracy)}`,
     `reward ${row.reward.toFixed(3)}`,
     `FCI ${row.meanFci.toFixed(4)}`,
+    ...(row.steps ? [stepsOf(row.steps)] : []),
     `${row.branches} branches at ${row.branchPoints}`,
     `dropped ${reasons.length === 0 ? 'none' : reasons.map(([why, problems]) => `${problems} ${why}`).join(', ')}`,
   ];
@@ -68,4 +70,9 @@ function iterationLines(row: Extract<RunEvent, { event: 'iteration' }>): string 
     .map(([phase, time]) => `${phase} ${time.toFixed(1)}`);
   const taken = [`${total.toFixed(1)} s`, `${row.tokensPerSecond} tokens/s`, ...slowest];
   return [sampled, learnt, taken].map((parts) => parts.join(' · ')).join('\n  ');
+}
+
+function stepsOf({ perResponse, withoutInfluence }: NonNullable<IterationMetrics['steps']>): string {
+  const without = withoutInfluence === 0 ? '' : `, ${percent(withoutInfluence)} without FCI`;
+  return `${perResponse.toFixed(1)} steps${without}`;
 }
