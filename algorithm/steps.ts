@@ -97,15 +97,22 @@ function separating(texts: readonly string[], separator: StepSeparator): number[
 
 /**
  * A newline; or a full stop, question or exclamation mark, with what closes behind it (quotes, brackets, emphasis, the end of a
- * formula), before white space or the end. Not the stop of a number that begins a line, as those of lists do; and none is
- * followed by white space within a number.
+ * formula), before other white space or the end: at the end of a line the newline belongs to the sentence. Not the stop of a
+ * number that begins a line, as in lists.
  */
-const SENTENCE_END = /\n|(?<!^[ \t>*#-]*\d+)[.!?](?:["'”’»)\]}*_$`]|\\[)\]])*(?=\s|$)/gm;
+const SENTENCE_END = /\n|(?<!(?:^|\n)[ \t>*#-]*\d+)[.!?](?:["'”’»)\]}*_$`]|\\[)\]])*(?=[^\S\n]+\S|[^\S\n]*$)/g;
 
 /** A sentence ends in the token that holds its last character, however its text is spread over tokens. */
 function sentenceEnds(texts: readonly string[]): number[] {
   const ends = texts.join('').matchAll(SENTENCE_END);
-  return [...new Set(tokensAt(texts, Array.from(ends, (end) => end.index + end[0].length - 1)))];
+  return [
+    ...new Set(
+      tokensAt(
+        texts,
+        Array.from(ends, (end) => end.index + end[0].length - 1),
+      ),
+    ),
+  ];
 }
 
 /** The tokens that hold these characters of the joined texts. @param characters ascending */
