@@ -105,14 +105,8 @@ const SENTENCE_END = /\n|(?<!(?:^|\n)[ \t>*#-]*\d+)[.!?](?:["'”’»)\]}*_$`]|
 /** A sentence ends in the token that holds its last character, however its text is spread over tokens. */
 function sentenceEnds(texts: readonly string[]): number[] {
   const ends = texts.join('').matchAll(SENTENCE_END);
-  return [
-    ...new Set(
-      tokensAt(
-        texts,
-        Array.from(ends, (end) => end.index + end[0].length - 1),
-      ),
-    ),
-  ];
+  const last = Array.from(ends, ({ index, 0: end }) => index + end.length - 1);
+  return [...new Set(tokensAt(texts, last))];
 }
 
 /** The tokens that hold these characters of the joined texts. @param characters ascending */

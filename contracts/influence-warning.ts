@@ -20,7 +20,7 @@ export function influenceWarning(
 export function influenceWarningText({ responses, withoutInfluence }: InfluenceWarning): string {
   const share = Math.round((100 * withoutInfluence) / responses);
   return (
-    `${withoutInfluence} of the newest ${responses} responses (${share} %) have too few steps for influence: they are ` +
+    `${withoutInfluence} of the newest ${responses} responses (${share} %) have no step with influence: they are ` +
     'branched at their earliest steps, whatever attention says. A finer `steps.separator` or a smaller `steps.delta` gives ' +
     'attention a say, `attnrl plan --probe` shows what each separator would do (docs/steps.md).'
   );
