@@ -75,18 +75,14 @@ async function probeWith(
   onProgress('load the model');
   await engine.load({ id: directory, config: configJson, weights });
   const probed = await sample(engine, input, tokenizer, options);
-  const settings = stepSettings(config);
-  const separators: SeparatorFigures[] = [];
-  for (const separator of STEP_SEPARATORS) {
-    onProgress(`score them, cut at each ${separator.replace('-', ' ')}`);
-    separators.push(await figuresOf(engine, probed, { ...config, steps: { separator } }, directory, tokenizer));
-  }
+  onProgress('score them, cut by each separator');
+  const separators = await figuresOf(engine, probed, config, directory, tokenizer);
   return {
     problems: options.problems,
     responses: probed.length,
     tokens: mean(probed.map(({ rollout }) => rollout.tokens.length)),
     cutOff: mean(probed.map(({ rollout }) => Number(!rollout.finished))),
-    settings,
+    settings: stepSettings(config),
     separators,
     suggested: suggestSeparator(separators),
   };
@@ -114,25 +110,32 @@ async function sample(
   return rollouts.map((rollout, i) => ({ rollout, prompt: draw.problems[planned[i].problem].prompt }));
 }
 
+/** All cuts are scored in one call: the engine takes what sequences have in common through its matrices once. */
 async function figuresOf(
   engine: InferenceEngine,
   probed: readonly Probed[],
   config: RunConfig,
   id: string,
   tokenizer: PolicyTokenizer,
-): Promise<SeparatorFigures> {
-  const requests = probed.map(({ prompt, rollout }) => initialScoreRequest(prompt, rollout.tokens, config, tokenizer));
-  const scores = await engine.score(
-    id,
-    requests.map(({ cutBy: _, ...request }) => request),
+): Promise<SeparatorFigures[]> {
+  const requests = STEP_SEPARATORS.flatMap((separator) =>
+    probed.map(({ prompt, rollout }) => ({
+      separator,
+      ...initialScoreRequest(prompt, rollout.tokens, { ...config, steps: { separator } }, tokenizer),
+    })),
   );
-  const cut = scores.map(({ fci }, i): CutResponse => ({ influence: fci.subarray(1), cutBy: requests[i].cutBy }));
-  return {
-    separator: stepSettings(config).separator,
-    ...stepMetrics(countSteps(cut), cut.length),
-    meanFci: meanInfluence(cut.map(({ influence }) => influence)),
-    guided: mean(cut.map((response) => Number(hasInfluence(response) && response.cutBy !== 'token'))),
-  };
+  const asked = requests.map(({ separator: _, cutBy: __, ...request }) => request);
+  const scores = await engine.score(id, asked);
+  const cuts = scores.map(({ fci }, i) => ({ ...requests[i], influence: fci.subarray(1) }));
+  return STEP_SEPARATORS.map((separator) => {
+    const cut: CutResponse[] = cuts.filter((one) => one.separator === separator);
+    return {
+      separator,
+      ...stepMetrics(countSteps(cut), cut.length),
+      meanFci: meanInfluence(cut.map(({ influence }) => influence)),
+      guided: mean(cut.map((response) => Number(hasInfluence(response) && response.cutBy !== 'token'))),
+    };
+  });
 }
 
 /** Then a finer separator is not worth it: its steps are smaller thoughts. */
