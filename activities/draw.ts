@@ -13,7 +13,7 @@ export class ProblemDraw {
   readonly #maxPromptTokens: number;
 
   constructor(
-    { config, dataSetSize }: RunManifest,
+    { config, dataSetSize }: Pick<RunManifest, 'config' | 'dataSetSize'>,
     private readonly source: ProblemSource,
     private readonly prompts: PromptEncoder,
     /** The next problem. */

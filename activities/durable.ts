@@ -6,7 +6,7 @@ import { holdsAll } from './held.js';
 import type { Services } from './services.js';
 
 /** Goes into every key: a change of what activities compute from the same input must not find the old results. */
-const CODE_VERSION = 4;
+const CODE_VERSION = 5;
 
 /**
  * Gives an activity a memory in the store: the same input gives the result of the first time. So an attempt that died

@@ -3,7 +3,7 @@ import { sliceOf } from '../contracts/shards.js';
 import { durable, timed } from './durable.js';
 import type { ProblemBatch } from './formats/documents.js';
 import { getJson, readManifest } from './io.js';
-import { rollOut, storeRollouts } from './rollouts.js';
+import { initialRollouts, rollOut, storeRollouts } from './rollouts.js';
 
 type Generate = RolloutActivities['generate'];
 
@@ -15,19 +15,10 @@ export const generate = durable<Parameters<Generate>[0], Awaited<ReturnType<Gene
       const { store } = services;
       const manifest = await readManifest(store, ref);
       const { problems } = await getJson<ProblemBatch>(store, problemsRef);
-      const { seed, sampling, adaptiveSampling } = manifest.config;
+      const { sampling, adaptiveSampling } = manifest.config;
       const mine = sliceOf([...problems.entries()], shard);
-      const planned = mine.flatMap(([problem, { prompt }]) => {
-        const request = { prefix: Int32Array.from(prompt), maxNewTokens: sampling.maxResponseTokens };
-        return Array.from({ length: adaptiveSampling.responsesDrawn }, (_, response) => ({
-          problem,
-          response,
-          branch: 0,
-          at: 0,
-          request,
-          key: { runSeed: seed, iteration, problem, response, branch: 0 },
-        }));
-      });
+      const responses = adaptiveSampling.responsesDrawn;
+      const planned = initialRollouts(mine, manifest.config, { iteration, responses });
       const rollouts = await rollOut(services, manifest, policy, { planned, sampling, journal });
       return storeRollouts(store, rollouts);
     }),

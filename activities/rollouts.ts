@@ -1,11 +1,14 @@
 /** What `generate`, `generateBranches` and `generateSamples` have in common. */
 import type { RolloutKey, RolloutRequest, SamplingParameters } from '../contracts/engine.js';
 import type { Generated, Timed } from '../contracts/activities.js';
+import type { RunConfig } from '../contracts/config.js';
 import type { RunManifest } from '../contracts/run-manifest.js';
 import type { ArtifactRef } from '../contracts/artifact-ref.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
+import type { PolicyTokenizer } from '../policy/tokenizer.js';
 import { generateDurably } from './generate-durably.js';
 import type { Journal } from './journal.js';
+import type { StoredProblem } from './formats/documents.js';
 import { encodeRollouts, type StoredRollout } from './formats/rollouts.js';
 import { putArrays } from './io.js';
 import { loadedEngine } from './policies.js';
@@ -19,6 +22,41 @@ export interface PlannedRollout extends RolloutPlace {
   readonly key: RolloutKey;
 }
 
+/** The initial responses of problems, given by their places in the draw. */
+export function initialRollouts(
+  problems: readonly (readonly [place: number, problem: Pick<StoredProblem, 'prompt'>])[],
+  { seed, sampling }: Pick<RunConfig, 'seed' | 'sampling'>,
+  { iteration, responses }: { readonly iteration: number; readonly responses: number },
+): PlannedRollout[] {
+  return problems.flatMap(([problem, { prompt }]) => {
+    const request = { prefix: Int32Array.from(prompt), maxNewTokens: sampling.maxResponseTokens };
+    return Array.from({ length: responses }, (_, response) => ({
+      problem,
+      response,
+      branch: 0,
+      at: 0,
+      request,
+      key: { runSeed: seed, iteration, problem, response, branch: 0 },
+    }));
+  });
+}
+
+/** What the engine is asked for. */
+export function rolloutRequests(
+  planned: readonly PlannedRollout[],
+  { temperature, topK, topP }: SamplingParameters,
+  { eosIds }: Pick<PolicyTokenizer, 'eosIds'>,
+): RolloutRequest[] {
+  return planned.map(({ request, key }) => ({
+    ...request,
+    uniforms: { kind: 'counter', key },
+    temperature,
+    topK,
+    topP,
+    stopIds: eosIds,
+  }));
+}
+
 /** Generates the planned rollouts in one call of the engine. */
 export async function rollOut(
   services: Services,
@@ -26,7 +64,7 @@ export async function rollOut(
   policy: ArtifactRef,
   {
     planned,
-    sampling: { temperature, topK, topP },
+    sampling,
     journal,
     background = false,
   }: {
@@ -39,14 +77,7 @@ export async function rollOut(
 ): Promise<StoredRollout[]> {
   if (planned.length === 0) return [];
   const { engine, id, tokenizer } = await loadedEngine(services, manifest, policy);
-  const requests = planned.map(({ request, key }): RolloutRequest => ({
-    ...request,
-    uniforms: { kind: 'counter', key },
-    temperature,
-    topK,
-    topP,
-    stopIds: tokenizer.eosIds,
-  }));
+  const requests = rolloutRequests(planned, sampling, tokenizer);
   const rollouts = await generateDurably(engine, id, requests, journal, { background });
   return rollouts.map((rollout, i) => {
     const { problem, response, branch, at } = planned[i];

@@ -1,11 +1,13 @@
 import { meanInfluence } from '../algorithm/adaptive-sampling.js';
+import { countSteps } from '../algorithm/step-counts.js';
 import type { RolloutActivities } from '../contracts/activities.js';
 import { durable, timed } from './durable.js';
 import { readManifest } from './io.js';
 import { loadedEngine } from './policies.js';
 import { readPrefixes } from './prefixes.js';
 import { meanEntropy, scoreWith, storeScores } from './scores.js';
-import { stepEnds, stepsOf } from './step-ranges.js';
+import { initialScoreRequest } from './score-request.js';
+import { stepEnds } from './step-ranges.js';
 
 type ScoreInitial = RolloutActivities['scoreInitial'];
 
@@ -18,21 +20,12 @@ export const scoreInitial = durable<Parameters<ScoreInitial>[0], Awaited<ReturnT
       const manifest = await readManifest(store, input.manifest);
       const { problems, initial } = await readPrefixes(store, input);
       const { engine, id, tokenizer } = await loadedEngine(services, manifest, input.policy);
-      const { sampling, branching } = manifest.config;
 
-      const requests = initial.map(({ problem, tokens }) => {
-        const { prompt } = problems[problem];
-        const { stepRanges, thinkEndStep } = stepsOf(prompt.length, tokens, tokenizer);
-        return {
-          tokens: Int32Array.from([...prompt, ...tokens]),
-          promptLength: prompt.length,
-          temperature: sampling.temperature,
-          stepRanges,
-          thinkEndStep,
-          delta: branching.delta,
-        };
-      });
-      const scores = (await scoreWith(engine, id, requests)).map(({ logProbs, entropies, fci }, i) => {
+      const requests = initial.map(({ problem, tokens }) =>
+        initialScoreRequest(problems[problem].prompt, tokens, manifest.config, tokenizer),
+      );
+      const asked = requests.map(({ cutBy: _, ...request }) => request);
+      const scores = (await scoreWith(engine, id, asked)).map(({ logProbs, entropies, fci }, i) => {
         const { stepRanges, promptLength } = requests[i];
         return {
           logProbs,
@@ -45,6 +38,7 @@ export const scoreInitial = durable<Parameters<ScoreInitial>[0], Awaited<ReturnT
         scores: await storeScores(store, scores),
         meanFci: meanInfluence(scores.map(({ influence }) => influence)),
         meanEntropy: meanEntropy(scores),
+        steps: countSteps(scores.map(({ influence }, i) => ({ influence, cutBy: requests[i].cutBy }))),
       };
     }),
 );

@@ -1,14 +1,15 @@
-import { splitSteps, type StepRange, type Steps } from '../algorithm/steps.js';
+import { splitSteps, type StepRange, type Steps, type StepSeparator } from '../algorithm/steps.js';
 import type { PolicyTokenizer } from '../policy/tokenizer.js';
 
 /** Steps of a response behind its prompt. */
-export function stepsOf(promptLength: number, tokens: Int32Array, tokenizer: PolicyTokenizer): Steps {
-  return splitSteps({
-    promptLength,
-    ids: tokens,
-    texts: Array.from(tokens, (token) => tokenizer.stepText(token)),
-    thinkEndId: tokenizer.thinkEndId,
-  });
+export function stepsOf(
+  promptLength: number,
+  tokens: Int32Array,
+  tokenizer: PolicyTokenizer,
+  separator?: StepSeparator,
+): Steps {
+  const texts = Array.from(tokens, (token) => tokenizer.stepText(token));
+  return splitSteps({ promptLength, ids: tokens, texts, thinkEndId: tokenizer.thinkEndId }, separator);
 }
 
 /** Ends of the response's steps, relative to its first token. */

@@ -2,6 +2,7 @@
 import { filterForUpdate } from '../algorithm/adaptive-sampling.js';
 import { groupAdvantages, processAdvantages } from '../algorithm/advantages.js';
 import { nextBatchSize } from '../algorithm/batch-size.js';
+import { stepMetrics } from '../algorithm/step-counts.js';
 import { packTree, type SampledProblem } from '../algorithm/training-rows.js';
 import { buildTree, type Tree } from '../algorithm/tree.js';
 import type { RunConfig } from '../contracts/config.js';
@@ -138,6 +139,7 @@ export function measure(
     accuracy: statistics.correct / statistics.responses,
     reward: rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length,
     meanFci: statistics.meanFci,
+    ...(statistics.steps ? { steps: stepMetrics(statistics.steps, statistics.responses) } : {}),
     branchPoints: branches.points,
     branches: branches.count,
     dropped: {

@@ -1,3 +1,4 @@
+import { stepSettings } from '../contracts/config.js';
 import type { RunForm } from '../contracts/config-form.js';
 import type { LedgerEntry } from './ledger.js';
 
@@ -5,10 +6,14 @@ import type { LedgerEntry } from './ledger.js';
 export function forkForm({ ref, record, manifest }: LedgerEntry): RunForm {
   const { sha256, bytes } = ref;
   const form = structuredClone(manifest.config) as RunForm;
+  // `--set` finds each setting once, by its name of today.
+  const { delta: _, ...branching } = form.branching ?? {};
   const set = record.steering.findLast(({ update }) => update === 'setLearningRate');
   const learningRate = set?.value ?? record.learningRate;
   return {
     ...form,
+    steps: stepSettings(manifest.config),
+    branching,
     ...(learningRate === null ? {} : { update: { ...form.update, learningRate } }),
     from: { record: { sha256, bytes, kind: 'iteration-record' } },
   };

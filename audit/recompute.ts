@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { meanInfluence } from '../algorithm/adaptive-sampling.js';
 import { FIRST_PROBLEM } from '../algorithm/data-order.js';
+import { countSteps, type StepCounts } from '../algorithm/step-counts.js';
 import { miniBatches } from '../algorithm/mini-batches.js';
 import { readBatch } from '../activities/batch.js';
 import { planBranches } from '../activities/branch-plan.js';
@@ -13,7 +14,7 @@ import type { Arrays } from '../activities/formats/arrays.js';
 import type { BranchPlan, ProblemBatch, Verdicts } from '../activities/formats/documents.js';
 import { decodeRollouts, type StoredRollout } from '../activities/formats/rollouts.js';
 import { encodeRows, type StoredRow } from '../activities/formats/rows.js';
-import { decodeScores } from '../activities/formats/scores.js';
+import { decodeScores, type StoredScore } from '../activities/formats/scores.js';
 import { getArrays, getJson } from '../activities/io.js';
 import { Judge, verifierOf } from '../activities/judge.js';
 import { promptsOf, tokenizerOf } from '../activities/policies.js';
@@ -25,7 +26,7 @@ import { openTask, trainingSet, type Task } from '../activities/task.js';
 import { growProblem, leafPaths, measure, nextDraw, NO_BRANCHES, readBranches } from '../activities/trees.js';
 import type { ArtifactRef } from '../contracts/artifact-ref.js';
 import { canonicalJson } from '../contracts/canonical-json.js';
-import type { RunConfig } from '../contracts/config.js';
+import { stepSettings, type RunConfig } from '../contracts/config.js';
 import type { ControllerState, InitialStatistics } from '../contracts/run.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
 import { encodeSafetensors } from '../store/safetensors.js';
@@ -139,6 +140,7 @@ class Recomputation {
     const { record, manifest } = this.entry;
     const { initial, branches } = record;
     const { sampling, adaptiveSampling, branching } = manifest.config;
+    const { separator } = stepSettings(manifest.config);
     const tokenizer = await tokenizerOf(this.store, manifest.policy);
     const prefixes = await readPrefixes(this.store, initial);
     const asked = prefixes.problems.flatMap((_, problem) =>
@@ -157,7 +159,7 @@ class Recomputation {
     const scores = decodeScores(await getArrays(this.store, initial.scores));
     prefixes.initial.forEach(({ tokens, problem, response }, i) => {
       const { length } = prefixes.problems[problem].prompt;
-      const expected = [...stepEnds(stepsOf(length, tokens, tokenizer), length)];
+      const expected = [...stepEnds(stepsOf(length, tokens, tokenizer, separator), length)];
       this.#compare('responses', [...scores[i].stepEnds], expected, `the steps of response ${problem}/${response}`);
     });
     if (!branches) return;
@@ -303,7 +305,16 @@ class Recomputation {
       tokens: rollouts.reduce((sum, { tokens }) => sum + tokens.length, 0),
       meanFci: meanInfluence(scores.map(({ influence }) => influence)),
       meanEntropy: meanEntropy(scores),
+      ...(metrics.steps ? { steps: await this.#steps(rollouts, scores) } : {}),
     };
+  }
+
+  async #steps(rollouts: readonly StoredRollout[], scores: readonly StoredScore[]): Promise<StepCounts> {
+    const { policy, config } = this.entry.manifest;
+    const tokenizer = await tokenizerOf(this.store, policy);
+    const { separator } = stepSettings(config);
+    const cuts = rollouts.map(({ tokens }) => stepsOf(0, tokens, tokenizer, separator).cutBy);
+    return countSteps(scores.map(({ influence }, i) => ({ influence, cutBy: cuts[i] })));
   }
 
   #compare(check: Check, actual: unknown, expected: unknown, what: string): void {

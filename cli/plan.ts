@@ -1,8 +1,12 @@
 import { Command, InvalidArgumentError } from 'commander';
 import Table from 'cli-table3';
 import type { Part } from '../planning/resources.js';
+import type { RunForm } from '../contracts/config-form.js';
 import type { RunCost, RunPlanned } from '../planning/plan-run.js';
+import type { Probe } from '../planning/probe.js';
 import { readForm } from './config-file.js';
+import { probeTable } from './display/probe-table.js';
+import { UsageError } from './errors.js';
 import { wholeNumber } from './whole-number.js';
 
 interface PlanOptions {
@@ -11,6 +15,9 @@ interface PlanOptions {
   readonly generateRate?: number;
   readonly scoreRate?: number;
   readonly learnRate?: number;
+  readonly probe?: boolean;
+  readonly problems: number;
+  readonly responses: number;
   readonly json?: boolean;
 }
 
@@ -28,23 +35,46 @@ export function planCommand(): Command {
     )
     .option('--score-rate <tokens/s>', 'the same of scored tokens', rate)
     .option('--learn-rate <tokens/s>', 'the same of trained tokens', rate)
+    .option('--probe', "samples the run's first responses with its model: their length, and how they fall into steps")
+    .option('--problems <number>', 'of the probe', wholeNumber, 8)
+    .option('--responses <number>', 'of the probe, to each problem', wholeNumber, 2)
     .option('--json', 'the plan as one JSON object')
     .addHelpText('after', '\nThe exit code is 2 where the run would be refused.\n')
     .action(plan);
 }
 
-async function plan({ config, responseTokens, json, ...options }: PlanOptions): Promise<void> {
+async function plan({ config, json, ...options }: PlanOptions): Promise<void> {
   const form = await readForm(config, {});
+  const onProgress = (doing: string): void => {
+    if (!json) console.error(`${doing} …`);
+  };
   const { planRun } = await import('../planning/plan-run.js');
+  const probe = options.probe ? await probeOf(form, options, onProgress) : undefined;
+  const responseTokens = options.responseTokens ?? probe?.tokens;
   const rates = { generate: options.generateRate, score: options.scoreRate, learn: options.learnRate };
   const given = Object.fromEntries(Object.entries(rates).filter(([, value]) => value !== undefined));
   const planned = await planRun(form, {
     ...(responseTokens === undefined ? {} : { responseTokens }),
     rates: given,
-    onProgress: (doing) => json || console.error(`${doing} …`),
+    onProgress,
   });
-  console.log(json ? JSON.stringify(planned) : text(planned));
+  if (json) console.log(JSON.stringify({ ...planned, ...(probe && { probe }) }));
+  else console.log([...(options.probe ? [probed(probe)] : []), text(planned)].join('\n\n'));
   if (planned.problems.length > 0) process.exitCode = 2;
+}
+
+function probed(probe: Probe | undefined): string {
+  return probe ? probeTable(probe) : '✗ nothing was sampled: the run would be refused, or its files are not there';
+}
+
+async function probeOf(
+  form: RunForm,
+  { problems, responses }: PlanOptions,
+  onProgress: (doing: string) => void,
+): Promise<Probe | undefined> {
+  if (problems === 0 || responses === 0) throw new UsageError('a probe takes at least one response to one problem');
+  const { probeRun } = await import('../planning/probe.js');
+  return probeRun(form, { problems, responses, onProgress });
 }
 
 function text({ problems, notes, cost, config }: RunPlanned): string {

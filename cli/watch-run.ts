@@ -5,6 +5,7 @@ import {
   decodeOptionalFailureToOptionalError,
 } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { influenceWarningText } from '../contracts/influence-warning.js';
 import { PROGRESS_QUERY, type RunProgress } from '../contracts/run.js';
 import type { RunEvent, Work } from './events.js';
 import type { Session } from './session.js';
@@ -21,6 +22,7 @@ export async function watchRun(
   let shownIteration = -1;
   const shownEvaluations = new Set<number>();
   let unjudged = false;
+  let warned = false;
   const shownRetries = new Map<string, number>();
   const news = (progress: RunProgress): void => {
     const { state } = progress;
@@ -38,6 +40,10 @@ export async function watchRun(
       const { policyVersion, message } = state.evaluationFailure;
       show({ event: 'note', text: `policy ${policyVersion} could not be evaluated, the training goes on: ${message}` });
       unjudged = true;
+    }
+    if (state.influenceWarning && !warned) {
+      show({ event: 'note', text: `⚠ ${influenceWarningText(state.influenceWarning)}` });
+      warned = true;
     }
   };
 

@@ -3,6 +3,7 @@
  * `seconds` is the wall time of the work itself (what the store already had took none).
  */
 import type { DataCursor } from '../algorithm/data-order.js';
+import type { StepCounts } from '../algorithm/step-counts.js';
 import type { ArtifactRef } from './artifact-ref.js';
 import type { BranchRefs } from './iteration-record.js';
 import type { Shard } from './shards.js';
@@ -81,6 +82,8 @@ export interface Scored extends Timed {
   /** 0 where FCI was not asked for. */
   readonly meanFci: number;
   readonly meanEntropy: number;
+  /** Of initial responses; absent in results of before. */
+  readonly steps?: StepCounts;
 }
 
 /** What a shard of a phase made. */

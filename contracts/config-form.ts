@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { STEP_SEPARATORS } from '../algorithm/steps.js';
 import { MAX_ITERATIONS, MAX_LEARNING_RATE } from './steering.js';
 
 /**
@@ -43,6 +44,8 @@ const sampling = z.strictObject({
   maxResponseTokens: count(1_000_000).default(128).describe('Longer responses are cut (paper: 8192)'),
 });
 
+const delta = z.int().min(1).max(1024);
+
 const branching = z.strictObject({
   pointsPerResponse: count(64).default(2).describe('N: branch points per response'),
   rolloutsPerPoint: count(64).default(2).describe('M: rollouts per branch point'),
@@ -55,7 +58,17 @@ const branching = z.strictObject({
       'Tokens between branch points, and before the first (with the prompt; paper: 512, for responses of thousands of tokens)',
     ),
   quantile: unit.default(0.8).describe('Steps with FCI at or above this quantile are candidates'),
-  delta: z.int().min(1).max(1024).default(4).describe("A step's influence counts from this many steps ahead"),
+  delta: delta.optional().describe('Older name of steps.delta'),
+});
+
+const steps = z.strictObject({
+  separator: z
+    .enum(STEP_SEPARATORS)
+    .default('blank-line')
+    .describe(
+      'What ends a step: a blank line, a line break, or the end of a sentence, too; docs/steps.md says when to choose what',
+    ),
+  delta: delta.optional().describe("A step's influence counts from this many steps ahead; left out: 4 (paper: 4)"),
 });
 
 const adaptiveSampling = z.strictObject({
@@ -213,6 +226,7 @@ export const runForm = z.strictObject({
     .default(100)
     .describe('Then the workflow continues as new, with a short history. Changes no bit of the result'),
   sampling: sampling.prefault({}),
+  steps: steps.prefault({}),
   branching: branching.prefault({}),
   adaptiveSampling: adaptiveSampling.prefault({}),
   update: update.prefault({}),

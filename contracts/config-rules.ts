@@ -1,3 +1,4 @@
+import type { FilledForm } from './config-form.js';
 import type { RunConfig } from './config.js';
 import type { InputProblem } from './errors.js';
 
@@ -6,8 +7,8 @@ export interface CrossFieldProblem extends InputProblem {
   readonly about: readonly string[];
 }
 
-/** Values that are fine alone and impossible together. */
-export function crossFieldProblems(config: RunConfig): CrossFieldProblem[] {
+/** Values that are fine alone and impossible together. @param form that the configuration was decided from */
+export function crossFieldProblems(config: RunConfig, form: FilledForm): CrossFieldProblem[] {
   const { sampling, branching, adaptiveSampling, update, evaluation, algorithm, verifier } = config;
   const longestPath = sampling.maxPromptTokens + sampling.maxResponseTokens;
   const problems: CrossFieldProblem[] = [];
@@ -50,6 +51,11 @@ export function crossFieldProblems(config: RunConfig): CrossFieldProblem[] {
     algorithm === 'attnrl' && branching.minTokenDistance >= longestPath,
     ['branching.minTokenDistance', 'sampling.maxPromptTokens', 'sampling.maxResponseTokens', 'algorithm'],
     `leaves no room for a branch point: prompt and response have at most ${longestPath} tokens`,
+  );
+  refuse(
+    (form.branching.delta ?? config.branching.delta) !== config.branching.delta,
+    ['branching.delta', 'steps.delta'],
+    `is the older name of steps.delta, which is ${config.branching.delta}: leave it out`,
   );
   refuse(
     update.tokenBudget < longestPath,

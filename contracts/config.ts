@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { StepSeparator } from '../algorithm/steps.js';
 import { canonicalJson } from './canonical-json.js';
 import { runForm, type FilledForm } from './config-form.js';
 import { InvalidConfig, type InputProblem } from './errors.js';
@@ -8,10 +9,13 @@ import type { DeepReadonly } from './deep-readonly.js';
 export type Algorithm = FilledForm['algorithm'];
 export type Pipeline = NonNullable<FilledForm['pipeline']>;
 
-/** What a run goes by: every field decided, frozen. */
+/** What a run goes by: every field decided, frozen. How it cuts steps, `stepSettings` reads. */
 export type RunConfig = DeepReadonly<
-  Omit<FilledForm, '$schema' | 'pipeline' | 'adaptiveSampling' | 'verifier'> & {
+  Omit<FilledForm, '$schema' | 'pipeline' | 'steps' | 'branching' | 'adaptiveSampling' | 'verifier'> & {
     pipeline: Pipeline;
+    /** Left out where steps end at blank lines: a configuration of before there was a choice keeps its hash. */
+    steps?: { separator: StepSeparator };
+    branching: Required<FilledForm['branching']>;
     adaptiveSampling: Required<FilledForm['adaptiveSampling']>;
     verifier: FilledForm['verifier'] & { name: string };
   }
@@ -35,8 +39,18 @@ export function readConfig(form: unknown): { config: RunConfig; problems: InputP
   const { filled, problems } = fillDefaults(form);
   const config = deepFreeze(decide(filled));
   const broken = new Set(problems.map(({ path }) => path));
-  const between = crossFieldProblems(config).filter(({ about }) => !about.some((path) => broken.has(path)));
+  const between = crossFieldProblems(config, filled).filter(({ about }) => !about.some((path) => broken.has(path)));
   return { config, problems: [...problems, ...between.map(({ path, problem }) => ({ path, problem }))] };
+}
+
+export interface StepSettings {
+  readonly separator: StepSeparator;
+  /** Delta: a step's influence counts from so many steps ahead. */
+  readonly delta: number;
+}
+
+export function stepSettings({ steps, branching }: Pick<RunConfig, 'steps' | 'branching'>): StepSettings {
+  return { separator: steps?.separator ?? 'blank-line', delta: branching.delta };
 }
 
 /** SHA-256 over the canonical JSON of the configuration. */
@@ -74,11 +88,16 @@ function fillDefaults(form: unknown): { filled: FilledForm; problems: InputProbl
   }
 }
 
+/** The paper's. */
+const DELTA = 4;
+
 /** Fills what depends on other fields. */
-function decide({ $schema: _, ...filled }: FilledForm): RunConfig {
+function decide({ $schema: _, steps, ...filled }: FilledForm): RunConfig {
   const attnrl = filled.algorithm === 'attnrl';
   return {
     ...filled,
+    ...(steps.separator === 'blank-line' ? {} : { steps: { separator: steps.separator } }),
+    branching: { ...filled.branching, delta: steps.delta ?? filled.branching.delta ?? DELTA },
     pipeline: filled.pipeline ?? (attnrl ? 'one-step-off-policy' : 'on-policy'),
     adaptiveSampling: {
       ...filled.adaptiveSampling,

@@ -35,6 +35,16 @@ const update = z.strictObject({
   tokens: z.number(),
 });
 
+const share = z.number().min(0).max(1);
+
+const steps = z.strictObject({
+  perResponse: z.number().describe('Mean number of steps'),
+  withoutInfluence: share.describe('Of responses without a step whose FCI is above 0'),
+  cutBy: z
+    .strictObject({ 'blank-line': share, line: share, sentence: share, token: share })
+    .describe('Shares of responses by what they were cut at'),
+});
+
 const metrics = z.strictObject({
   problems: count,
   skippedPrompts: count.describe('Prompts over the limit that the draw passed over'),
@@ -42,6 +52,7 @@ const metrics = z.strictObject({
   accuracy: z.number().describe('Share of correct initial responses'),
   reward: z.number().describe('Mean over all leaves'),
   meanFci: z.number(),
+  steps: steps.optional().describe('Of the initial responses; absent in records of before'),
   branchPoints: count,
   branches: count,
   dropped: z

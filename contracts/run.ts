@@ -1,8 +1,10 @@
 import type { ArtifactRef } from './artifact-ref.js';
 import type { InfluenceMeans } from '../algorithm/adaptive-sampling.js';
 import type { DataCursor } from '../algorithm/data-order.js';
+import type { StepCounts, StepMetrics } from '../algorithm/step-counts.js';
 import type { Algorithm, Pipeline } from './config.js';
 import type { RunForm } from './config-form.js';
+import type { InfluenceWarning } from './influence-warning.js';
 import type { SteeringState } from './steering.js';
 
 /** What the workflow code needs of the configuration; the rest stays in the manifest. */
@@ -55,6 +57,8 @@ export interface InitialStatistics {
   /** Mean over responses of the mean FCI of their steps. */
   readonly meanFci: number;
   readonly meanEntropy: number;
+  /** Absent in batches of before. */
+  readonly steps?: StepCounts;
 }
 
 /** Numbers of one iteration, the same on every machine that computes it. */
@@ -67,6 +71,8 @@ export interface IterationMetrics {
   /** Mean reward over all leaves, initial responses and branches. */
   readonly reward: number;
   readonly meanFci: number;
+  /** Of the initial responses; absent in iterations of before. */
+  readonly steps?: StepMetrics;
   readonly branchPoints: number;
   readonly branches: number;
   /** Problems without training rows, by reason. */
@@ -175,6 +181,8 @@ export interface RunState {
   evaluations: EvaluationSummary[];
   /** Of the run's first or last policy: without it there is no result. */
   evaluationFailure?: EvaluationFailure;
+  /** While it holds of the newest responses. */
+  influenceWarning?: InfluenceWarning;
   steering: SteeringState;
   /** Seconds per iteration, of late; null before the first. */
   pace: number | null;

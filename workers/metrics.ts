@@ -36,6 +36,12 @@ export function createMetrics(meter: MetricMeter) {
     tokensPerSecond: meter.createGauge('attnrl_tokens_per_second', 'float', '1', 'in the last iteration, by run'),
     reward: meter.createGauge('attnrl_reward', 'float', '1', 'mean over all leaves of the last iteration, by run'),
     accuracy: meter.createGauge('attnrl_accuracy', 'float', '1', 'of initial responses, last iteration, by run'),
+    withoutInfluence: meter.createGauge(
+      'attnrl_responses_without_influence',
+      'float',
+      '1',
+      'share of initial responses whose steps have none, last iteration, by run',
+    ),
     evaluation: meter.createGauge('attnrl_evaluation_accuracy', 'float', '1', 'mean over held-out sets, by run'),
   };
 }
@@ -58,6 +64,7 @@ const OBSERVERS: Observers = {
     metrics.tokensPerSecond.set(summary.tokensPerSecond, { run });
     metrics.reward.set(summary.reward, { run });
     metrics.accuracy.set(summary.accuracy, { run });
+    if (summary.steps) metrics.withoutInfluence.set(summary.steps.withoutInfluence, { run });
   },
   recordEvaluation: (metrics, { run }, { summary }) => metrics.evaluation.set(summary.mean, { run }),
 };

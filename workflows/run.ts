@@ -20,6 +20,7 @@ import type {
   RunSettings,
   RunState,
 } from '../contracts/run.js';
+import { influenceWarning } from '../contracts/influence-warning.js';
 import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
 import { UNSTEERED, type SteeringEvent } from '../contracts/steering.js';
 import { activity } from './activities.js';
@@ -194,6 +195,8 @@ export class Run implements Steerable {
       { manifest, plan, iteration, policy, cursor, batchSize },
     );
     state.cursor = batch.cursor.after;
+    state.influenceWarning = influenceWarning(plan.algorithm, batch.statistics);
+    this.#show();
     return batch;
   }
 

@@ -57,6 +57,7 @@ export async function sampleInitial(input: SampleInitialInput): Promise<InitialB
       tokens: sampled.tokens,
       meanFci: sampled.meanFci,
       meanEntropy: sampled.meanEntropy,
+      ...(sampled.steps ? { steps: sampled.steps } : {}),
     },
     seconds: { draw: drawn.seconds, ...seconds },
   };

@@ -1,3 +1,4 @@
+import { addStepCounts } from '../algorithm/step-counts.js';
 import type { Generated, Joined, Scored, ShardRefs, Verified } from '../contracts/activities.js';
 import type { ArtifactRef } from '../contracts/artifact-ref.js';
 import type { RunPlan } from '../contracts/run.js';
@@ -52,11 +53,13 @@ export async function inShards(
   const [only, ...others] = shards;
   if (others.length === 0) return { ...only.generated, ...only.verified, ...only.scored, seconds };
 
+  const counts = shards.flatMap(({ scored }) => scored.steps ?? []);
+  const steps = counts.length === shards.length ? { steps: counts.reduce(addStepCounts) } : {};
   const refs = shards.map(({ generated, verified, scored }): ShardRefs => ({
     rollouts: generated.rollouts,
     verdicts: verified.verdicts,
     scores: scored.scores,
   }));
   const joined = await activity('joinShards', `${label} · ${shards.length} shards`, { manifest, shards: refs }, plan);
-  return { ...joined, seconds };
+  return { ...joined, ...steps, seconds };
 }

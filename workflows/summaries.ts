@@ -7,6 +7,7 @@ import type {
   RunState,
   SetSummary,
 } from '../contracts/run.js';
+import { influenceWarningText } from '../contracts/influence-warning.js';
 import type { SteeringEvent } from '../contracts/steering.js';
 
 export function percent(part: number, whole: number): string {
@@ -33,6 +34,8 @@ export function runDetails(state: RunState, doing: Doing): string {
     standing(state, doing),
     evaluationDetails(plan.evaluationSets, evaluations),
     iterationDetails(recent),
+    cutDetails(recent.at(-1)),
+    state.influenceWarning ? `> ⚠ ${influenceWarningText(state.influenceWarning)}` : '',
     failureDetails(state),
   ];
   return withReasons(parts.filter((part) => part !== '').join('\n\n'), doing.reasons);
@@ -139,6 +142,8 @@ function iterationDetails(recent: readonly IterationSummary[]): string {
       `${row.responses}`,
       percent(row.accuracy, 1),
       row.meanFci.toFixed(3),
+      row.steps?.perResponse.toFixed(1) ?? '–',
+      row.steps ? percent(row.steps.withoutInfluence, 1) : '–',
       `${row.branches}`,
       `${row.leaves}`,
       `${row.nextBatchSize}`,
@@ -153,6 +158,8 @@ function iterationDetails(recent: readonly IterationSummary[]): string {
     'responses',
     'correct',
     'FCI',
+    'steps',
+    'without influence',
     'branches',
     'V',
     'next B',
@@ -163,6 +170,14 @@ function iterationDetails(recent: readonly IterationSummary[]): string {
     's',
   ];
   return table(heads, rows);
+}
+
+/** What the newest responses were cut at. */
+function cutDetails(newest: IterationSummary | undefined): string {
+  if (!newest?.steps) return '';
+  const shares = Object.entries(newest.steps.cutBy).filter(([, share]) => share > 0);
+  const cut = shares.map(([by, share]) => `${percent(share, 1)} at each ${by.replace('-', ' ')}`).join(', ');
+  return `Responses of iteration ${newest.iteration} were cut into steps: ${cut}`;
 }
 
 function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {

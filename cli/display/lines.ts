@@ -1,4 +1,5 @@
 /** Events as lines of text. */
+import type { IterationMetrics } from '../../contracts/run.js';
 import type { RunEvent } from '../events.js';
 
 export function percent(share: number): string {
@@ -30,7 +31,7 @@ export function lineOf(event: RunEvent): string | undefined {
   }
 }
 
-/** Three lines: what was sampled, what was learnt, what it took. */
+/** Three lines: what was sampled, what was learnt, what it took; one more where steps are worth a look. */
 function iterationLines(row: Extract<RunEvent, { event: 'iteration' }>): string {
   const { update, dropped, seconds } = row;
   const { total = 0, ...phases } = seconds;
@@ -67,5 +68,18 @@ function iterationLines(row: Extract<RunEvent, { event: 'iteration' }>): string 
     .filter(([, time]) => time >= 0.1)
     .map(([phase, time]) => `${phase} ${time.toFixed(1)}`);
   const taken = [`${total.toFixed(1)} s`, `${row.tokensPerSecond} tokens/s`, ...slowest];
-  return [sampled, learnt, taken].map((parts) => parts.join(' · ')).join('\n  ');
+  return [sampled, ...stepParts(row.steps), learnt, taken].map((parts) => parts.join(' · ')).join('\n  ');
+}
+
+/** Only where attention has no say in some responses, or tells single tokens apart. */
+function stepParts(steps: IterationMetrics['steps']): string[][] {
+  if (!steps || (steps.withoutInfluence === 0 && steps.cutBy.token === 0)) return [];
+  const cut = Object.entries(steps.cutBy).filter(([, share]) => share > 0);
+  return [
+    [
+      `${steps.perResponse.toFixed(1)} steps per response`,
+      `${percent(steps.withoutInfluence)} without influence`,
+      `cut at each ${cut.map(([by, share]) => `${by.replace('-', ' ')} ${percent(share)}`).join(', ')}`,
+    ],
+  ];
 }

@@ -2,6 +2,9 @@
 import pc from 'picocolors';
 import type { BranchView, ProblemView, ResponseView, SegmentView, StepView } from '../../audit/inspect.js';
 
+type Reason = NonNullable<SegmentView['branchPoint']>['reasons'][number];
+type StepReason = Exclude<Reason, { readonly why: 'entropy' }>;
+
 const BAR_CELLS = 10;
 
 const REASONS = {
@@ -9,6 +12,11 @@ const REASONS = {
   front: 'candidates ran out: the earliest step left',
   repeat: 'steps ran out: once more',
 } as const;
+
+/** A step without FCI is among the highest only where no step has any. */
+function reasonOf({ why, influence }: StepReason): string {
+  return why === 'influence' && influence === 0 ? 'no influence: the earliest step' : REASONS[why];
+}
 
 export function problemTree(problem: ProblemView): string {
   const scale = Math.max(
@@ -74,7 +82,7 @@ function segmentLines(
   const why = reasons.map((reason) =>
     reason.why === 'entropy'
       ? `entropy ${reason.entropy.toFixed(3)}`
-      : `step ${reason.step}, FCI ${reason.influence.toFixed(4)}, ${REASONS[reason.why]}`,
+      : `step ${reason.step}, FCI ${reason.influence.toFixed(4)}, ${reasonOf(reason)}`,
   );
   return [
     ...lines,

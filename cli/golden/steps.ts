@@ -19,6 +19,9 @@ const stepsCase = z.object({
   }),
 });
 
+/** What the golden files call it; they know no sentences. */
+const LEVELS = { 'blank-line': 'blank_line', line: 'newline', sentence: undefined, token: 'every_token' } as const;
+
 export const stepsTopic: Topic = {
   steps: checkCase(stepsCase, ({ prompt_len, response_ids, response_texts, think_end_id, expected }) => {
     const steps = splitSteps({
@@ -30,7 +33,7 @@ export const stepsTopic: Topic = {
     const actual = {
       step_ranges: steps.stepRanges,
       num_response_steps: steps.stepRanges.length - 1,
-      level: steps.separator,
+      level: LEVELS[steps.cutBy],
       think_end_token: steps.thinkEndToken,
       think_end_step: steps.thinkEndStep,
     };

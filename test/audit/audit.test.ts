@@ -20,6 +20,10 @@ const MODES: Record<string, RunForm> = {
   'attnrl, one step off policy': { algorithm: 'attnrl' },
   'attnrl, on policy': { algorithm: 'attnrl', pipeline: 'on-policy' },
   'attnrl, best of more responses': { adaptiveSampling: { responsesDrawn: 6 } },
+  'attnrl, by sentences, in shards': {
+    steps: { separator: 'sentence', delta: 2 },
+    distribution: { rolloutsPerShard: 8 },
+  },
   treerl: { algorithm: 'treerl' },
   grpo: { algorithm: 'grpo' },
 };

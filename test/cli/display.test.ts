@@ -44,6 +44,19 @@ it('an iteration shows all its numbers, in lines that fit a terminal', () => {
   for (const line of lines) expect(line.length).toBeLessThan(140);
 });
 
+it('an iteration says how responses fell into steps, where attention had no say in some', () => {
+  const cutBy = { 'blank-line': 0.5, line: 0.25, sentence: 0, token: 0.25 };
+  const linesOf = (steps: object): string[] =>
+    shown(plainDisplay, { ...ITERATION, steps: { perResponse: 4.2, withoutInfluence: 0.5, cutBy, ...steps } })[0].split(
+      '\n',
+    );
+  expect(linesOf({})[1]).toBe(
+    '  4.2 steps per response · 50.0 % without influence · cut at each blank line 50.0 %, line 25.0 %, token 25.0 %',
+  );
+  expect(linesOf({})).toHaveLength(4);
+  expect(linesOf({ withoutInfluence: 0, cutBy: { ...cutBy, token: 0 } })).toHaveLength(3);
+});
+
 it('progress is for live displays and programs only', () => {
   const progress: RunEvent = { event: 'progress', phase: 'training', iteration: 1, iterations: 2, work: [] };
   expect(shown(plainDisplay, progress)).toEqual([]);

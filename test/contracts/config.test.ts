@@ -4,7 +4,7 @@ import { format } from 'prettier';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { runForm } from '../../contracts/config-form.js';
-import { configHash, resolveConfig } from '../../contracts/config.js';
+import { configHash, resolveConfig, stepSettings } from '../../contracts/config.js';
 import { InvalidConfig, type InputProblem } from '../../contracts/errors.js';
 
 function problemsOf(form: unknown): readonly InputProblem[] {
@@ -62,6 +62,31 @@ describe('resolveConfig', () => {
     expect(problemsOf({ verifier: { name: './own.mjs', answer: 'boxed' } }).map(({ path }) => path)).toEqual([
       'verifier.answer',
     ]);
+  });
+
+  it('takes the distance of influence by both its names, which may not contradict each other', () => {
+    expect(stepSettings(resolveConfig({}))).toEqual({ separator: 'blank-line', delta: 4 });
+    expect(stepSettings(resolveConfig({ branching: { delta: 2 } })).delta).toBe(2);
+    expect(stepSettings(resolveConfig({ steps: { delta: 2 }, branching: { delta: 2 } })).delta).toBe(2);
+    const [problem, ...others] = problemsOf({ steps: { delta: 2 }, branching: { delta: 4 } });
+    expect(problem).toEqual({
+      path: 'branching.delta',
+      problem: 'is the older name of steps.delta, which is 2: leave it out',
+    });
+    expect(others).toEqual([]);
+    expect(problemsOf({ steps: { delta: 0 }, branching: { delta: 4 } }).map(({ path }) => path)).toEqual([
+      'steps.delta',
+    ]);
+  });
+
+  it('keeps the hash of a configuration of before steps had settings of their own', () => {
+    const before = resolveConfig({ branching: { delta: 6 } });
+    expect(before).not.toHaveProperty('steps');
+    expect(before.branching.delta).toBe(6);
+    expect(configHash(resolveConfig({ steps: { separator: 'blank-line', delta: 6 } }))).toBe(configHash(before));
+    const finer = resolveConfig({ steps: { separator: 'line', delta: 6 } });
+    expect(configHash(finer)).not.toBe(configHash(before));
+    expect(resolveConfig(finer)).toEqual(finer);
   });
 
   it('takes greedy evaluation, but no greedy training, and shares of the probability above 0', () => {

@@ -38,8 +38,8 @@ describe.each(['distill', 'qwen2.5', 'llama3'])('%s', async (family) => {
   it('cuts steps behind tokens that contain a blank line', () => {
     const text = 'Therefore (by symmetry)\n\nx = 2.\n\nSo $x$\nis right.\n\n数学。\n\nThe end';
     const ids = tokenizer.encode(text);
-    const { stepRanges, separator } = stepsOf(0, ids, tokenizer);
-    expect(separator).toBe('blank_line');
+    const { stepRanges, cutBy } = stepsOf(0, ids, tokenizer);
+    expect(cutBy).toBe('blank-line');
     const steps = stepRanges.slice(1).map(([start, end]) => tokenizer.decode(ids.slice(start, end)));
     expect(steps).toEqual([
       'Therefore (by symmetry)\n\n',

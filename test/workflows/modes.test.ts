@@ -8,6 +8,7 @@ import { MAX_STATE_BYTES } from '../../contracts/result-size.js';
 import { PROGRESS_QUERY, type RunProgress } from '../../contracts/run.js';
 import { getJson } from '../../store/json.js';
 import { nullRun } from '../support/null-run.js';
+import { currentDetails } from '../support/steer.js';
 import { Temporal } from '../support/temporal.js';
 
 const MODES: Record<string, RunForm> = {
@@ -66,6 +67,21 @@ describe.each(Object.entries(MODES))('%s', (_, mode) => {
     });
     const second = nullRun(temporal, mode, ({ result }) => Promise.resolve(result.ledger));
     expect(await first).toEqual(await second);
+  });
+});
+
+it('warns on the page where attention has no say in where responses are branched', async () => {
+  // One token is one step, and the first step never has influence.
+  const sampling = { problemsPerIteration: 2, responsesPerProblem: 2, maxResponseTokens: 1 };
+  await nullRun(temporal, { iterations: 1, sampling }, async ({ workflowId, result }) => {
+    const handle = temporal.environment.client.workflow.getHandle(workflowId);
+    expect(await currentDetails(handle)).toContain('⚠ 4 of the newest 4 responses (100 %)');
+    const [{ metrics }] = (await linesOf(result.runFolder, 'ledger.jsonl')) as unknown as IterationRecord[];
+    expect(metrics.steps).toEqual({
+      perResponse: 1,
+      withoutInfluence: 1,
+      cutBy: { 'blank-line': 0, line: 0, sentence: 0, token: 1 },
+    });
   });
 });
 
