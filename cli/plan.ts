@@ -47,11 +47,22 @@ async function plan({ config, responseTokens, json, ...options }: PlanOptions): 
   if (planned.problems.length > 0) process.exitCode = 2;
 }
 
-function text({ problems, notes, cost, config }: RunPlanned): string {
+function text({ problems, notes, cost, config, chosen }: RunPlanned): string {
   const refused = problems.map(({ path, problem }) => `✗ ${path}: ${problem}`);
   const parts = [[...refused, ...notes.map((note) => `· ${note}`)].join('\n')];
+  if (chosen.length > 0) parts.push(choices(chosen));
   if (cost) parts.push(...costTables(cost, config));
   return parts.filter((part) => part !== '').join('\n\n');
+}
+
+function choices(chosen: RunPlanned['chosen']): string {
+  const rows = chosen.map(({ path, value, why }) => [
+    path,
+    value.toLocaleString('en', { maximumFractionDigits: 9 }),
+    why,
+  ]);
+  const head = ['not configured, hence by the model', 'value', 'because'];
+  return table(head, rows, ['left', 'right', 'left']);
 }
 
 function costTables(
@@ -104,11 +115,15 @@ function costTables(
   ];
 }
 
-function table(head: string[], rows: string[][]): string {
+function table(
+  head: string[],
+  rows: string[][],
+  colAligns = head.map((_, i) => (i === 0 ? ('left' as const) : ('right' as const))),
+): string {
   const made = new Table({
     head,
     style: { head: [], border: [] },
-    colAligns: head.map((_, i) => (i === 0 ? 'left' : 'right')),
+    colAligns,
   });
   made.push(...rows);
   return made.toString();

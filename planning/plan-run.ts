@@ -4,11 +4,10 @@ import { basename } from 'node:path';
 import { checkInput, type CheckedInput } from '../activities/check-input.js';
 import { checkLengths } from '../activities/checks.js';
 import { ATTEMPT_HOURS } from '../contracts/activity-roles.js';
-import type { RunConfig } from '../contracts/config.js';
+import type { ChosenByModel, RunConfig } from '../contracts/config.js';
 import type { InputProblem } from '../contracts/errors.js';
-import { parseModelConfig } from '../policy/checkpoint/model-config.js';
 import type { ModelConfig } from '../policy/transformer/config.js';
-import { KNOWN_MODELS } from './known-models.js';
+import { publishedModel } from './known-models.js';
 import { modelSize, type ModelSize } from './model-size.js';
 import { memoryByRole, storedBytes, type Memory, type Stored } from './resources.js';
 import { FLOPS_OF_LEARNING, measureRates, type Rates } from './throughput.js';
@@ -24,6 +23,8 @@ export interface PlanOptions {
 
 export interface RunPlanned {
   readonly config: RunConfig;
+  /** What of it the configuration left to be decided by the model. */
+  readonly chosen: readonly ChosenByModel[];
   /** What would be refused. */
   readonly problems: readonly InputProblem[];
   /** What could not be looked at, and what was found. */
@@ -57,13 +58,13 @@ export interface IterationSeconds {
 export async function planRun(form: unknown, options: PlanOptions = {}): Promise<RunPlanned> {
   const { onProgress = () => undefined } = options;
   onProgress('look at model and problems');
-  const input = await checkInput(form, {});
-  const { config } = input;
+  const input = await checkInput(form, { published: (directory) => publishedModel(directory)?.facts });
+  const { config, chosen } = input;
   const { model, problems, notes } = await shapeOf(input);
   notes.push(...setNotes(input));
   const assumed = assumptions(input, options, onProgress);
   notes.push(...assumed.notes);
-  if (!model) return { config, problems, notes, cost: undefined };
+  if (!model) return { config, chosen, problems, notes, cost: undefined };
   const size = modelSize(model);
   const work = iterationWork(config, assumed.means);
   const rates = await tokenRates(model, config, work, assumed.means, options);
@@ -71,6 +72,7 @@ export async function planRun(form: unknown, options: PlanOptions = {}): Promise
   notes.push(...cutOff(seconds, work));
   return {
     config,
+    chosen,
     problems,
     notes,
     cost: {
@@ -96,16 +98,14 @@ async function shapeOf({ config, directory, problems, policy }: CheckedInput) {
     return !absent;
   });
   if (policy && 'checkpoint' in policy) return { model: policy.checkpoint.config, problems: remaining, notes };
-  const known = present ? undefined : KNOWN_MODELS[basename(directory)];
+  const model = present ? undefined : publishedModel(directory)?.config;
   if (!present) {
     notes.push(
-      known
+      model
         ? `${directory} is not there: the shape is that of the published ${basename(directory)}, its files were not looked at`
         : `${directory} is not there, and no published model of that name is known`,
     );
   }
-  const parsed = known && parseModelConfig(known);
-  const model: ModelConfig | undefined = parsed && 'config' in parsed ? parsed.config : undefined;
   if (model) checkLengths(config, { config: model }, ['sampling', 'evaluation'], remaining);
   return { model, problems: remaining, notes };
 }

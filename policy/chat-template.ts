@@ -57,7 +57,7 @@ export class ChatTemplate {
    * @throws InvalidChatTemplate
    */
   constructor(
-    text: string,
+    readonly text: string,
     private readonly specialTokens: Readonly<Record<string, string>>,
     private readonly source: string,
   ) {
@@ -70,11 +70,12 @@ export class ChatTemplate {
 
   /**
    * The chat as text, up to where the model's answer begins.
+   * @param answered the chat ends with the model's answer
    * @throws InvalidChatTemplate where the template refuses the chat
    */
-  render(messages: readonly Message[]): string {
+  render(messages: readonly Message[], { answered = false }: { readonly answered?: boolean } = {}): string {
     const environment = new Environment();
-    const globals = { ...GLOBALS, ...this.specialTokens, messages, add_generation_prompt: true };
+    const globals = { ...GLOBALS, ...this.specialTokens, messages, add_generation_prompt: !answered };
     for (const [name, value] of Object.entries(globals)) environment.set(name, value);
     try {
       return String(new Interpreter(environment).run(this.#parsed).value);
@@ -84,13 +85,57 @@ export class ChatTemplate {
   }
 }
 
+const ANSWER = 'Four.';
+
+/** What a template writes behind the model's answer; '' where it takes no answers. */
+export function endOfAnswer(template: ChatTemplate): string {
+  const chat = [
+    { role: 'user', content: 'How much is two and two?' },
+    { role: 'assistant', content: ANSWER },
+  ];
+  try {
+    const text = template.render(chat, { answered: true });
+    const at = text.lastIndexOf(ANSWER);
+    return at < 0 ? '' : text.slice(at + ANSWER.length);
+  } catch (error) {
+    if (error instanceof InvalidChatTemplate) return '';
+    throw error;
+  }
+}
+
+/** What is used of a policy's tokenizer. */
+interface Tokens extends Pick<TextTokenizer, 'encode'> {
+  readonly thinkEndId?: number | undefined;
+  /** Text of a token that was added to the vocabulary. */
+  addedText(id: number): string | undefined;
+}
+
 /** Prompts as a policy's model gets them. */
 export class TemplatedPrompts implements PromptEncoder {
+  /** Its tokenizer or its template knows `</think>`. */
+  readonly thinks: boolean;
+  /** It has a chat template. */
+  readonly chats: boolean;
+
   constructor(
-    private readonly tokenizer: Pick<TextTokenizer, 'encode'>,
+    private readonly tokenizer: Tokens,
     private readonly template: ChatTemplate | undefined,
     private readonly source: string,
-  ) {}
+  ) {
+    this.thinks = tokenizer.thinkEndId !== undefined || (template?.text.includes('think>') ?? false);
+    this.chats = template !== undefined;
+  }
+
+  /** A token in what was written by hand that stands for more than its letters, such as `<|im_start|>`: the first. */
+  markIn(prompt: Prompt): string | undefined {
+    const texts = typeof prompt === 'string' ? [prompt] : prompt.map(({ content }) => content);
+    for (const text of texts)
+      for (const id of this.tokenizer.encode(text)) {
+        const mark = this.tokenizer.addedText(id);
+        if (mark !== undefined) return mark;
+      }
+    return undefined;
+  }
 
   /** @throws NoChatTemplate, InvalidChatTemplate */
   encode(prompt: Prompt): Int32Array {
@@ -153,9 +198,12 @@ function defaultTemplate(value: unknown): string | undefined {
   return typeof found === 'string' ? found : undefined;
 }
 
-/** As a text, or as an added token that holds one. */
-function specialTokens(config: Record<string, unknown>): Record<string, string> {
-  const entries = Object.entries(config).filter(([name]) => name.endsWith('_token'));
+/**
+ * By name, such as `eos_token`; in the file as a text, or as an added token that holds one.
+ * @param tokenizerConfig contents of tokenizer_config.json; may be missing
+ */
+export function specialTokens(tokenizerConfig: unknown): Record<string, string> {
+  const entries = Object.entries(tokenizerConfig ?? {}).filter(([name]) => name.endsWith('_token'));
   return Object.fromEntries(
     entries.flatMap(([name, value]) => {
       const text = typeof value === 'object' && value !== null && 'content' in value ? value.content : value;
