@@ -117,9 +117,10 @@ export class PolicyTokenizer implements TextTokenizer {
     return Int32Array.from(this.#tokenizer.encode(text, { add_special_tokens: false }).ids);
   }
 
-  /** Text of the ids without ends of sequence; ids that no token has give nothing. */
+  /** Text of a response without the end of sequence; ids that no token has give nothing. */
   decode(ids: Iterable<number>): string {
-    return this.text([...ids].filter((id) => !this.eosIds.includes(id)));
+    const all = [...ids];
+    return this.text(this.eosIds.includes(all.at(-1) ?? -1) ? all.slice(0, -1) : all);
   }
 
   /** Text of all of the ids. */
