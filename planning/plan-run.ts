@@ -61,7 +61,7 @@ export async function planRun(form: unknown, options: PlanOptions = {}): Promise
   const input = await checkInput(form, { published: (directory) => publishedModel(directory)?.facts });
   const { config, chosen } = input;
   const { model, problems, notes } = await shapeOf(input);
-  notes.push(...setNotes(input));
+  notes.push(...setNotes(input), ...answerNotes(input));
   const assumed = assumptions(input, options, onProgress);
   notes.push(...assumed.notes);
   if (!model) return { config, chosen, problems, notes, cost: undefined };
@@ -122,6 +122,25 @@ function setNotes({ config, task }: CheckedInput): string[] {
   const often = every > 0 ? `before, after and every ${every} iterations` : 'before and after';
   const judged = `an evaluation is ${samples} samples of ${held.length} held-out sets: ${often}`;
   return [...(task.training ? [`${task.training.size} problems to train on`] : []), judged];
+}
+
+/** Of the training set. */
+const LOOKED_AT = 20;
+
+/** Instruct models seldom put an answer into a box unasked. */
+function answerNotes({ config, task }: CheckedInput): string[] {
+  const { name, answer = 'boxed' } = config.verifier;
+  const source = task?.training;
+  if (!source || answer !== 'boxed' || name !== 'math' || config.task.name !== 'files') return [];
+  const asked = Array.from({ length: Math.min(LOOKED_AT, source.size) }, (_, i) =>
+    JSON.stringify(source.problem(i).prompt).includes('boxed'),
+  );
+  return asked.some(Boolean)
+    ? []
+    : [
+        'no prompt asks for \\boxed{…}, and nothing else is rewarded: say it in task.options.instruction, or set verifier.answer ' +
+          'to "anywhere"',
+      ];
 }
 
 /** Prompts are measured where tokenizer and problems are there, else as long as the limit; responses are as asked, or as long. */
