@@ -56,13 +56,14 @@ function text({ problems, notes, cost, config, chosen }: RunPlanned): string {
 }
 
 function choices(chosen: RunPlanned['chosen']): string {
-  const rows = chosen.map(({ path, value, why }) => [
-    path,
-    value.toLocaleString('en', { maximumFractionDigits: 9 }),
-    why,
-  ]);
-  const head = ['not configured, hence by the model', 'value', 'because'];
-  return table(head, rows, ['left', 'right', 'left']);
+  const shown = (value: number | boolean): string =>
+    typeof value === 'number' && value < 1e-3 ? value.toExponential() : value.toLocaleString('en');
+  const reasons = [...new Set(chosen.map(({ why }) => why))];
+  const rows = reasons.map((reason) => {
+    const alike = chosen.filter(({ why }) => why === reason);
+    return [alike.map(({ path }) => path).join('\n'), alike.map(({ value }) => shown(value)).join('\n'), reason];
+  });
+  return table(['not configured, hence by the model', 'value', 'because'], rows, ['left', 'right', 'left']);
 }
 
 function costTables(

@@ -194,7 +194,12 @@ const retention = z.strictObject({
     .max(1_000_000)
     .default(2)
     .describe('Weights and optimiser state of so many of the newest policies are kept by `attnrl gc`'),
-  keepEvery: z.int().min(0).max(1_000_000).default(1).describe('And those of every so-manieth policy; 0: of none'),
+  keepEvery: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .optional()
+    .describe('And those of every so-manieth policy; 0: of none. Default: by the model'),
 });
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);

@@ -121,6 +121,7 @@ function settled(open: ReadForm['open'], defaults: ModelDefaults, chosen: readon
     update: withChoices(open.update, defaults.update),
     evaluation: withChoices(open.evaluation, defaults.evaluation),
     engine: withChoices(open.engine, defaults.engine),
+    retention: withChoices(open.retention, defaults.retention),
   };
 }
 

@@ -39,6 +39,7 @@ export interface ModelDefaults {
   readonly update: Choices<'learningRate' | 'miniBatchPaths' | 'tokenBudget'>;
   readonly evaluation: Choices<'maxPromptTokens' | 'maxResponseTokens'>;
   readonly engine: Choices<'slots'>;
+  readonly retention: Choices<'keepEvery'>;
 }
 
 /** The model that comes with the project. */
@@ -96,7 +97,7 @@ export function modelDefaults(model: ModelFacts, form: Written): ModelDefaults {
     update: {
       learningRate: {
         value: learningRateOf(model.parameters),
-        why: `by size: ${SHIPPED_LEARNING_RATE} at ${inWords(SHIPPED_FACTS.parameters)}, ${PAPER.learningRate} at ${inWords(PAPER.parameters)} parameters`,
+        why: `by size: ${SHIPPED_LEARNING_RATE.toExponential()} at ${inWords(SHIPPED_FACTS.parameters)}, ${PAPER.learningRate.toExponential()} at ${inWords(PAPER.parameters)} parameters`,
       },
       miniBatchPaths: {
         value: Math.max(16, Math.round(paths / 10)),
@@ -109,6 +110,12 @@ export function modelDefaults(model: ModelFacts, form: Written): ModelDefaults {
     },
     evaluation,
     engine: { slots: slotsOf(model, graphics, Math.max(prompts + responses, longestEvaluated)) },
+    retention: {
+      keepEvery: {
+        value: 10,
+        why: `a policy with its moments is ${((3 * FLOAT_BYTES * model.parameters) / 2 ** 30).toPrecision(2)} GiB`,
+      },
+    },
   };
 }
 
@@ -131,6 +138,7 @@ function smallDefaults(model: ModelFacts, { sampling }: Written): ModelDefaults 
     },
     evaluation: lengthsOf(model, { prompts: 256, responses: 256 }, {}, why),
     engine: { slots: always(384) },
+    retention: { keepEvery: always(1) },
   };
 }
 
@@ -198,7 +206,7 @@ function learningRateOf(parameters: number): number {
 
 /** As many rollouts as there is memory for their keys and values, all of them being as long as they may. */
 function slotsOf({ layers, kvHeads, headSize }: ModelFacts, graphics: boolean, longest: number): Choice {
-  const gibibytes = graphics ? 16 : 4;
+  const gibibytes = graphics ? 16 : 2;
   const perRollout = longest * 2 * layers * kvHeads * headSize * FLOAT_BYTES;
   const room = Math.floor((gibibytes * 2 ** 30) / perRollout);
   // Products are made for eight rows at a time.

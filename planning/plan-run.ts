@@ -69,7 +69,8 @@ export async function planRun(form: unknown, options: PlanOptions = {}): Promise
   const work = iterationWork(config, assumed.means);
   const rates = await tokenRates(model, config, work, assumed.means, options);
   const seconds = secondsOf(work, config, rates.rates);
-  notes.push(...cutOff(seconds, work));
+  const stored = storedBytes(size, work);
+  notes.push(...cutOff(seconds, work), ...diskNotes(config, stored));
   return {
     config,
     chosen,
@@ -80,7 +81,7 @@ export async function planRun(form: unknown, options: PlanOptions = {}): Promise
       assumptions: assumed.means,
       work,
       memory: memoryByRole(config, model, size, work),
-      stored: storedBytes(size, work),
+      stored,
       rates: rates.rates,
       measured: rates.measured,
       seconds,
@@ -200,6 +201,22 @@ function secondsOf(work: Work, { pipeline, update }: RunConfig, rates: Rates): I
     oneMachine: rollouts + learn,
     apart: pipeline === 'on-policy' ? rollouts + learn : Math.max(rollouts, rollouts * work.ofBranches + learn),
   };
+}
+
+/** More than this fills a disk before somebody looks. */
+const MUCH_DISK = 20 * 2 ** 30;
+
+/** What the run's policies take. */
+function diskNotes({ iterations, retention }: RunConfig, { policy }: Stored): string[] {
+  const all = iterations * policy;
+  if (all < MUCH_DISK) return [];
+  const { keepLast, keepEvery } = retention;
+  const kept =
+    keepEvery === 1 ? 'all of them' : `the last ${keepLast}${keepEvery > 1 ? ` and every ${keepEvery}th` : ''}`;
+  return [
+    `${iterations} policies with their moments are ${(all / 2 ** 30).toFixed(0)} GiB of the store; ` +
+      `\`attnrl gc\`, also while the run goes on, leaves ${kept}`,
+  ];
 }
 
 /** What one worker would be stopped at, each time. Shards of one worker run at once: each may take as long as all of them. */

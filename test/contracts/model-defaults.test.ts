@@ -74,7 +74,7 @@ describe('defaults by the model', () => {
         rate: 3.9e-6,
         miniBatch: 48,
         budget: 8192,
-        slots: 88,
+        slots: 40,
       },
     ],
     [
@@ -90,7 +90,7 @@ describe('defaults by the model', () => {
         rate: 2e-6,
         miniBatch: 24,
         budget: 8192,
-        slots: 168,
+        slots: 80,
       },
     ],
     [
@@ -106,7 +106,7 @@ describe('defaults by the model', () => {
         rate: 1.1e-6,
         miniBatch: 24,
         budget: 8192,
-        slots: 72,
+        slots: 32,
       },
     ],
     [
@@ -122,7 +122,7 @@ describe('defaults by the model', () => {
         rate: 1e-6,
         miniBatch: 24,
         budget: 8192,
-        slots: 48,
+        slots: 24,
       },
     ],
     [
