@@ -215,7 +215,7 @@ function diskNotes({ iterations, retention }: RunConfig, { policy }: Stored): st
     keepEvery === 1 ? 'all of them' : `the last ${keepLast}${keepEvery > 1 ? ` and every ${keepEvery}th` : ''}`;
   return [
     `${iterations} policies with their moments are ${(all / 2 ** 30).toFixed(0)} GiB of the store; ` +
-      `\`attnrl gc\`, also while the run goes on, leaves ${kept}`,
+      `\`attnrl gc --delete\`, also while the run goes on, leaves ${kept}`,
   ];
 }
 

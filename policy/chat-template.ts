@@ -85,18 +85,20 @@ export class ChatTemplate {
   }
 }
 
-const ANSWER = 'Four.';
+const QUESTION: Message = { role: 'user', content: 'How much is two and two?' };
+const ANSWER: Message = { role: 'assistant', content: 'Four.' };
 
 /** What a template writes behind the model's answer; '' where it takes no answers. */
 export function endOfAnswer(template: ChatTemplate): string {
-  const chat = [
-    { role: 'user', content: 'How much is two and two?' },
-    { role: 'assistant', content: ANSWER },
-  ];
+  const text = renderedOr(template, [QUESTION, ANSWER], { answered: true });
+  const at = text.lastIndexOf(ANSWER.content);
+  return at < 0 ? '' : text.slice(at + ANSWER.content.length);
+}
+
+/** '' where the template refuses the chat. */
+function renderedOr(template: ChatTemplate, ...chat: Parameters<ChatTemplate['render']>): string {
   try {
-    const text = template.render(chat, { answered: true });
-    const at = text.lastIndexOf(ANSWER);
-    return at < 0 ? '' : text.slice(at + ANSWER.length);
+    return template.render(...chat);
   } catch (error) {
     if (error instanceof InvalidChatTemplate) return '';
     throw error;
@@ -116,6 +118,7 @@ export class TemplatedPrompts implements PromptEncoder {
   readonly thinks: boolean;
   /** It has a chat template. */
   readonly chats: boolean;
+  #marks: readonly string[] | undefined;
 
   constructor(
     private readonly tokenizer: Tokens,
@@ -126,15 +129,16 @@ export class TemplatedPrompts implements PromptEncoder {
     this.chats = template !== undefined;
   }
 
-  /** A token in what was written by hand that stands for more than its letters, such as `<|im_start|>`: the first. */
+  /** The first of the tokens by which the template marks turns, such as `<|im_start|>`, that was written by hand. */
   markIn(prompt: Prompt): string | undefined {
+    this.#marks ??= this.template ? this.#addedIn(renderedOr(this.template, [QUESTION])) : [];
+    const marks = this.#marks.filter((mark) => !mark.includes('think'));
     const texts = typeof prompt === 'string' ? [prompt] : prompt.map(({ content }) => content);
-    for (const text of texts)
-      for (const id of this.tokenizer.encode(text)) {
-        const mark = this.tokenizer.addedText(id);
-        if (mark !== undefined) return mark;
-      }
-    return undefined;
+    return texts.flatMap((text) => this.#addedIn(text)).find((mark) => marks.includes(mark));
+  }
+
+  #addedIn(text: string): string[] {
+    return [...this.tokenizer.encode(text)].flatMap((id) => this.tokenizer.addedText(id) ?? []);
   }
 
   /** @throws NoChatTemplate, InvalidChatTemplate */

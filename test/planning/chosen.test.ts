@@ -8,8 +8,8 @@ import { writeCheckpoint } from '../support/checkpoint.js';
 import { withFolder } from '../support/temporal.js';
 
 const RATES = { generate: 1000, score: 5000, learn: 500 };
-/** As the shipped model's tokenizer writes: its added tokens are `<think>` and the like. */
-const TEMPLATE = '{% for message in messages %}{{ message.content }}{% endfor %}<think>';
+/** Of the shipped tokenizer's added tokens. */
+const TEMPLATE = '{% for message in messages %}<|pad|>{{ message.content }}{% endfor %}<think>';
 
 async function planned(
   problems: readonly string[],
@@ -41,11 +41,11 @@ test('lists them with their reasons', async () => {
 });
 
 test('does not put into a chat what may have been written as one', async () => {
-  const raw = ['e:4+1;e?', 'e:4+1;e?<think>'];
+  const raw = ['e:4+1;e?<think>', '<|pad|>e:4+1;e?<think>'];
   expect((await planned(raw)).problems).toEqual([
     {
       path: 'task.options.chat',
-      problem: expect.stringMatching(/^the prompt of set.jsonl:2 holds <think>, .* set it to false/) as string,
+      problem: expect.stringMatching(/^the prompt of set.jsonl:2 holds <\|pad\|>, .* set it to false/) as string,
     },
   ]);
   for (const chat of [true, false]) {
