@@ -37,7 +37,13 @@ const TRAINED_TOKENS = 512;
 
 /** Takes half a minute where a layer has 50 million parameters. */
 export async function measureRates(model: ModelConfig, settings: RunConfig['engine']): Promise<Rates> {
-  const probe: ModelConfig = { ...model, layers: 1, vocabSize: VOCABULARY, tiedHead: true };
+  const probe: ModelConfig = {
+    ...model,
+    layers: 1,
+    vocabSize: VOCABULARY,
+    tiedHead: true,
+    maxPositions: Math.max(model.maxPositions, TRAINED_TOKENS),
+  };
   const folder = await mkdtemp(join(tmpdir(), 'attnrl-probe-'));
   const threads = settings.threads === 0 ? {} : { threads: settings.threads };
   const engine = openInferenceEngine({ ...settings, slots: ROWS, ...threads });
