@@ -207,7 +207,9 @@ function defaultTemplate(value: unknown): string | undefined {
  * @param tokenizerConfig contents of tokenizer_config.json; may be missing
  */
 export function specialTokens(tokenizerConfig: unknown): Record<string, string> {
-  const entries = Object.entries(tokenizerConfig ?? {}).filter(([name]) => name.endsWith('_token'));
+  const entries = Object.entries((tokenizerConfig ?? {}) as Record<string, unknown>).filter(([name]) =>
+    name.endsWith('_token'),
+  );
   return Object.fromEntries(
     entries.flatMap(([name, value]) => {
       const text = typeof value === 'object' && value !== null && 'content' in value ? value.content : value;
