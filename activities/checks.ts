@@ -1,7 +1,7 @@
 /** What `prepare` looks at before any work: each check adds the problems it finds to one list. */
 import { access } from 'node:fs/promises';
 import { isAbsolute, resolve } from 'node:path';
-import type { RunConfig } from '../contracts/config.js';
+import type { ChosenByModel, RunConfig } from '../contracts/config.js';
 import { InvalidConfig, type InputProblem } from '../contracts/errors.js';
 import { inspectCheckpoint, type CheckpointInfo } from '../policy/checkpoint/inspect.js';
 import { InvalidCheckpoint } from '../policy/checkpoint/invalid-checkpoint.js';
@@ -42,7 +42,7 @@ export async function checkCheckpoint(
 export async function checkPromptEncoder(
   directory: string,
   problems: InputProblem[],
-): Promise<PromptEncoder | undefined> {
+): Promise<TemplatedPrompts | undefined> {
   try {
     const tokenizer = await readTokenizer(directory);
     return new TemplatedPrompts(tokenizer, await readChatTemplate(directory), directory);
@@ -132,6 +132,34 @@ export async function checkTask(
 
 /** Their figures are in the workflow's history, which holds small results only. */
 const MOST_SETS = 16;
+
+/** Of each set that is looked at for what a chat template writes. */
+const LOOKED_AT = 20;
+
+/** Texts that are chats already must not be put into one because nobody said whether they are. */
+export function checkChats(
+  chosen: readonly ChosenByModel[],
+  { training, evaluation }: Task,
+  prompts: TemplatedPrompts,
+  problems: InputProblem[],
+): void {
+  const path = 'task.options.chat';
+  if (!chosen.some((choice) => choice.path === path)) return;
+  for (const source of training ? [training, ...evaluation] : evaluation) {
+    for (let index = 0; index < Math.min(source.size, LOOKED_AT); index++) {
+      const { id, prompt } = source.problem(index);
+      const mark = prompts.markIn(prompt);
+      if (mark === undefined) continue;
+      problems.push({
+        path,
+        problem:
+          `the prompt of ${id} holds ${mark}, which a chat template writes: set it to false where texts are what the model ` +
+          'gets, or to true where they are what its user says',
+      });
+      return;
+    }
+  }
+}
 
 /** A set without a single prompt that fits would be drawn from for ever. */
 export function checkPrompts(

@@ -6,8 +6,8 @@ import type { InputProblem } from '../contracts/errors.js';
 import type { IterationRecord } from '../contracts/iteration-record.js';
 import { iterationRecord } from '../contracts/iteration-record-schema.js';
 import type { PolicyArtifact } from '../contracts/policy-artifact.js';
-import type { PromptEncoder } from '../contracts/prompt.js';
 import type { RunManifest } from '../contracts/run-manifest.js';
+import type { TemplatedPrompts } from '../policy/chat-template.js';
 import { parseModelConfig } from '../policy/checkpoint/model-config.js';
 import { ArtifactDamaged, ArtifactMissing, type ArtifactStore } from '../store/artifact-store.js';
 import { getJson, readManifest } from './io.js';
@@ -20,7 +20,7 @@ export interface Fork {
   readonly parent: RunManifest;
   readonly start: RunStart;
   readonly model: { readonly config: ModelConfig; readonly configJson: unknown };
-  readonly prompts: PromptEncoder;
+  readonly prompts: TemplatedPrompts;
 }
 
 type ModelConfig = Extract<ReturnType<typeof parseModelConfig>, { config: unknown }>['config'];
@@ -28,7 +28,7 @@ type ModelConfig = Extract<ReturnType<typeof parseModelConfig>, { config: unknow
 /** Undefined where it can not be gone on with; `problems` then says why. */
 export async function readFork(
   store: ArtifactStore,
-  config: RunConfig,
+  config: Pick<RunConfig, 'from' | 'iterations' | 'pipeline'>,
   problems: InputProblem[],
 ): Promise<Fork | undefined> {
   const ref = config.from!.record;

@@ -53,7 +53,7 @@ export class Judge {
     const known = this.#problems.get(index);
     if (known) return known;
     const { prompt, groundTruth } = this.prefixes.problems[index];
-    const problem = { prompt: this.tokenizer.decode(prompt), groundTruth };
+    const problem = { prompt: this.tokenizer.text(prompt), groundTruth };
     this.#problems.set(index, problem);
     return problem;
   }

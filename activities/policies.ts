@@ -3,7 +3,6 @@ import type { ArtifactRef } from '../contracts/artifact-ref.js';
 import type { InferenceEngine, PolicyFiles } from '../contracts/engine.js';
 import type { PolicyArtifact } from '../contracts/policy-artifact.js';
 import type { RunManifest } from '../contracts/run-manifest.js';
-import type { PromptEncoder } from '../contracts/prompt.js';
 import { CHAT_TEMPLATE_FILE, chatTemplateOf, TemplatedPrompts } from '../policy/chat-template.js';
 import { PolicyTokenizer } from '../policy/tokenizer.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
@@ -51,14 +50,15 @@ export async function tokenizerOf(store: ArtifactStore, ref: ArtifactRef): Promi
     .join();
   let tokenizer = tokenizers.get(key);
   if (!tokenizer) {
-    const [config, generationConfig, tokenizerFile, tokenizerConfig] = await Promise.all([
+    const [config, generationConfig, tokenizerFile, tokenizerConfig, chatTemplate] = await Promise.all([
       readFile(store, policy, 'config.json'),
       readFile(store, policy, 'generation_config.json'),
       readFile(store, policy, 'tokenizer.json'),
       readFile(store, policy, 'tokenizer_config.json'),
+      chatTemplateFile(store, policy),
     ]);
     tokenizer = new PolicyTokenizer(
-      { config, generationConfig, tokenizer: tokenizerFile, tokenizerConfig },
+      { config, generationConfig, tokenizer: tokenizerFile, tokenizerConfig, chatTemplate },
       `policy ${ref.sha256}`,
     );
     tokenizers.set(key, tokenizer);
@@ -67,13 +67,17 @@ export async function tokenizerOf(store: ArtifactStore, ref: ArtifactRef): Promi
 }
 
 /** Prompts as the policy's model gets them. */
-export async function promptsOf(store: ArtifactStore, ref: ArtifactRef): Promise<PromptEncoder> {
+export async function promptsOf(store: ArtifactStore, ref: ArtifactRef): Promise<TemplatedPrompts> {
   const policy = await getJson<PolicyArtifact>(store, ref);
   const source = `policy ${ref.sha256}`;
-  const { [CHAT_TEMPLATE_FILE]: file } = policy.files;
-  const text = file && (await store.get(file)).toString();
+  const text = await chatTemplateFile(store, policy);
   const template = chatTemplateOf(await readFile(store, policy, 'tokenizer_config.json'), text, source);
   return new TemplatedPrompts(await tokenizerOf(store, ref), template, source);
+}
+
+async function chatTemplateFile(store: ArtifactStore, policy: PolicyArtifact): Promise<string | undefined> {
+  const { [CHAT_TEMPLATE_FILE]: file } = policy.files;
+  return file && (await store.get(file)).toString();
 }
 
 async function readFile(store: ArtifactStore, policy: PolicyArtifact, name: string): Promise<unknown> {

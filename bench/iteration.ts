@@ -1,6 +1,7 @@
 /** Iterations of the default run, and of our GRPO mode beside TRL's GRPOTrainer on the same model and problems. */
 import type { RunForm } from '../contracts/config-form.js';
 import { resolveConfig } from '../contracts/config.js';
+import { SHIPPED_FACTS } from '../contracts/model-defaults.js';
 import { trainingProblems } from '../tasks/straight-line/problem-sets.js';
 import { median } from './in-turn.js';
 import { THREADS } from './machine.js';
@@ -84,7 +85,7 @@ function grpoSeconds(seed: number): Promise<readonly number[]> {
 }
 
 function trlSettings(): object {
-  const { sampling, update } = resolveConfig(GRPO);
+  const { sampling, update } = resolveConfig(GRPO, SHIPPED_FACTS);
   const problems = trainingProblems(0);
   const steps = 1 + TURNS * STEPS_PER_TURN;
   return {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { decodeRows, type StoredRow } from '../activities/formats/rows.js';
 import { miniBatches } from '../algorithm/mini-batches.js';
 import { resolveConfig, type RunConfig } from '../contracts/config.js';
+import { SHIPPED_FACTS } from '../contracts/model-defaults.js';
 import type { LearnerState, OptimizerSettings, TrainingSequence } from '../contracts/engine.js';
 import { openLearner } from '../policy/engine/open.js';
 import { decodeSafetensors } from '../store/safetensors.js';
@@ -26,7 +27,7 @@ const SHOW_GRADIENT: OptimizerSettings = {
 };
 
 export async function treeUpdate(): Promise<Row[]> {
-  const config = resolveConfig({});
+  const config = resolveConfig({}, SHIPPED_FACTS);
   const policy = await shippedPolicy();
   const state: LearnerState = { policy, reference: policy };
   const packed = await miniBatchOfDefaultRun(config);

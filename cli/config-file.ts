@@ -1,16 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import type { RunForm } from '../contracts/config-form.js';
-import { resolveConfig } from '../contracts/config.js';
+import { checkForm } from '../contracts/config.js';
 import { InvalidConfig } from '../contracts/errors.js';
 
 /**
  * The configuration of a file (all defaults without one), with what the command line says instead. What is wrong with it by
- * itself is known before anything is started; model and task are looked at by the run's first activity.
+ * itself is known before anything is started; model and task are looked at by the run's first activity, which also decides what is by the model.
  * @throws InvalidConfig
  */
 export async function readForm(path: string | undefined, instead: Partial<RunForm>): Promise<RunForm> {
   const form = { ...(path === undefined ? {} : await readJson(path)), ...instead };
-  resolveConfig(form);
+  checkForm(form);
   return form;
 }
 

@@ -4,7 +4,7 @@ import { basename, extname, resolve } from 'node:path';
 import { Command } from 'commander';
 import { canonicalJson } from '../contracts/canonical-json.js';
 import type { RunForm } from '../contracts/config-form.js';
-import { resolveConfig } from '../contracts/config.js';
+import { checkForm } from '../contracts/config.js';
 import type { ModelEvaluation } from '../contracts/run.js';
 import { readForm } from './config-file.js';
 import { evaluationTable } from './display/result-table.js';
@@ -43,14 +43,15 @@ export function evaluateCommand(): Command {
     .option('--json', 'the result as one JSON object')
     .addHelpText(
       'after',
-      '\nThe same command again goes on with what is unfinished, and finds what is done. With files, the limits are the\n' +
-        "paper's where nothing else is said: prompts of 2048 tokens, responses of 32768, temperature 0.6.\n",
+      '\nThe same command again goes on with what is unfinished, and finds what is done. With files, all of their problems are\n' +
+        "asked, at temperature 0.6, and the limits are by the model where nothing else is said: the paper's, prompts of 2048\n" +
+        'tokens and responses of 32768, for one that thinks, prompts and responses of 2048 for another.\n',
     )
     .action(evaluate);
 }
 
-/** As the paper evaluates (docs/paper-configuration.md). */
-const PAPER = { problemsPerSet: 100_000, temperature: 0.6, maxPromptTokens: 2048, maxResponseTokens: 32_768 };
+/** As the paper evaluates (docs/paper-configuration.md); the limits are decided by the model (contracts/model-defaults.ts). */
+const PAPER = { problemsPerSet: 100_000, temperature: 0.6 };
 
 async function evaluate(model: string, options: EvaluateOptions): Promise<void> {
   const form = await evaluationForm(model, options);
@@ -85,7 +86,7 @@ export async function evaluationForm(model: string, options: EvaluateOptions): P
     ...(k === undefined ? { ...(samplesBySet && !chosen.task ? { samplesBySet } : {}) } : { samplesPerProblem: k }),
   };
   const whole = { ...form, ...(chosen.task ? { task: chosen.task } : {}), evaluation: asked };
-  resolveConfig(whole);
+  checkForm(whole);
   return whole;
 }
 
@@ -117,7 +118,7 @@ async function follow(
   quiet: boolean,
 ): Promise<ModelEvaluation> {
   const name = createHash('sha256')
-    .update(canonicalJson(resolveConfig(form)))
+    .update(canonicalJson(checkForm(form)))
     .digest('hex')
     .slice(0, 12);
   const workflowId = `evaluate-${basename(form.model ?? '')}-${name}`;

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { resolveConfig } from '../contracts/config.js';
+import { checkForm } from '../contracts/config.js';
 import { UsageError } from './errors.js';
 import { openRun } from './run-store.js';
 import { openSession, runUrl } from './session.js';
@@ -35,7 +35,7 @@ async function fork(parent: string, { at, set, json }: ForkOptions): Promise<voi
   const entry = await readEntry(store, files, at - 1);
   const forked = forkForm(entry);
   for (const [path, value] of set) assign(forked, path, value);
-  resolveConfig(forked);
+  checkForm(forked);
 
   const session = await openSession();
   try {

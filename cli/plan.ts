@@ -77,11 +77,23 @@ async function probeOf(
   return probeRun(form, { problems, responses, onProgress });
 }
 
-function text({ problems, notes, cost, config }: RunPlanned): string {
+function text({ problems, notes, cost, config, chosen }: RunPlanned): string {
   const refused = problems.map(({ path, problem }) => `✗ ${path}: ${problem}`);
   const parts = [[...refused, ...notes.map((note) => `· ${note}`)].join('\n')];
+  if (chosen.length > 0) parts.push(choices(chosen));
   if (cost) parts.push(...costTables(cost, config));
   return parts.filter((part) => part !== '').join('\n\n');
+}
+
+function choices(chosen: RunPlanned['chosen']): string {
+  const shown = (value: number | boolean): string =>
+    typeof value === 'number' && value < 1e-3 ? value.toExponential() : value.toLocaleString('en');
+  const reasons = [...new Set(chosen.map(({ why }) => why))];
+  const rows = reasons.map((reason) => {
+    const alike = chosen.filter(({ why }) => why === reason);
+    return [alike.map(({ path }) => path).join('\n'), alike.map(({ value }) => shown(value)).join('\n'), reason];
+  });
+  return table(['not configured, hence by the model', 'value', 'because'], rows, ['left', 'right', 'left']);
 }
 
 function costTables(
@@ -134,11 +146,15 @@ function costTables(
   ];
 }
 
-function table(head: string[], rows: string[][]): string {
+function table(
+  head: string[],
+  rows: string[][],
+  colAligns = head.map((_, i) => (i === 0 ? ('left' as const) : ('right' as const))),
+): string {
   const made = new Table({
     head,
     style: { head: [], border: [] },
-    colAligns: head.map((_, i) => (i === 0 ? 'left' : 'right')),
+    colAligns,
   });
   made.push(...rows);
   return made.toString();

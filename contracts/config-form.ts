@@ -4,8 +4,8 @@ import { MAX_ITERATIONS, MAX_LEARNING_RATE } from './steering.js';
 
 /**
  * The form a run is started with: one JSON object, every field optional (Temporal's UI takes exactly one argument).
- * Unknown keys are errors. Defaults fit the shipped model on the embedded task; descriptions name the paper's constants
- * where they differ. Editors read configs/schema.json, which is made of this.
+ * Unknown keys are errors. Defaults "by the model" are those of `model-defaults.ts`; descriptions name the paper's constants
+ * where others differ. Editors read configs/schema.json, which is made of this.
  */
 
 const unit = z.number().min(0).max(1);
@@ -36,12 +36,18 @@ const task = z.strictObject({
 });
 
 const sampling = z.strictObject({
-  problemsPerIteration: count(65_536).default(24).describe('B0: problems in the first draws (paper: 64)'),
+  problemsPerIteration: count(65_536)
+    .optional()
+    .describe('B0: problems in the first draws (paper: 64). Default: by the model'),
   responsesPerProblem: count(1024).default(6).describe('n: initial responses per problem'),
   temperature: z.number().min(0.01).max(10).default(1),
   ...truncation,
-  maxPromptTokens: count(1_000_000).default(128).describe('Longer prompts are skipped and counted (paper: 1024)'),
-  maxResponseTokens: count(1_000_000).default(128).describe('Longer responses are cut (paper: 8192)'),
+  maxPromptTokens: count(1_000_000)
+    .optional()
+    .describe('Longer prompts are skipped and counted (paper: 1024). Default: by the model'),
+  maxResponseTokens: count(1_000_000)
+    .optional()
+    .describe('Longer responses are cut (paper: 8192). Default: by the model'),
 });
 
 const delta = z.int().min(1).max(1024);
@@ -53,9 +59,10 @@ const branching = z.strictObject({
     .int()
     .min(0)
     .max(1_000_000)
-    .default(12)
+    .optional()
     .describe(
-      'Tokens between branch points, and before the first (with the prompt; paper: 512, for responses of thousands of tokens)',
+      'Tokens between branch points, and before the first (with the prompt; paper: 512, for responses of thousands of ' +
+        'tokens). Default: by the model',
     ),
   quantile: unit.default(0.8).describe('Steps with FCI at or above this quantile are candidates'),
   delta: delta.optional().describe('Older name of steps.delta'),
@@ -74,7 +81,7 @@ const steps = z.strictObject({
 const adaptiveSampling = z.strictObject({
   enabled: z.boolean().optional().describe('Default: on for attnrl, off for the baselines'),
   lambda: unit.default(0.1).describe('Weight of the newest estimate of how many problems the next draw needs'),
-  maxProblemsPerIteration: count(65_536).default(96),
+  maxProblemsPerIteration: count(65_536).optional().describe('Default: by the model'),
   includeUnbranched: z.boolean().default(false).describe('Train on responses that were not branched, too'),
   responsesDrawn: count(1024)
     .optional()
@@ -86,8 +93,8 @@ const update = z.strictObject({
     .number()
     .gt(0)
     .max(MAX_LEARNING_RATE)
-    .default(6e-5)
-    .describe('AdamW, constant (paper: 1e-6, for 1.5B parameters)'),
+    .optional()
+    .describe('AdamW, constant (paper: 1e-6, for 1.5B parameters). Default: by the model'),
   betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.999]),
   eps: z.number().gt(0).max(1).default(1e-8),
   weightDecay: unit.default(0.01).describe('On all parameters'),
@@ -102,9 +109,13 @@ const update = z.strictObject({
     .default(0.001)
     .describe('Weight of the divergence from the frozen reference; 0 leaves the reference out'),
   miniBatchPaths: count(1_000_000)
-    .default(64)
-    .describe('Leaf paths per optimiser step: about ten steps per iteration, as in the paper (192 of its 1920)'),
-  tokenBudget: count(100_000_000).default(8192).describe('Tokens per micro-batch: bounds memory, changes nothing else'),
+    .optional()
+    .describe(
+      'Leaf paths per optimiser step (paper: 192 of its 1920). Default: by the model, about ten steps per iteration',
+    ),
+  tokenBudget: count(100_000_000)
+    .optional()
+    .describe('Tokens per micro-batch: bounds memory, changes nothing else. Default: by the model'),
 });
 
 const evaluation = z.strictObject({
@@ -122,13 +133,13 @@ const evaluation = z.strictObject({
     .optional()
     .describe('k of single sets, by name (paper: 32 for AIME and AMC, 4 for the others)'),
   temperature: temperature.default(0.6),
-  maxPromptTokens: count(1_000_000).default(256),
-  maxResponseTokens: count(1_000_000).default(256),
+  maxPromptTokens: count(1_000_000).optional().describe('Default: by the model'),
+  maxResponseTokens: count(1_000_000).optional().describe('Default: by the model'),
   ...truncation,
 });
 
 const engine = z.strictObject({
-  slots: count(4096).default(384).describe('Rollouts generated at the same time'),
+  slots: count(4096).optional().describe('Rollouts generated at the same time. Default: by the model'),
   chunk: z
     .literal([8, 16, 32, 64, 128, 256])
     .default(16)
@@ -196,7 +207,12 @@ const retention = z.strictObject({
     .max(1_000_000)
     .default(2)
     .describe('Weights and optimiser state of so many of the newest policies are kept by `attnrl gc`'),
-  keepEvery: z.int().min(0).max(1_000_000).default(1).describe('And those of every so-manieth policy; 0: of none'),
+  keepEvery: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .optional()
+    .describe('And those of every so-manieth policy; 0: of none. Default: by the model'),
 });
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
@@ -246,5 +262,5 @@ export const runForm = z.strictObject({
 
 /** What a user may write. */
 export type RunForm = z.input<typeof runForm>;
-/** The same with fixed defaults filled; what depends on other fields is still open. */
+/** The same with fixed defaults filled; what depends on other fields, or on the model, is still open. */
 export type FilledForm = z.output<typeof runForm>;

@@ -7,8 +7,15 @@ export interface CrossFieldProblem extends InputProblem {
   readonly about: readonly string[];
 }
 
-/** Values that are fine alone and impossible together. @param form that the configuration was decided from */
-export function crossFieldProblems(config: RunConfig, form: FilledForm): CrossFieldProblem[] {
+/** Names of the same thing that say different things. */
+export function contradictions({ steps, branching }: FilledForm): InputProblem[] {
+  const [delta, older] = [steps.delta, branching.delta];
+  if (delta === undefined || older === undefined || delta === older) return [];
+  return [{ path: 'branching.delta', problem: `is the older name of steps.delta, which is ${delta}: leave it out` }];
+}
+
+/** Values that are fine alone and impossible together. */
+export function crossFieldProblems(config: RunConfig): CrossFieldProblem[] {
   const { sampling, branching, adaptiveSampling, update, evaluation, algorithm, verifier } = config;
   const longestPath = sampling.maxPromptTokens + sampling.maxResponseTokens;
   const problems: CrossFieldProblem[] = [];
@@ -51,11 +58,6 @@ export function crossFieldProblems(config: RunConfig, form: FilledForm): CrossFi
     algorithm === 'attnrl' && branching.minTokenDistance >= longestPath,
     ['branching.minTokenDistance', 'sampling.maxPromptTokens', 'sampling.maxResponseTokens', 'algorithm'],
     `leaves no room for a branch point: prompt and response have at most ${longestPath} tokens`,
-  );
-  refuse(
-    (form.branching.delta ?? config.branching.delta) !== config.branching.delta,
-    ['branching.delta', 'steps.delta'],
-    `is the older name of steps.delta, which is ${config.branching.delta}: leave it out`,
   );
   refuse(
     update.tokenBudget < longestPath,

@@ -1,46 +1,92 @@
 import { createHash } from 'node:crypto';
 import type { StepSeparator } from '../algorithm/steps.js';
 import { canonicalJson } from './canonical-json.js';
-import { runForm, type FilledForm } from './config-form.js';
-import { InvalidConfig, type InputProblem } from './errors.js';
-import { crossFieldProblems } from './config-rules.js';
+import type { FilledForm } from './config-form.js';
+import { contradictions, crossFieldProblems } from './config-rules.js';
 import type { DeepReadonly } from './deep-readonly.js';
+import { InvalidConfig, type InputProblem } from './errors.js';
+import { fillDefaults } from './fill-defaults.js';
+import { modelDefaults, SHIPPED_FACTS, type Choice, type ModelDefaults, type ModelFacts } from './model-defaults.js';
 
 export type Algorithm = FilledForm['algorithm'];
 export type Pipeline = NonNullable<FilledForm['pipeline']>;
 
-/** What a run goes by: every field decided, frozen. How it cuts steps, `stepSettings` reads. */
-export type RunConfig = DeepReadonly<
-  Omit<FilledForm, '$schema' | 'pipeline' | 'steps' | 'branching' | 'adaptiveSampling' | 'verifier'> & {
-    pipeline: Pipeline;
-    /** Left out where steps end at blank lines: a configuration of before there was a choice keeps its hash. */
-    steps?: { separator: StepSeparator };
-    branching: Required<FilledForm['branching']>;
-    adaptiveSampling: Required<FilledForm['adaptiveSampling']>;
-    verifier: FilledForm['verifier'] & { name: string };
-  }
->;
+/** A form with all decided but what depends on the model. */
+type OpenConfig = Omit<FilledForm, '$schema' | 'pipeline' | 'steps' | 'branching' | 'adaptiveSampling' | 'verifier'> & {
+  pipeline: Pipeline;
+  /** Left out where steps end at blank lines: a configuration of before there was a choice keeps its hash. */
+  steps?: { separator: StepSeparator };
+  branching: FilledForm['branching'] & { delta: number };
+  adaptiveSampling: FilledForm['adaptiveSampling'] & { enabled: boolean; responsesDrawn: number };
+  verifier: FilledForm['verifier'] & { name: string };
+};
+
+/** What a run goes by: every field decided, frozen. How it cuts steps, `stepSettings` reads. Made by what knows the model, and by nothing else. */
+export type RunConfig = DeepReadonly<{
+  [Group in keyof OpenConfig]: Group extends keyof ModelDefaults
+    ? Settled<OpenConfig[Group], keyof ModelDefaults[Group]>
+    : OpenConfig[Group];
+}>;
+type Settled<Group, Key extends PropertyKey> = Omit<Group, Key> & Record<Key, number>;
+
+/** A form as far as it can be understood without its model. */
+export interface ReadForm {
+  readonly open: DeepReadonly<OpenConfig>;
+  /** What is wrong with it by itself. */
+  readonly problems: readonly InputProblem[];
+}
+
+/** A value that the form left to be decided by the model. */
+export interface ChosenByModel extends Choice<number | boolean> {
+  readonly path: string;
+}
+
+export interface SettledForm {
+  readonly config: RunConfig;
+  readonly problems: readonly InputProblem[];
+  /** Empty where nothing is known of the model. */
+  readonly chosen: readonly ChosenByModel[];
+}
 
 /**
  * The user's form -> a frozen configuration.
  * @throws InvalidConfig listing every unknown key, mistyped or impossible value with its path.
  */
-export function resolveConfig(form: unknown): RunConfig {
-  const { config, problems } = readConfig(form);
+export function resolveConfig(form: unknown, model: ModelFacts): RunConfig {
+  const { config, problems } = settleForm(readForm(form), model);
   if (problems.length > 0) throw new InvalidConfig(problems);
   return config;
 }
 
 /**
- * The same for a caller with more to check: all problems of the form, and a configuration in which defaults stand for
- * what did not fit.
+ * For those who can not look at the model: what is wrong with a form by itself.
+ * @throws InvalidConfig as resolveConfig, but for what depends on the model
  */
-export function readConfig(form: unknown): { config: RunConfig; problems: InputProblem[] } {
+export function checkForm(form: unknown): ReadForm['open'] {
+  const read = readForm(form);
+  const { problems } = settleForm(read, undefined);
+  if (problems.length > 0) throw new InvalidConfig(problems);
+  return read.open;
+}
+
+/** Defaults stand for what does not fit, so that the rest can still be judged. */
+export function readForm(form: unknown): ReadForm {
   const { filled, problems } = fillDefaults(form);
-  const config = deepFreeze(decide(filled));
-  const broken = new Set(problems.map(({ path }) => path));
-  const between = crossFieldProblems(config, filled).filter(({ about }) => !about.some((path) => broken.has(path)));
-  return { config, problems: [...problems, ...between.map(({ path, problem }) => ({ path, problem }))] };
+  return { open: deepFreeze(decide(filled)), problems: [...problems, ...contradictions(filled)] };
+}
+
+/** @param model undefined where it can not be looked at: then no rule is applied to what it decides */
+export function settleForm({ open, problems }: ReadForm, model: ModelFacts | undefined): SettledForm {
+  const defaults = modelDefaults(model ?? SHIPPED_FACTS, open);
+  const chosen = [...chosenOf(open, defaults), ...(model ? chatOf(open, model) : [])];
+  const config = deepFreeze(settled(open, defaults, chosen));
+  const unknown = [...problems, ...(model ? [] : chosen)].map(({ path }) => path);
+  const between = crossFieldProblems(config).filter(({ about }) => !about.some((path) => unknown.includes(path)));
+  return {
+    config,
+    problems: [...problems, ...between.map(({ path, problem }) => ({ path, problem }))],
+    chosen: model ? chosen : [],
+  };
 }
 
 export interface StepSettings {
@@ -58,41 +104,11 @@ export function configHash(config: RunConfig): string {
   return createHash('sha256').update(canonicalJson(config)).digest('hex');
 }
 
-/** Fills defaults; a field that does not fit takes its default too, so that the rest can still be judged. */
-function fillDefaults(form: unknown): { filled: FilledForm; problems: InputProblem[] } {
-  const problems: InputProblem[] = [];
-  let rest: unknown = form ?? {};
-  for (;;) {
-    const parsed = runForm.safeParse(rest);
-    if (parsed.success) return { filled: parsed.data, problems };
-    const given = rest;
-    rest = structuredClone(rest);
-    for (const issue of parsed.error.issues) {
-      const at = issue.path.filter((key) => typeof key !== 'symbol');
-      if (issue.code === 'unrecognized_keys') {
-        for (const key of issue.keys) {
-          problems.push({ path: jsonPath([...at, key]), problem: 'unknown key' });
-          remove(rest, [...at, key]);
-        }
-      } else {
-        const path = jsonPath(at);
-        // What lacks only what was refused and removed is told of already.
-        if (!problems.some((known) => known.path.startsWith(`${path}.`)))
-          problems.push({ path, problem: issue.message.replace(/^Invalid input: /, '') });
-        // What is missing can't be removed: what lacks it goes.
-        const present = presentPart(given, at);
-        if (present.length === 0) rest = {};
-        else remove(rest, present);
-      }
-    }
-  }
-}
-
 /** The paper's. */
 const DELTA = 4;
 
-/** Fills what depends on other fields. */
-function decide({ $schema: _, steps, ...filled }: FilledForm): RunConfig {
+/** Fills what depends on other fields of the form. */
+function decide({ $schema: _, steps, ...filled }: FilledForm): OpenConfig {
   const attnrl = filled.algorithm === 'attnrl';
   return {
     ...filled,
@@ -111,33 +127,52 @@ function decide({ $schema: _, steps, ...filled }: FilledForm): RunConfig {
   };
 }
 
-/** `evaluation.sets[2]`. */
-function jsonPath(keys: readonly (string | number)[]): string {
-  return keys.map((key, i) => (typeof key === 'number' ? `[${key}]` : i === 0 ? key : `.${key}`)).join('');
+/** Fills what depends on the model. */
+function settled(open: ReadForm['open'], defaults: ModelDefaults, chosen: readonly ChosenByModel[]): RunConfig {
+  const { task } = open;
+  const chat = chosen.find(({ path }) => path === CHAT);
+  return {
+    ...open,
+    ...(chat ? { task: { ...task, options: { ...task.options, chat: chat.value } } } : {}),
+    sampling: withChoices(open.sampling, defaults.sampling),
+    branching: withChoices(open.branching, defaults.branching),
+    adaptiveSampling: withChoices(open.adaptiveSampling, defaults.adaptiveSampling),
+    update: withChoices(open.update, defaults.update),
+    evaluation: withChoices(open.evaluation, defaults.evaluation),
+    engine: withChoices(open.engine, defaults.engine),
+    retention: withChoices(open.retention, defaults.retention),
+  };
 }
 
-/** The part of a path that leads to a value. */
-function presentPart(value: unknown, path: readonly (string | number)[]): readonly (string | number)[] {
-  let holder = value;
-  for (const [i, key] of path.entries()) {
-    if (typeof holder !== 'object' || holder === null || !Object.hasOwn(holder, key)) return path.slice(0, i);
-    holder = Reflect.get(holder, key);
-  }
-  return path;
+function withChoices<Key extends string, Group extends { readonly [K in Key]?: number | undefined }>(
+  group: Group,
+  choices: Readonly<Record<Key, Choice>>,
+): Omit<Group, Key> & Record<Key, number> {
+  const keys = Object.keys(choices) as Key[];
+  const values = Object.fromEntries(keys.map((key) => [key, group[key] ?? choices[key].value]));
+  return { ...group, ...(values as Record<Key, number>) };
 }
 
-/** Removes the value at a path; an element of a list takes the whole list with it, so that indices stay true. */
-function remove(value: unknown, path: readonly (string | number)[]): void {
-  let holder = value;
-  for (const [i, key] of path.entries()) {
-    if (typeof holder !== 'object' || holder === null) return;
-    const last = i === path.length - 1 || typeof path[i + 1] === 'number';
-    if (last) {
-      Reflect.deleteProperty(holder, key);
-      return;
-    }
-    holder = Reflect.get(holder, key);
-  }
+/** Those that the form does not say. */
+function chosenOf(open: ReadForm['open'], defaults: ModelDefaults): ChosenByModel[] {
+  return Object.entries(defaults).flatMap(([group, choices]: [string, Readonly<Record<string, Choice>>]) =>
+    Object.entries(choices)
+      .filter(([key]) => (Reflect.get(open, group) as Readonly<Record<string, unknown>>)[key] === undefined)
+      .map(([key, choice]) => ({ path: `${group}.${key}`, ...choice })),
+  );
+}
+
+const CHAT = 'task.options.chat';
+
+/**
+ * A model that was taught to chat is asked in a chat. A run that goes on behind another one is asked as that one was: what its
+ * options do not say was not so.
+ */
+function chatOf({ task, from }: ReadForm['open'], { chats }: ModelFacts): ChosenByModel[] {
+  const open = task.name === 'files' && !Object.hasOwn(task.options, 'chat') && from === undefined;
+  return open && chats
+    ? [{ path: CHAT, value: true, why: 'it has a chat template: texts are what its user says' }]
+    : [];
 }
 
 function deepFreeze<T>(value: T): T {

@@ -4,6 +4,6 @@ export interface TextTokenizer {
   readonly eosIds: readonly number[];
   /** Ids of the text alone: nothing is put before or after it. */
   encode(text: string): Int32Array;
-  /** Text of the ids without special tokens (eos, padding). */
+  /** Text of a response without the end of sequence; other special tokens are part of it. */
   decode(ids: Iterable<number>): string;
 }

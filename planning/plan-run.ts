@@ -4,11 +4,10 @@ import { basename } from 'node:path';
 import { checkInput, type CheckedInput } from '../activities/check-input.js';
 import { checkLengths } from '../activities/checks.js';
 import { ATTEMPT_HOURS } from '../contracts/activity-roles.js';
-import type { RunConfig } from '../contracts/config.js';
+import type { ChosenByModel, RunConfig } from '../contracts/config.js';
 import type { InputProblem } from '../contracts/errors.js';
-import { parseModelConfig } from '../policy/checkpoint/model-config.js';
 import type { ModelConfig } from '../policy/transformer/config.js';
-import { KNOWN_MODELS } from './known-models.js';
+import { publishedModel } from './known-models.js';
 import { modelSize, type ModelSize } from './model-size.js';
 import { memoryByRole, storedBytes, type Memory, type Stored } from './resources.js';
 import { FLOPS_OF_LEARNING, measureRates, type Rates } from './throughput.js';
@@ -24,6 +23,8 @@ export interface PlanOptions {
 
 export interface RunPlanned {
   readonly config: RunConfig;
+  /** What of it the configuration left to be decided by the model. */
+  readonly chosen: readonly ChosenByModel[];
   /** What would be refused. */
   readonly problems: readonly InputProblem[];
   /** What could not be looked at, and what was found. */
@@ -57,20 +58,22 @@ export interface IterationSeconds {
 export async function planRun(form: unknown, options: PlanOptions = {}): Promise<RunPlanned> {
   const { onProgress = () => undefined } = options;
   onProgress('look at model and problems');
-  const input = await checkInput(form, {});
-  const { config } = input;
+  const input = await checkInput(form, { published: (directory) => publishedModel(directory)?.facts });
+  const { config, chosen } = input;
   const { model, problems, notes } = await shapeOf(input);
-  notes.push(...setNotes(input));
+  notes.push(...setNotes(input), ...answerNotes(input));
   const assumed = assumptions(input, options, onProgress);
   notes.push(...assumed.notes);
-  if (!model) return { config, problems, notes, cost: undefined };
+  if (!model) return { config, chosen, problems, notes, cost: undefined };
   const size = modelSize(model);
   const work = iterationWork(config, assumed.means);
   const rates = await tokenRates(model, config, work, assumed.means, options);
   const seconds = secondsOf(work, config, rates.rates);
-  notes.push(...cutOff(seconds, work));
+  const stored = storedBytes(size, work);
+  notes.push(...cutOff(seconds, work), ...diskNotes(config, stored));
   return {
     config,
+    chosen,
     problems,
     notes,
     cost: {
@@ -78,7 +81,7 @@ export async function planRun(form: unknown, options: PlanOptions = {}): Promise
       assumptions: assumed.means,
       work,
       memory: memoryByRole(config, model, size, work),
-      stored: storedBytes(size, work),
+      stored,
       rates: rates.rates,
       measured: rates.measured,
       seconds,
@@ -96,16 +99,14 @@ async function shapeOf({ config, directory, problems, policy }: CheckedInput) {
     return !absent;
   });
   if (policy && 'checkpoint' in policy) return { model: policy.checkpoint.config, problems: remaining, notes };
-  const known = present ? undefined : KNOWN_MODELS[basename(directory)];
+  const model = present ? undefined : publishedModel(directory)?.config;
   if (!present) {
     notes.push(
-      known
+      model
         ? `${directory} is not there: the shape is that of the published ${basename(directory)}, its files were not looked at`
         : `${directory} is not there, and no published model of that name is known`,
     );
   }
-  const parsed = known && parseModelConfig(known);
-  const model: ModelConfig | undefined = parsed && 'config' in parsed ? parsed.config : undefined;
   if (model) checkLengths(config, { config: model }, ['sampling', 'evaluation'], remaining);
   return { model, problems: remaining, notes };
 }
@@ -122,6 +123,25 @@ function setNotes({ config, task }: CheckedInput): string[] {
   const often = every > 0 ? `before, after and every ${every} iterations` : 'before and after';
   const judged = `an evaluation is ${samples} samples of ${held.length} held-out sets: ${often}`;
   return [...(task.training ? [`${task.training.size} problems to train on`] : []), judged];
+}
+
+/** Of the training set. */
+const LOOKED_AT = 20;
+
+/** Instruct models seldom put an answer into a box unasked. */
+function answerNotes({ config, task }: CheckedInput): string[] {
+  const { name, answer = 'boxed' } = config.verifier;
+  const source = task?.training;
+  if (!source || answer !== 'boxed' || name !== 'math' || config.task.name !== 'files') return [];
+  const asked = Array.from({ length: Math.min(LOOKED_AT, source.size) }, (_, i) =>
+    JSON.stringify(source.problem(i).prompt).includes('boxed'),
+  );
+  return asked.some(Boolean)
+    ? []
+    : [
+        'no prompt asks for \\boxed{…}, and nothing else is rewarded: say it in task.options.instruction, or set verifier.answer ' +
+          'to "anywhere"',
+      ];
 }
 
 /** Prompts are measured where tokenizer and problems are there, else as long as the limit; responses are as asked, or as long. */
@@ -181,6 +201,22 @@ function secondsOf(work: Work, { pipeline, update }: RunConfig, rates: Rates): I
     oneMachine: rollouts + learn,
     apart: pipeline === 'on-policy' ? rollouts + learn : Math.max(rollouts, rollouts * work.ofBranches + learn),
   };
+}
+
+/** More than this fills a disk before somebody looks. */
+const MUCH_DISK = 20 * 2 ** 30;
+
+/** What the run's policies take. */
+function diskNotes({ iterations, retention }: RunConfig, { policy }: Stored): string[] {
+  const all = iterations * policy;
+  if (all < MUCH_DISK) return [];
+  const { keepLast, keepEvery } = retention;
+  const kept =
+    keepEvery === 1 ? 'all of them' : `the last ${keepLast}${keepEvery > 1 ? ` and every ${keepEvery}th` : ''}`;
+  return [
+    `${iterations} policies with their moments are ${(all / 2 ** 30).toFixed(0)} GiB of the store; ` +
+      `\`attnrl gc --delete\`, also while the run goes on, leaves ${kept}`,
+  ];
 }
 
 /** What one worker would be stopped at, each time. Shards of one worker run at once: each may take as long as all of them. */

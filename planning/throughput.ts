@@ -7,8 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openStream, Purpose, uniformAt } from '../algorithm/random.js';
 import { resolveConfig, type RunConfig } from '../contracts/config.js';
+import { SHIPPED_FACTS } from '../contracts/model-defaults.js';
 import type { InferenceEngine, Learner, PolicyFiles, RolloutRequest } from '../contracts/engine.js';
-import { parseModelConfig } from '../policy/checkpoint/model-config.js';
+import { modelConfigJson, parseModelConfig } from '../policy/checkpoint/model-config.js';
 import { openInferenceEngine, openLearner } from '../policy/engine/open.js';
 import type { ModelConfig } from '../policy/transformer/config.js';
 import { toHuggingFaceShapes } from '../policy/transformer/parameters.js';
@@ -36,7 +37,13 @@ const TRAINED_TOKENS = 512;
 
 /** Takes half a minute where a layer has 50 million parameters. */
 export async function measureRates(model: ModelConfig, settings: RunConfig['engine']): Promise<Rates> {
-  const probe: ModelConfig = { ...model, layers: 1, vocabSize: VOCABULARY, tiedHead: true };
+  const probe: ModelConfig = {
+    ...model,
+    layers: 1,
+    vocabSize: VOCABULARY,
+    tiedHead: true,
+    maxPositions: Math.max(model.maxPositions, TRAINED_TOKENS),
+  };
   const folder = await mkdtemp(join(tmpdir(), 'attnrl-probe-'));
   const threads = settings.threads === 0 ? {} : { threads: settings.threads };
   const engine = openInferenceEngine({ ...settings, slots: ROWS, ...threads });
@@ -83,7 +90,7 @@ async function scoringRate(engine: InferenceEngine, { id }: PolicyFiles, size: M
 }
 
 async function learningRate(learner: Learner, policy: PolicyFiles, size: ModelSize): Promise<number> {
-  const { update } = resolveConfig({ update: { klWeight: 0 } });
+  const { update } = resolveConfig({ update: { klWeight: 0 } }, SHIPPED_FACTS);
   const row = tokens(TRAINED_TOKENS, 0);
   const sequence = {
     tokens: row,
@@ -127,27 +134,9 @@ async function writeProbe(model: ModelConfig, folder: string): Promise<PolicyFil
   });
   const path = join(folder, 'model.safetensors');
   await writeSafetensors(path, Object.fromEntries(tensors));
-  const config = configJson(model);
+  const config = modelConfigJson(model);
   const parsed = parseModelConfig(config);
   if ('problems' in parsed) throw new Error(`the probe's shape is refused: ${JSON.stringify(parsed.problems)}`);
   await writeFile(join(folder, 'config.json'), JSON.stringify(config));
   return { id: 'probe', config, weights: [path] };
-}
-
-function configJson(model: ModelConfig): object {
-  return {
-    model_type: 'qwen2',
-    hidden_act: 'silu',
-    vocab_size: model.vocabSize,
-    hidden_size: model.hiddenSize,
-    intermediate_size: model.intermediateSize,
-    num_hidden_layers: model.layers,
-    num_attention_heads: model.heads,
-    num_key_value_heads: model.kvHeads,
-    head_dim: model.headSize,
-    max_position_embeddings: model.maxPositions,
-    rms_norm_eps: model.rmsNormEps,
-    rope_theta: model.ropeTheta,
-    tie_word_embeddings: model.tiedHead,
-  };
 }

@@ -57,7 +57,7 @@ export class ChatTemplate {
    * @throws InvalidChatTemplate
    */
   constructor(
-    text: string,
+    readonly text: string,
     private readonly specialTokens: Readonly<Record<string, string>>,
     private readonly source: string,
   ) {
@@ -70,11 +70,12 @@ export class ChatTemplate {
 
   /**
    * The chat as text, up to where the model's answer begins.
+   * @param answered the chat ends with the model's answer
    * @throws InvalidChatTemplate where the template refuses the chat
    */
-  render(messages: readonly Message[]): string {
+  render(messages: readonly Message[], { answered = false }: { readonly answered?: boolean } = {}): string {
     const environment = new Environment();
-    const globals = { ...GLOBALS, ...this.specialTokens, messages, add_generation_prompt: true };
+    const globals = { ...GLOBALS, ...this.specialTokens, messages, add_generation_prompt: !answered };
     for (const [name, value] of Object.entries(globals)) environment.set(name, value);
     try {
       return String(new Interpreter(environment).run(this.#parsed).value);
@@ -84,13 +85,61 @@ export class ChatTemplate {
   }
 }
 
+const QUESTION: Message = { role: 'user', content: 'How much is two and two?' };
+const ANSWER: Message = { role: 'assistant', content: 'Four.' };
+
+/** What a template writes behind the model's answer; '' where it takes no answers. */
+export function endOfAnswer(template: ChatTemplate): string {
+  const text = renderedOr(template, [QUESTION, ANSWER], { answered: true });
+  const at = text.lastIndexOf(ANSWER.content);
+  return at < 0 ? '' : text.slice(at + ANSWER.content.length);
+}
+
+/** '' where the template refuses the chat. */
+function renderedOr(template: ChatTemplate, ...chat: Parameters<ChatTemplate['render']>): string {
+  try {
+    return template.render(...chat);
+  } catch (error) {
+    if (error instanceof InvalidChatTemplate) return '';
+    throw error;
+  }
+}
+
+/** What is used of a policy's tokenizer. */
+interface Tokens extends Pick<TextTokenizer, 'encode'> {
+  readonly thinkEndId?: number | undefined;
+  /** Text of a token that was added to the vocabulary. */
+  addedText(id: number): string | undefined;
+}
+
 /** Prompts as a policy's model gets them. */
 export class TemplatedPrompts implements PromptEncoder {
+  /** Its tokenizer or its template knows `</think>`. */
+  readonly thinks: boolean;
+  /** It has a chat template. */
+  readonly chats: boolean;
+  #marks: readonly string[] | undefined;
+
   constructor(
-    private readonly tokenizer: Pick<TextTokenizer, 'encode'>,
+    private readonly tokenizer: Tokens,
     private readonly template: ChatTemplate | undefined,
     private readonly source: string,
-  ) {}
+  ) {
+    this.thinks = tokenizer.thinkEndId !== undefined || (template?.text.includes('think>') ?? false);
+    this.chats = template !== undefined;
+  }
+
+  /** The first of the tokens by which the template marks turns, such as `<|im_start|>`, that was written by hand. */
+  markIn(prompt: Prompt): string | undefined {
+    this.#marks ??= this.template ? this.#addedIn(renderedOr(this.template, [QUESTION])) : [];
+    const marks = this.#marks.filter((mark) => !mark.includes('think'));
+    const texts = typeof prompt === 'string' ? [prompt] : prompt.map(({ content }) => content);
+    return texts.flatMap((text) => this.#addedIn(text)).find((mark) => marks.includes(mark));
+  }
+
+  #addedIn(text: string): string[] {
+    return [...this.tokenizer.encode(text)].flatMap((id) => this.tokenizer.addedText(id) ?? []);
+  }
 
   /** @throws NoChatTemplate, InvalidChatTemplate */
   encode(prompt: Prompt): Int32Array {
@@ -153,9 +202,14 @@ function defaultTemplate(value: unknown): string | undefined {
   return typeof found === 'string' ? found : undefined;
 }
 
-/** As a text, or as an added token that holds one. */
-function specialTokens(config: Record<string, unknown>): Record<string, string> {
-  const entries = Object.entries(config).filter(([name]) => name.endsWith('_token'));
+/**
+ * By name, such as `eos_token`; in the file as a text, or as an added token that holds one.
+ * @param tokenizerConfig contents of tokenizer_config.json; may be missing
+ */
+export function specialTokens(tokenizerConfig: unknown): Record<string, string> {
+  const entries = Object.entries((tokenizerConfig ?? {}) as Record<string, unknown>).filter(([name]) =>
+    name.endsWith('_token'),
+  );
   return Object.fromEntries(
     entries.flatMap(([name, value]) => {
       const text = typeof value === 'object' && value !== null && 'content' in value ? value.content : value;

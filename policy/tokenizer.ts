@@ -7,6 +7,7 @@ import path from 'node:path';
 import * as huggingFace from '@huggingface/tokenizers';
 import { THINK_END } from '../algorithm/steps.js';
 import type { TextTokenizer } from '../contracts/tokenizer.js';
+import { CHAT_TEMPLATE_FILE, chatTemplateOf, endOfAnswer, specialTokens } from './chat-template.js';
 
 /** What is used of the library: its own declarations import without file extensions, which Node's resolution refuses. */
 interface HuggingFaceTokenizer {
@@ -30,6 +31,8 @@ export interface TokenizerFiles {
   readonly config: unknown;
   /** generation_config.json: `eos_token_id`, a number or a list; may be missing. */
   readonly generationConfig?: unknown;
+  /** Text of chat_template.jinja; may be missing. */
+  readonly chatTemplate?: string | undefined;
 }
 
 /**
@@ -61,7 +64,10 @@ export class PolicyTokenizer implements TextTokenizer {
 
   /** Rows of the model's embedding; every id is below it. */
   readonly vocabSize: number;
-  /** Ids that end a response, ascending, at least one. */
+  /**
+   * Ids that end a response, ascending, at least one: those of generation_config.json or else config.json, the tokenizer's own,
+   * and what the chat template writes behind an answer.
+   */
   readonly eosIds: readonly number[];
   /** Id of `</think>`; undefined where that is no token of its own, and has to be looked for in the text. */
   readonly thinkEndId: number | undefined;
@@ -77,16 +83,23 @@ export class PolicyTokenizer implements TextTokenizer {
     const tokenizerConfig = asObject(files.tokenizerConfig ?? {}, 'tokenizer_config.json', problems);
 
     this.vocabSize = readVocabSize(config, problems);
-    this.eosIds = readEosIds(config, generationConfig, this.vocabSize, problems);
+    const before = problems.length;
+    const given = readEosIds(config, generationConfig, this.vocabSize, problems);
+    const refused = problems.length > before;
     const tokenizer = parseTokenizer(files.tokenizer, tokenizerConfig, problems);
     if (tokenizer === undefined) throw new TokenizerMismatch(source, problems);
+    const added = tokenizer.get_added_tokens_decoder();
+    const ids = (text: string): number[] => tokenizer.encode(text, { add_special_tokens: false }).ids;
+    const ends = [...given, ...endsOfItsOwn(files, ids, (id) => added.has(id), source)];
+    this.eosIds = [...new Set(ends)].sort((a, b) => a - b);
+    if (this.eosIds.length === 0 && !refused) problems.push(NO_END);
 
     let largestId = 0;
     for (const id of tokenizer.get_vocab().values()) largestId = Math.max(largestId, id);
     if (largestId >= this.vocabSize) {
       problems.push(`tokenizer.json: id ${largestId} is not below config.json's vocab_size ${this.vocabSize}`);
     }
-    for (const id of this.eosIds) {
+    for (const id of given) {
       if (tokenizer.id_to_token(id) === undefined) problems.push(`tokenizer.json: no token has the eos id ${id}`);
     }
     if (problems.length > 0) throw new TokenizerMismatch(source, problems);
@@ -94,7 +107,7 @@ export class PolicyTokenizer implements TextTokenizer {
     this.#tokenizer = tokenizer;
     // Absent means false today and meant true in the past; no model that reasons step by step wants its text changed.
     this.#cleanUpSpaces = tokenizerConfig['clean_up_tokenization_spaces'] === true;
-    this.#addedIds = new Set(tokenizer.get_added_tokens_decoder().keys());
+    this.#addedIds = new Set(added.keys());
     const thinkEnd = this.encode(THINK_END);
     this.thinkEndId = thinkEnd.length === 1 ? thinkEnd[0] : undefined;
   }
@@ -104,19 +117,22 @@ export class PolicyTokenizer implements TextTokenizer {
     return Int32Array.from(this.#tokenizer.encode(text, { add_special_tokens: false }).ids);
   }
 
-  /** Text of the ids without special tokens (eos, padding); ids that no token has give nothing. */
+  /** Text of a response without the end of sequence; ids that no token has give nothing. */
   decode(ids: Iterable<number>): string {
-    return this.#decode(
-      [...ids].filter((id) => this.#tokenizer.id_to_token(id) !== undefined),
-      true,
-    );
+    const all = [...ids];
+    return this.text(this.eosIds.includes(all.at(-1) ?? -1) ? all.slice(0, -1) : all);
+  }
+
+  /** Text of all of the ids. */
+  text(ids: Iterable<number>): string {
+    return this.#decode([...ids].filter((id) => this.#tokenizer.id_to_token(id) !== undefined));
   }
 
   /** Text of one token decoded alone, special tokens included. A piece of a longer UTF-8 sequence gives U+FFFD. */
   tokenText(id: number): string {
     let text = this.#texts.get(id);
     if (text === undefined) {
-      text = this.#tokenizer.id_to_token(id) === undefined ? '' : this.#decode([id], false);
+      text = this.#tokenizer.id_to_token(id) === undefined ? '' : this.#decode([id]);
       this.#texts.set(id, text);
     }
     return text;
@@ -127,11 +143,16 @@ export class PolicyTokenizer implements TextTokenizer {
     return this.#addedIds.has(id) ? '' : this.tokenText(id);
   }
 
-  #decode(ids: number[], skipSpecialTokens: boolean): string {
+  /** Text of a token that was added to the vocabulary; undefined for others. */
+  addedText(id: number): string | undefined {
+    return this.#addedIds.has(id) ? this.tokenText(id) : undefined;
+  }
+
+  #decode(ids: number[]): string {
     // The library refuses an empty list.
     if (ids.length === 0) return '';
     return this.#tokenizer.decode(ids, {
-      skip_special_tokens: skipSpecialTokens,
+      skip_special_tokens: false,
       clean_up_tokenization_spaces: this.#cleanUpSpaces,
     });
   }
@@ -143,15 +164,18 @@ export class PolicyTokenizer implements TextTokenizer {
  */
 export async function readTokenizer(directory: string): Promise<PolicyTokenizer> {
   const problems: string[] = [];
-  const read = async (file: string, required: boolean): Promise<unknown> => {
-    let text: string;
+  const readText = async (file: string, required: boolean): Promise<string | undefined> => {
     try {
-      text = await readFile(path.join(directory, file), 'utf8');
+      return await readFile(path.join(directory, file), 'utf8');
     } catch (error) {
       const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
       if (required || !missing) problems.push(`${file}: ${missing ? 'no such file' : (error as Error).message}`);
       return undefined;
     }
+  };
+  const read = async (file: string, required: boolean): Promise<unknown> => {
+    const text = await readText(file, required);
+    if (text === undefined) return undefined;
     try {
       return JSON.parse(text);
     } catch (error) {
@@ -164,6 +188,7 @@ export async function readTokenizer(directory: string): Promise<PolicyTokenizer>
     tokenizerConfig: await read('tokenizer_config.json', false),
     config: await read('config.json', true),
     generationConfig: await read('generation_config.json', false),
+    chatTemplate: await readText(CHAT_TEMPLATE_FILE, false),
   };
   if (problems.length > 0) throw new TokenizerMismatch(directory, problems);
   return new PolicyTokenizer(files, directory);
@@ -191,13 +216,30 @@ function readEosIds(
   const file = generationConfig['eos_token_id'] == null ? 'config.json' : 'generation_config.json';
   const value = generationConfig['eos_token_id'] ?? config['eos_token_id'];
   const ids: unknown[] = Array.isArray(value) ? value : value == null ? [] : [value];
-  if (ids.length === 0) problems.push('generation_config.json, config.json: neither has an eos_token_id');
   const valid: number[] = [];
   for (const id of ids) {
     if (typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < vocabSize) valid.push(id);
     else problems.push(`${file}: eos_token_id ${JSON.stringify(id)} is not an id below vocab_size ${vocabSize}`);
   }
   return [...new Set(valid)].sort((a, b) => a - b);
+}
+
+const NO_END =
+  'nothing ends a response: no eos_token_id in generation_config.json or config.json, no eos_token in tokenizer_config.json, ' +
+  'and no chat template that ends an answer with an added token';
+
+/** The tokenizer's end of sequence, and the token by which the chat template ends an answer. */
+function endsOfItsOwn(
+  { tokenizerConfig, chatTemplate }: TokenizerFiles,
+  encode: (text: string) => number[],
+  isAdded: (id: number) => boolean,
+  source: string,
+): number[] {
+  const { eos_token: end = '' } = specialTokens(tokenizerConfig);
+  const template = chatTemplateOf(tokenizerConfig, chatTemplate, source);
+  const behind = template ? encode(endOfAnswer(template)).find(isAdded) : undefined;
+  const own = end === '' ? [] : encode(end);
+  return [...(own.length === 1 ? own : []), ...(behind === undefined ? [] : [behind])];
 }
 
 function parseTokenizer(

@@ -70,6 +70,23 @@ export class SafetensorsFile {
     }
   }
 
+  /** Whether a tensor holds the same values, in the same format, as one of another file. Rejects with `CheckpointDamaged`. */
+  async equals(name: string, other: SafetensorsFile, otherName: string): Promise<boolean> {
+    const [mine, theirs] = [this.#infoOf(name), other.#infoOf(otherName)];
+    const length = mine.end - mine.begin;
+    if (mine.dtype !== theirs.dtype || length !== theirs.end - theirs.begin) return false;
+    const step = PIECE_ELEMENTS * LARGEST_ELEMENT;
+    for (let from = 0; from < length; from += step) {
+      const size = Math.min(step, length - from);
+      const [a, b] = await Promise.all([
+        readAt(this.path, this.file, mine.begin + from, size),
+        readAt(other.path, other.file, theirs.begin + from, size),
+      ]);
+      if (Buffer.compare(a, b) !== 0) return false;
+    }
+    return true;
+  }
+
   close(): Promise<void> {
     return this.file.close();
   }

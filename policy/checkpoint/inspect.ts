@@ -26,7 +26,10 @@ export async function inspectCheckpoint(directory: string): Promise<CheckpointIn
   }
   const weights = await weightFiles(directory, problems);
   const found = await tensorsOf(directory, weights, problems);
-  if (parsed && 'config' in parsed && found) problems.push(...misfits(parsed.config, found));
+  if (parsed && 'config' in parsed && found) {
+    problems.push(...misfits(parsed.config, found));
+    if (parsed.config.tiedHead && problems.length === 0) problems.push(...(await ownHead(found)));
+  }
   if (problems.length > 0 || !parsed || 'problems' in parsed) throw new InvalidCheckpoint(directory, problems);
   return { config: parsed.config, configJson, weights: weights.map((name) => join(directory, name)) };
 }
@@ -69,16 +72,20 @@ async function weightFiles(directory: string, problems: Problem[]): Promise<stri
   return shards.filter((name) => files.has(name));
 }
 
+interface FoundTensor extends TensorInfo {
+  readonly file: string;
+}
+
 async function tensorsOf(
   directory: string,
   names: readonly string[],
   problems: Problem[],
-): Promise<Map<string, TensorInfo> | undefined> {
-  const tensors = new Map<string, TensorInfo>();
+): Promise<Map<string, FoundTensor> | undefined> {
+  const tensors = new Map<string, FoundTensor>();
   for (const name of names) {
     try {
       const file = await SafetensorsFile.open(join(directory, name));
-      for (const [name, info] of file.header.tensors) tensors.set(name, info);
+      for (const [name, info] of file.header.tensors) tensors.set(name, { ...info, file: file.path });
       await file.close();
     } catch (error) {
       if (!(error instanceof CheckpointDamaged)) throw error;
@@ -92,6 +99,24 @@ async function tensorsOf(
 const FORMATS: readonly string[] = ['F32', 'F16', 'BF16'];
 /** The head of a tied model stands for its embedding; old Llama files hold the frequencies that config.json gives. */
 const REDUNDANT = [/^lm_head\.weight$/, /\.rotary_emb\.inv_freq$/];
+
+const HEAD = 'lm_head.weight';
+const EMBEDDING = 'model.embed_tokens.weight';
+
+/** A head that is said to be the embedding, and is another matrix: one of the two would be dropped without a word. */
+async function ownHead(found: ReadonlyMap<string, FoundTensor>): Promise<Problem[]> {
+  const [head, embedding] = [found.get(HEAD), found.get(EMBEDDING)];
+  if (!head || !embedding) return [];
+  const files: SafetensorsFile[] = [];
+  try {
+    for (const { file } of [head, embedding]) files.push(await SafetensorsFile.open(file));
+    if (await files[0].equals(HEAD, files[1], EMBEDDING)) return [];
+  } finally {
+    for (const file of files) await file.close();
+  }
+  const problem = `is not ${EMBEDDING}, though config.json says tie_word_embeddings: set that to false to use it`;
+  return [{ path: HEAD, problem }];
+}
 
 function misfits(config: ModelConfig, found: ReadonlyMap<string, TensorInfo>): Problem[] {
   const problems: Problem[] = [];

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { ModelConfig } from '../transformer/config.js';
 import type { CheckpointProblem } from './invalid-checkpoint.js';
-import { parseRope } from './rope-config.js';
+import { parseRope, ropeJson } from './rope-config.js';
 
 const positive = z.int().positive();
 
@@ -77,6 +77,29 @@ export function parseModelConfig(json: unknown): ModelConfigResult {
   };
   problems.push(...impossible(config));
   return problems.length > 0 ? { problems } : { config };
+}
+
+/** A config.json by which the same model is read: the inverse, without what does not decide its shape. */
+export function modelConfigJson(model: ModelConfig): Readonly<Record<string, unknown>> {
+  const family = Object.entries(FAMILIES).find(
+    ([, { qkvBias, qkNorm }]) => qkvBias === model.qkvBias && qkNorm === model.qkNorm,
+  );
+  if (!family) throw new RangeError('no family has both biases and norms of queries and keys');
+  return {
+    model_type: family[0],
+    hidden_act: 'silu',
+    vocab_size: model.vocabSize,
+    hidden_size: model.hiddenSize,
+    intermediate_size: model.intermediateSize,
+    num_hidden_layers: model.layers,
+    num_attention_heads: model.heads,
+    num_key_value_heads: model.kvHeads,
+    head_dim: model.headSize,
+    max_position_embeddings: model.maxPositions,
+    rms_norm_eps: model.rmsNormEps,
+    ...ropeJson(model),
+    tie_word_embeddings: model.tiedHead,
+  };
 }
 
 function familyOf(json: Readonly<Record<string, unknown>>): { known?: Family; problems: CheckpointProblem[] } {

@@ -64,6 +64,18 @@ export function parseRope(
   return { rope: { ropeTheta, ...(ropeScaling ? { ropeScaling } : {}) } };
 }
 
+/** The inverse: keys by which the same embedding is read. */
+export function ropeJson({ ropeTheta, ropeScaling: scaling }: Rope): Readonly<Record<string, unknown>> {
+  if (!scaling) return { rope_theta: ropeTheta };
+  const { type, factor } = scaling;
+  const bands = type === 'llama3' && {
+    low_freq_factor: scaling.lowFreqFactor,
+    high_freq_factor: scaling.highFreqFactor,
+    original_max_position_embeddings: scaling.originalMaxPositions,
+  };
+  return { rope_theta: ropeTheta, rope_scaling: { rope_type: type, factor, ...bands } };
+}
+
 function issues(result: z.ZodSafeParseResult<unknown>, at: string): CheckpointProblem[] {
   return (result.error?.issues ?? []).map(({ path, message }) => ({ path: [at, ...path].join('.'), problem: message }));
 }

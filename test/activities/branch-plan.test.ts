@@ -5,6 +5,7 @@ import type { BatchProblem } from '../../activities/batch.js';
 import { planBranches } from '../../activities/branch-plan.js';
 import { NO_INFLUENCE_MEANS } from '../../algorithm/adaptive-sampling.js';
 import { resolveConfig } from '../../contracts/config.js';
+import { SHIPPED_FACTS } from '../../contracts/model-defaults.js';
 
 interface AttentionCase {
   readonly id: string;
@@ -41,12 +42,15 @@ function pointsInRun({
   quantile,
 }: Omit<AttentionCase, 'id' | 'expected'>): readonly number[] {
   const length = step_ranges.at(-1)![1] - prompt_len;
-  const config = resolveConfig({
-    sampling: { maxPromptTokens: 1_000_000, maxResponseTokens: 1_000_000 },
-    branching: { pointsPerResponse: n_points, minTokenDistance: min_token_distance, quantile },
-    adaptiveSampling: { enabled: false },
-    update: { tokenBudget: 2_000_000 },
-  });
+  const config = resolveConfig(
+    {
+      sampling: { maxPromptTokens: 1_000_000, maxResponseTokens: 1_000_000 },
+      branching: { pointsPerResponse: n_points, minTokenDistance: min_token_distance, quantile },
+      adaptiveSampling: { enabled: false },
+      update: { tokenBudget: 2_000_000 },
+    },
+    SHIPPED_FACTS,
+  );
   const perToken = new Float32Array(length);
   const problem: BatchProblem = {
     index: 0,

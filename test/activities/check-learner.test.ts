@@ -1,12 +1,13 @@
 import { expect, it } from 'vitest';
 import { checkLearner } from '../../activities/checks.js';
 import { resolveConfig } from '../../contracts/config.js';
+import { SHIPPED_FACTS } from '../../contracts/model-defaults.js';
 import type { InputProblem } from '../../contracts/errors.js';
 
 it('a model that TensorFlow.js does not train is a problem of the configuration, before any work', () => {
   const problemsWith = (learner: 'onnx' | 'tfjs', type: string): InputProblem[] => {
     const problems: InputProblem[] = [];
-    checkLearner(resolveConfig({ learner }), { model_type: type }, problems);
+    checkLearner(resolveConfig({ learner }, SHIPPED_FACTS), { model_type: type }, problems);
     return problems;
   };
   expect(problemsWith('tfjs', 'qwen3')).toEqual([

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { ProblemDraw } from '../../activities/draw.js';
 import { FIRST_PROBLEM, type DataCursor } from '../../algorithm/data-order.js';
 import { resolveConfig } from '../../contracts/config.js';
+import { SHIPPED_FACTS } from '../../contracts/model-defaults.js';
 import type { RunManifest } from '../../contracts/run-manifest.js';
 import { problemSource } from '../../tasks/problem-source.js';
 
@@ -11,7 +12,7 @@ const source = problemSource('numbered', 23, (i) => ({ id: `${i}`, prompt: 'x'.r
 const prompts = { encode: (prompt: unknown) => new Int32Array((prompt as string).length) };
 
 function draw(count: number, cursor: DataCursor, maxPromptTokens: number): ProblemDraw {
-  const config = resolveConfig({ seed: 5, sampling: { maxPromptTokens, maxResponseTokens: 64 } });
+  const config = resolveConfig({ seed: 5, sampling: { maxPromptTokens, maxResponseTokens: 64 } }, SHIPPED_FACTS);
   const manifest = { config, dataSetSize: source.size } as RunManifest;
   const drawn = new ProblemDraw(manifest, source, prompts, cursor);
   while (drawn.problems.length < count) drawn.advance(count);

@@ -14,7 +14,7 @@ it('names of sets are those of the task, k holds for all of them', async () => {
   });
 });
 
-it("files are sets of their own, with the paper's limits where nothing else is said", async () => {
+it('files are sets of their own, asked as the paper does where nothing else is said, within limits by the model', async () => {
   await withFolder(async (folder) => {
     const [amc, aime] = [join(folder, 'amc.parquet'), join(folder, 'aime.jsonl')];
     await Promise.all([amc, aime].map((file) => writeFile(file, '')));
@@ -25,7 +25,6 @@ it("files are sets of their own, with the paper's limits where nothing else is s
       problemsPerSet: 100_000,
       samplesPerProblem: 4,
       temperature: 0.6,
-      maxPromptTokens: 2048,
       maxResponseTokens: 256,
     });
     await expect(evaluationForm('m', { ...options, sets: `${amc},short` })).rejects.toThrow('short is no file');

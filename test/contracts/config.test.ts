@@ -5,11 +5,12 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { runForm } from '../../contracts/config-form.js';
 import { configHash, resolveConfig, stepSettings } from '../../contracts/config.js';
+import { SHIPPED_FACTS } from '../../contracts/model-defaults.js';
 import { InvalidConfig, type InputProblem } from '../../contracts/errors.js';
 
 function problemsOf(form: unknown): readonly InputProblem[] {
   try {
-    resolveConfig(form);
+    resolveConfig(form, SHIPPED_FACTS);
   } catch (error) {
     if (error instanceof InvalidConfig) return error.problems;
     throw error;
@@ -19,7 +20,7 @@ function problemsOf(form: unknown): readonly InputProblem[] {
 
 describe('resolveConfig', () => {
   it('fills everything from nothing', () => {
-    const config = resolveConfig(undefined);
+    const config = resolveConfig(undefined, SHIPPED_FACTS);
     expect(config).toMatchObject({ algorithm: 'attnrl', pipeline: 'one-step-off-policy' });
     expect(config.adaptiveSampling).toMatchObject({
       enabled: true,
@@ -28,11 +29,13 @@ describe('resolveConfig', () => {
   });
 
   it('decides the pipeline and adaptive sampling by the algorithm', () => {
-    expect(resolveConfig({ algorithm: 'treerl' })).toMatchObject({
+    expect(resolveConfig({ algorithm: 'treerl' }, SHIPPED_FACTS)).toMatchObject({
       pipeline: 'on-policy',
       adaptiveSampling: { enabled: false },
     });
-    expect(resolveConfig({ algorithm: 'grpo', pipeline: 'one-step-off-policy' }).pipeline).toBe('one-step-off-policy');
+    expect(resolveConfig({ algorithm: 'grpo', pipeline: 'one-step-off-policy' }, SHIPPED_FACTS).pipeline).toBe(
+      'one-step-off-policy',
+    );
   });
 
   it('lists every problem at once, with its path', () => {
@@ -57,17 +60,17 @@ describe('resolveConfig', () => {
   });
 
   it('lets the mathematics verifiers, and no module, be told where an answer stands', () => {
-    expect(resolveConfig({ verifier: { answer: 'anywhere' } }).verifier.answer).toBe('anywhere');
-    expect(resolveConfig({}).verifier).not.toHaveProperty('answer');
+    expect(resolveConfig({ verifier: { answer: 'anywhere' } }, SHIPPED_FACTS).verifier.answer).toBe('anywhere');
+    expect(resolveConfig({}, SHIPPED_FACTS).verifier).not.toHaveProperty('answer');
     expect(problemsOf({ verifier: { name: './own.mjs', answer: 'boxed' } }).map(({ path }) => path)).toEqual([
       'verifier.answer',
     ]);
   });
 
   it('takes the distance of influence by both its names, which may not contradict each other', () => {
-    expect(stepSettings(resolveConfig({}))).toEqual({ separator: 'blank-line', delta: 4 });
-    expect(stepSettings(resolveConfig({ branching: { delta: 2 } })).delta).toBe(2);
-    expect(stepSettings(resolveConfig({ steps: { delta: 2 }, branching: { delta: 2 } })).delta).toBe(2);
+    expect(stepSettings(resolveConfig({}, SHIPPED_FACTS))).toEqual({ separator: 'blank-line', delta: 4 });
+    expect(stepSettings(resolveConfig({ branching: { delta: 2 } }, SHIPPED_FACTS)).delta).toBe(2);
+    expect(stepSettings(resolveConfig({ steps: { delta: 2 }, branching: { delta: 2 } }, SHIPPED_FACTS)).delta).toBe(2);
     const [problem, ...others] = problemsOf({ steps: { delta: 2 }, branching: { delta: 4 } });
     expect(problem).toEqual({
       path: 'branching.delta',
@@ -80,17 +83,19 @@ describe('resolveConfig', () => {
   });
 
   it('keeps the hash of a configuration of before steps had settings of their own', () => {
-    const before = resolveConfig({ branching: { delta: 6 } });
+    const before = resolveConfig({ branching: { delta: 6 } }, SHIPPED_FACTS);
     expect(before).not.toHaveProperty('steps');
     expect(before.branching.delta).toBe(6);
-    expect(configHash(resolveConfig({ steps: { separator: 'blank-line', delta: 6 } }))).toBe(configHash(before));
-    const finer = resolveConfig({ steps: { separator: 'line', delta: 6 } });
+    expect(configHash(resolveConfig({ steps: { separator: 'blank-line', delta: 6 } }, SHIPPED_FACTS))).toBe(
+      configHash(before),
+    );
+    const finer = resolveConfig({ steps: { separator: 'line', delta: 6 } }, SHIPPED_FACTS);
     expect(configHash(finer)).not.toBe(configHash(before));
-    expect(resolveConfig(finer)).toEqual(finer);
+    expect(resolveConfig(finer, SHIPPED_FACTS)).toEqual(finer);
   });
 
   it('takes greedy evaluation, but no greedy training, and shares of the probability above 0', () => {
-    expect(resolveConfig({ evaluation: { temperature: 0 } })).toMatchObject({
+    expect(resolveConfig({ evaluation: { temperature: 0 } }, SHIPPED_FACTS)).toMatchObject({
       sampling: { temperature: 1, topK: 0, topP: 1 },
       evaluation: { temperature: 0, topK: 0, topP: 1 },
     });
@@ -125,7 +130,10 @@ describe('resolveConfig', () => {
   });
 
   it('comes to an end, with a path for each problem, whatever the form', () => {
-    const whole = { ...resolveConfig({}), from: { record: { sha256: '', bytes: 1, kind: 'iteration-record' } } };
+    const whole = {
+      ...resolveConfig({}, SHIPPED_FACTS),
+      from: { record: { sha256: '', bytes: 1, kind: 'iteration-record' } },
+    };
     const paths = fc.constantFrom(...pathsOf(whole));
     const changes = fc.array(fc.tuple(paths, fc.option(fc.jsonValue({ maxDepth: 2 }), { nil: undefined })), {
       minLength: 1,
@@ -156,13 +164,13 @@ describe('resolveConfig', () => {
   });
 
   it('hashes what it means, not how it was written', () => {
-    const hash = configHash(resolveConfig({}));
-    expect(configHash(resolveConfig({ seed: 0, algorithm: 'attnrl' }))).toBe(hash);
-    expect(configHash(resolveConfig({ seed: 1 }))).not.toBe(hash);
+    const hash = configHash(resolveConfig({}, SHIPPED_FACTS));
+    expect(configHash(resolveConfig({ seed: 0, algorithm: 'attnrl' }, SHIPPED_FACTS))).toBe(hash);
+    expect(configHash(resolveConfig({ seed: 1 }, SHIPPED_FACTS))).not.toBe(hash);
   });
 
   it('is frozen', () => {
-    expect(Object.isFrozen(resolveConfig({}).update.betas)).toBe(true);
+    expect(Object.isFrozen(resolveConfig({}, SHIPPED_FACTS).update.betas)).toBe(true);
   });
 });
 
@@ -198,7 +206,8 @@ function leaves(value: object, prefix = ''): string[] {
 describe('configs/', () => {
   const folder = new URL('../../configs/', import.meta.url);
   it.each(readdirSync(folder).filter((name) => name !== 'schema.json'))('%s resolves', (name) => {
-    expect(problemsOf(JSON.parse(readFileSync(new URL(name, folder), 'utf8')))).toEqual([]);
+    const form: unknown = JSON.parse(readFileSync(new URL(name, folder), 'utf8'));
+    expect(problemsOf(form)).toEqual([]);
   });
 
   it.each(readdirSync(folder).filter((name) => name.endsWith('-1.5b.json')))(

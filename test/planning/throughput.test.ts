@@ -1,5 +1,7 @@
 /** The probe by our own engine and learner, in their processes (compiled: dist/). */
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { planRun } from '../../planning/plan-run.js';
 import { writeCheckpoint } from '../support/checkpoint.js';
@@ -20,3 +22,14 @@ test('what is not given is measured; the time follows from tokens and rates', as
     expect(seconds.apart).toBeLessThan(seconds.oneMachine);
   });
 });
+
+const FAMILIES = fileURLToPath(new URL('../fixtures/models/', import.meta.url));
+
+test.each(readdirSync(FAMILIES, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])))(
+  'a model of every family is planned: %s',
+  async (family) => {
+    const { cost } = await planRun({ model: join(FAMILIES, family), engine: { threads: 1 } });
+    expect(cost?.measured).toBe(true);
+    for (const rate of Object.values(cost!.rates)) expect(rate).toBeGreaterThan(1);
+  },
+);

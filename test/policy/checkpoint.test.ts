@@ -250,7 +250,7 @@ describe('a checkpoint directory', () => {
     );
   });
 
-  it('may repeat a tied head and the rotary frequencies, but not store weights as integers', async () => {
+  it('may repeat a tied head and the rotary frequencies, but not have a head of its own beside it, nor store weights as integers', async () => {
     const directory = await copyOf('llama-linear');
     const [file] = (await readdir(directory)).filter((name) => name.endsWith('.safetensors'));
     await rewrite(join(directory, file), (tensors) => {
@@ -258,6 +258,14 @@ describe('a checkpoint directory', () => {
       tensors['model.layers.0.self_attn.rotary_emb.inv_freq'] = new Float32Array(8);
     });
     expect((await inspectCheckpoint(directory)).config.tiedHead).toBe(true);
+    await rewrite(join(directory, file), (tensors) => {
+      const { shape, data } = tensors['model.embed_tokens.weight'] as { shape: readonly number[]; data: Float32Array };
+      tensors['lm_head.weight'] = { shape, data: data.slice().fill(1, -1) };
+    });
+    expect(await problems(directory)).toEqual([
+      expect.stringMatching(/^lm_head.weight: is not model.embed_tokens.weight/),
+    ]);
+    await rewrite(join(directory, file), (tensors) => delete tensors['lm_head.weight']);
     await rewrite(join(directory, file), (tensors) => (tensors['model.norm.weight'] = new Int32Array(32)));
     expect(await problems(directory)).toEqual(['model.norm.weight: is stored as I32; supported: F32, F16, BF16']);
   });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { modelConfigJson, parseModelConfig } from '../../policy/checkpoint/model-config.js';
 import { differentiated, type Family, farthest, generated, openFamily, scored, TOLERANCE } from '../support/family.js';
 import { hasPeers, runFamilies, SKIPPED_WITHOUT_PEERS } from '../support/peers.js';
 
@@ -13,6 +14,10 @@ const families = (await readdir(FIXTURES, { withFileTypes: true })).flatMap((ent
 
 describe.each(families)('%s', async (name) => {
   const family = await openFamily(join(FIXTURES, name));
+
+  it('is read again from the config.json that its shape gives', () => {
+    expect(parseModelConfig(modelConfigJson(family.config))).toEqual({ config: family.config });
+  });
 
   it('has the log-probs of transformers', () => expectLogProbs(family));
 

@@ -61,7 +61,8 @@ it.each([
     const model = await writeCheckpoint(join(folder, 'model'));
     const file = join(model, 'config.json');
     await writeFile(file, JSON.stringify({ ...(JSON.parse(await readFile(file, 'utf8')) as object), ...change }));
-    const failure = await failureOf(await nullServices(folder), { model });
+    const sampling = { maxResponseTokens: 128 };
+    const failure = await failureOf(await nullServices(folder), { model, sampling });
     expect(failure.type).toBe('InvalidConfig');
     expect(failure.message).toContain(`  ${path}: `);
   });

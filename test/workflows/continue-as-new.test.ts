@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { resolveConfig } from '../../contracts/config.js';
+import { SHIPPED_FACTS } from '../../contracts/model-defaults.js';
 import type { RunForm } from '../../contracts/config-form.js';
 import { MAX_STATE_BYTES } from '../../contracts/result-size.js';
 import { PROGRESS_QUERY, type RunProgress } from '../../contracts/run.js';
@@ -9,7 +10,7 @@ import { steer, until } from '../support/steer.js';
 import { Temporal } from '../support/temporal.js';
 
 let patient: Temporal;
-const { learningRate } = resolveConfig({}).update;
+const { learningRate } = resolveConfig({}, SHIPPED_FACTS).update;
 
 let hasty: Temporal;
 beforeAll(async () => {

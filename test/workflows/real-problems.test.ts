@@ -18,6 +18,7 @@ import { auditRun } from '../../audit/audit-run.js';
 import { readRunFiles } from '../../audit/run-files.js';
 import type { RunForm } from '../../contracts/config-form.js';
 import { resolveConfig } from '../../contracts/config.js';
+import { SHIPPED_FACTS } from '../../contracts/model-defaults.js';
 import type { Message } from '../../contracts/prompt.js';
 import type { RunResult } from '../../contracts/run.js';
 import { inspectCheckpoint } from '../../policy/checkpoint/inspect.js';
@@ -116,7 +117,7 @@ describe.skipIf(!SHARED_DATA)(`three iterations on the authors' problems (${WHER
           const { prompt } = problems[problem];
           return { tokens: [...prompt, ...tokens], promptLength: prompt.length };
         });
-        const engine = await again.engine(resolveConfig({}).engine);
+        const engine = await again.engine(resolveConfig({}, SHIPPED_FACTS).engine);
         await engine.load({ id: 'exported', config: configJson, weights });
         const ours = await engine.score(
           'exported',

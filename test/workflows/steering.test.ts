@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Client, WorkflowUpdateFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { resolveConfig } from '../../contracts/config.js';
+import { SHIPPED_FACTS } from '../../contracts/model-defaults.js';
 import type { IterationRecord } from '../../contracts/iteration-record.js';
 import type { LedgerHead, RunSettings } from '../../contracts/run.js';
 import { CONFIGURATION_QUERY, LEDGER_HEAD_QUERY } from '../../contracts/steering.js';
@@ -16,7 +17,7 @@ import { nullRun } from '../support/null-run.js';
 import { currentDetails, steer, until } from '../support/steer.js';
 import { Temporal } from '../support/temporal.js';
 
-const { learningRate } = resolveConfig({}).update;
+const { learningRate } = resolveConfig({}, SHIPPED_FACTS).update;
 
 let temporal: Temporal;
 beforeAll(async () => {
