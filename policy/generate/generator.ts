@@ -3,6 +3,7 @@
  * chunk and waiting ones enter. Requests of concurrent callers share the slots; who shares them changes no bit.
  */
 import type { Rollout, RolloutRequest } from '../../contracts/engine.js';
+import { type GenerateLimits, LIMITS } from '../limits.js';
 import { Session, type SessionSettings } from '../onnx/runtime.js';
 import { SessionPool } from '../onnx/session-pool.js';
 import type { ModelConfig } from '../transformer/config.js';
@@ -24,9 +25,6 @@ export interface GeneratorSettings extends SessionSettings {
   /** Tokens per run, K: a multiple of 16. Part of a run's configuration, since it decides bits. */
   readonly chunk: number;
 }
-
-/** Memory for shared prefixes beyond the slots themselves. */
-const PREFIX_CACHE_BYTES = 256 * 2 ** 20;
 
 interface Job {
   readonly row: Row;
@@ -65,6 +63,7 @@ export class Generator {
   #spareMemory: FamilyMemory | undefined;
   /** Few policies need all. */
   readonly #decoders = new SessionPool<Decoder>();
+  readonly #limits: GenerateLimits;
 
   private constructor(
     private readonly config: ModelConfig,
@@ -72,10 +71,11 @@ export class Generator {
     private readonly settings: GeneratorSettings,
     private readonly prefillSession: Session,
   ) {
-    this.#slots = new Slots(config, settings.chunk, Math.max(2, settings.slots));
-    this.#scratch = new Slots(config, settings.chunk, Math.max(2, settings.slots));
-    this.#prefixes = new PrefixCache(settings.chunk, PREFIX_CACHE_BYTES);
-    this.#prefill = new Prefill(prefillSession, config, settings.chunk, this.#prefixes);
+    this.#limits = (settings.limits ?? LIMITS).generate;
+    this.#slots = new Slots(config, settings.chunk, Math.max(2, settings.slots), this.#limits.slots);
+    this.#scratch = new Slots(config, settings.chunk, Math.max(2, settings.slots), this.#limits.slots);
+    this.#prefixes = new PrefixCache(settings.chunk, this.#limits.prefixCacheBytes);
+    this.#prefill = new Prefill(prefillSession, config, settings.chunk, this.#prefixes, this.#limits);
   }
 
   static async open(config: ModelConfig, weights: Weights, settings: GeneratorSettings): Promise<Generator> {
@@ -110,7 +110,7 @@ export class Generator {
 
   /** Admits waiting rows and generates one chunk for all rows. */
   async step(): Promise<void> {
-    const { families, others } = findFamilies(await this.#admit());
+    const { families, others } = findFamilies(await this.#admit(), this.#limits.families);
     const runs = [...families, { siblings: 1, jobs: others }].flatMap((family) =>
       firstRuns(family, this.settings.chunk),
     );
@@ -208,9 +208,9 @@ export class Generator {
 
   #newFamily(siblings: number): FamilyBatch<Job> {
     const { slots, chunk } = this.settings;
-    const memory = this.#spareMemory ?? familyMemory(this.config, chunk, slots);
+    const memory = this.#spareMemory ?? familyMemory(this.config, chunk, slots, this.#limits.slots);
     this.#spareMemory = undefined;
-    const family = new FamilyBatch<Job>(memory, chunk, siblings);
+    const family = new FamilyBatch<Job>(memory, chunk, siblings, this.#limits.families);
     this.#families.set(siblings, family);
     return family;
   }

@@ -9,11 +9,14 @@ import { encodeGrowth, joinGrowth } from '../../activities/formats/growth.js';
 import type { Growth, PolicyFiles, RolloutRequest } from '../../contracts/engine.js';
 import { EngineCrashed, GenerationInterrupted, PolicyNotLoaded } from '../../contracts/engine-errors.js';
 import { initialWeights } from '../../policy/checkpoint/initialise.js';
-import { openInferenceEngine } from '../../policy/engine/open.js';
+import { openInferenceEngine as open } from '../../policy/engine/open.js';
+import type { EngineSettings } from '../../policy/engine/settings.js';
+import { LIMITS } from '../../policy/limits.js';
 import { parseModelConfig } from '../../policy/checkpoint/model-config.js';
 import { writeSafetensors } from '../../store/safetensors-file.js';
+import { EVERYTHING_IS_LARGE } from '../support/large-limits.js';
 
-const configJson = {
+const small = {
   model_type: 'qwen2',
   vocab_size: 32,
   hidden_size: 32,
@@ -28,6 +31,16 @@ const configJson = {
   tie_word_embeddings: true,
 };
 
+/** A model, and by which limits it is handled. */
+const WAYS = {
+  '': { configJson: small, limits: LIMITS },
+  ' where everything is large': {
+    // Wide enough for the same bits in every company.
+    configJson: { ...small, vocab_size: 600, hidden_size: 512, intermediate_size: 512, num_hidden_layers: 1 },
+    limits: EVERYTHING_IS_LARGE,
+  },
+};
+
 function request(problem: number, maxNewTokens: number): RolloutRequest {
   return {
     prefix: Int32Array.of(1, 2, 3 + problem),
@@ -40,7 +53,8 @@ function request(problem: number, maxNewTokens: number): RolloutRequest {
 
 const STEPS = Array.from({ length: 10 }, (_, i) => [30 * i, 30 * (i + 1)] as const);
 
-describe('the engine as a process', () => {
+describe.each(Object.entries(WAYS))('the engine as a process%s', (__, { configJson, limits }) => {
+  const openInferenceEngine = (settings: Partial<EngineSettings>) => open({ ...settings, limits });
   const engine = openInferenceEngine({ slots: 8, threads: 1 });
   let folder: string;
   let policy: PolicyFiles;
@@ -60,8 +74,8 @@ describe('the engine as a process', () => {
   });
 
   it('is opened by a program that is an argument of node', async () => {
-    const open = new URL('../../dist/policy/engine/open.js', import.meta.url).href;
-    const program = `const engine = (await import('${open}')).openInferenceEngine({ slots: 8, threads: 1 });
+    const module = new URL('../../dist/policy/engine/open.js', import.meta.url).href;
+    const program = `const engine = (await import('${module}')).openInferenceEngine({ slots: 8, threads: 1 });
       await engine.load(${JSON.stringify(policy)});
       await engine.close();`;
     await expect(promisify(execFile)('node', ['--eval', `(async () => { ${program} })()`])).resolves.toMatchObject({
