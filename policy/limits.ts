@@ -28,7 +28,7 @@ export interface ProcessLimits {
 }
 
 export interface SessionLimits {
-  /** Bytes from which on a constant is given beside the model's bytes: within them it would be there several times. */
+  /** Bytes from which on a constant is given beside the model's bytes: within them it would be there several times. Shapes must be. */
   readonly constantsBeside: number;
   /** Numbers of the smallest matrix that is worth being held in half precision, where that is asked for. */
   readonly halvedMatrix: number;

@@ -95,8 +95,9 @@ export class InferenceHost {
       const generation = { generator, collect, fail };
       this.#underWay.add(generation);
       void this.#pump();
-      const rollouts = await Promise.race([Promise.all(submitted.map(({ rollout }) => rollout)), failed]);
-      await finished; // the last report goes out before the result
+      // The last report goes out before the result.
+      const ended = finished.then(() => Promise.all(submitted.map(({ rollout }) => rollout)));
+      const rollouts = await Promise.race([ended, failed]);
       if (call.signal.aborted) throw new GenerationInterrupted(rollouts);
       return rollouts;
     });

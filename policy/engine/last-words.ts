@@ -4,8 +4,8 @@ import type { Readable } from 'node:stream';
 const KEPT_CHARACTERS = 16_384;
 const LINES = 3;
 const CHARACTERS = 400;
-/** Garbage collections, headings and frames of native code, with which V8 surrounds its reason to end. */
-const NOISE = /^(\s*\d+: 0x|-{3,}|<-{2,}|\[\d+:0x)/;
+/** Garbage collections, headings and stack frames, with which V8 surrounds its reason to end. */
+const NOISE = /^(\s*\d+: |-{3,}|<-{2,}|\[\d+:0x)/;
 
 /** @returns gives the last lines that say something, in one; empty where there are none */
 export function passedOn(output: Readable): () => string {

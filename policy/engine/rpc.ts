@@ -237,7 +237,10 @@ export function serve(methods: Methods): void {
   // As Node would end, after the parent has heard why.
   process.on('uncaughtException', (error: unknown) => {
     process.stderr.write(`${inspect(error)}\n`);
-    process.send?.({ uncaught: described(error) } satisfies UncaughtMessage, undefined, {}, () => process.exit(1));
+    const end = (): never => process.exit(1);
+    const message: UncaughtMessage = { uncaught: described(error) };
+    if (process.send) process.send(message, undefined, {}, end);
+    else end();
   });
   // The parent died or let go: nothing here outlives it.
   process.on('disconnect', () => process.exit(0));

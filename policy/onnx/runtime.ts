@@ -81,7 +81,7 @@ export class Session {
     return new Session(session, Object.fromEntries(bound), provider);
   }
 
-  /** @param into outputs to be written into given memory instead of fresh arrays. */
+  /** @param into outputs to be written into given memory instead of fresh arrays. @throws what onnxruntime says, from the caller's place */
   async run(
     feeds: Readonly<Record<string, HostTensor>>,
     outputs: readonly string[],
@@ -91,7 +91,16 @@ export class Session {
     for (const [name, tensor] of Object.entries(feeds)) inputs[name] = toOrt(tensor);
     const fetches: Record<string, ort.Tensor | null> = {};
     for (const name of outputs) fetches[name] = into[name] ? toOrt(into[name]) : null;
-    const results = await this.session.run(inputs, fetches);
+    let results: ort.InferenceSession.ReturnType;
+    try {
+      results = await this.session.run(inputs, fetches);
+    } catch (error) {
+      // onnxruntime's own come from a callback of its: this one tells who ran the session.
+      const failure = new Error(error instanceof Error ? error.message : String(error), { cause: error });
+      // eslint-disable-next-line @typescript-eslint/unbound-method -- it is not called: the frames down to it are left out
+      Error.captureStackTrace(failure, this.run);
+      throw failure;
+    }
     return Object.fromEntries(
       outputs.map((name) => {
         const tensor = results[name];

@@ -51,7 +51,7 @@ function request(problem: number, maxNewTokens: number): RolloutRequest {
   };
 }
 
-const STEPS = Array.from({ length: 10 }, (_, i) => [30 * i, 30 * (i + 1)] as const);
+const STEPS = Array.from({ length: 10 }, (_, i) => [15 * i, 15 * (i + 1)] as const);
 
 describe.each(Object.entries(WAYS))('the engine as a process%s', (__, { configJson, limits }) => {
   const openInferenceEngine = (settings: Partial<EngineSettings>) => open({ ...settings, limits });
@@ -157,7 +157,7 @@ describe.each(Object.entries(WAYS))('the engine as a process%s', (__, { configJs
     const several = openInferenceEngine({ slots: 8, threads: 2 });
     try {
       await several.load(policy);
-      const requests = Array.from({ length: 12 }, (_, i) => request(i, 300));
+      const requests = Array.from({ length: 12 }, (_, i) => request(i, 150));
       const whole = await engine.generate('random', requests);
       expect(await several.generate('random', requests)).toEqual(whole);
       const sequences = whole.map(({ tokens }) => ({ tokens, promptLength: 2, temperature: 1, stepRanges: STEPS }));
@@ -230,6 +230,18 @@ describe.each(Object.entries(WAYS))('the engine as a process%s', (__, { configJs
 
   it('names a policy that it does not have', async () => {
     await expect(engine.generate('other', [request(0, 1)])).rejects.toBeInstanceOf(PolicyNotLoaded);
+  });
+
+  it('fails what was under way when a step does, says where, and goes on with the others', async () => {
+    await engine.load(policy);
+    const { pid } = engine;
+    const [whole] = await engine.generate('random', [request(0, 40)]);
+    const outside = { ...request(1, 40), prefix: Int32Array.of(1, configJson.vocab_size) };
+    await expect(engine.generate('random', [outside])).rejects.toThrow(
+      /indices element out of data bounds[^]*, at decodeChunk \(policy\/generate\/decode\.ts:\d+\)$/,
+    );
+    expect((await engine.generate('random', [request(0, 40)]))[0]).toEqual(whole);
+    expect(engine.pid).toBe(pid);
   });
 
   it('rejects calls under way when it is killed, and starts again on the next', async () => {

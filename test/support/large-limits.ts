@@ -4,7 +4,7 @@ import { type Limits, LIMITS } from '../../policy/limits.js';
 export const EVERYTHING_IS_LARGE: Limits = {
   model: { packedParameters: 0, wholeVocabulary: 0 },
   processes: { ...LIMITS.processes, bytesEverywhere: 0, requestsEach: 1, keptPolicies: 1, keptPolicyBytes: 1 },
-  sessions: { constantsBeside: 1, halvedMatrix: 1 },
+  sessions: { constantsBeside: 256, halvedMatrix: 1 },
   generate: {
     slots: { firstRows: 2, keptBytes: 0 },
     families: { positions: 1, rows: 2, positionsOfRun: 1 },
