@@ -12,6 +12,6 @@ export const EVERYTHING_IS_LARGE: Limits = {
     prefillRows: 2,
   },
   score: { batchTokens: 1, pieces: { tokens: 50, queries: 1 } },
-  learn: { segments: { tokens: 200, logits: 1, headTokens: 100, scores: 1 }, fileCallBytes: 1000 },
+  learn: { segments: { tokens: 300, logits: 1, headTokens: 300, scores: 2 ** 13 }, fileCallBytes: 1000 },
   tensorFlow: { logits: 1000, keptBytes: 0 },
 };
