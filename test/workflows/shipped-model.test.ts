@@ -89,4 +89,4 @@ it.each(MODES)('does with %j what it does, where everything is large', async (fo
   expect(counts).toEqual(expectedCounts);
   expect([meanFci]).toBeAllclose([expectedFci], { rtol: 1e-4 });
   expect(Object.values(update!)).toBeAllclose(Object.values(expectedUpdate!), { rtol: 1e-3, atol: 1e-5 });
-});
+}, 300_000);
