@@ -81,12 +81,16 @@ it.each(MODES)('trains with %j', async (form) => {
   expect(policy.after).not.toEqual(policy.before);
 });
 
-it.each(MODES)('does with %j what it does, where everything is large', async (form) => {
-  const [expected] = (await first(form)).records;
-  const [found] = (await train({ ...form, iterations: 1 }, EVERYTHING_IS_LARGE)).records;
-  const { update, meanFci, ...counts } = found.metrics;
-  const { update: expectedUpdate, meanFci: expectedFci, ...expectedCounts } = expected.metrics;
-  expect(counts).toEqual(expectedCounts);
-  expect([meanFci]).toBeAllclose([expectedFci], { rtol: 1e-4 });
-  expect(Object.values(update!)).toBeAllclose(Object.values(expectedUpdate!), { rtol: 1e-3, atol: 1e-5 });
-}, 300_000);
+it.each(MODES)(
+  'does with %j what it does, where everything is large',
+  async (form) => {
+    const [expected] = (await first(form)).records;
+    const [found] = (await train({ ...form, iterations: 1 }, EVERYTHING_IS_LARGE)).records;
+    const { update, meanFci, ...counts } = found.metrics;
+    const { update: expectedUpdate, meanFci: expectedFci, ...expectedCounts } = expected.metrics;
+    expect(counts).toEqual(expectedCounts);
+    expect([meanFci]).toBeAllclose([expectedFci], { rtol: 1e-4 });
+    expect(Object.values(update!)).toBeAllclose(Object.values(expectedUpdate!), { rtol: 1e-3, atol: 1e-5 });
+  },
+  300_000,
+);
