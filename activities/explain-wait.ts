@@ -16,7 +16,7 @@ type Pending = temporal.api.workflow.v1.IPendingActivityInfo;
 /** A worker that lives asks its queue at least once a minute. */
 const POLL_MS = 70_000;
 const REASONS = 6;
-const MESSAGE_LENGTH = 200;
+const MESSAGE_LENGTH = 300;
 
 /** Why a run does not get on: queues that nobody polls, attempts that fail. Nothing, when its work is being done. */
 export const explainWait = (): ControlActivities['explainWait'] => async (part) => {
@@ -40,7 +40,7 @@ export const explainWait = (): ControlActivities['explainWait'] => async (part) 
     const type = lastFailure?.applicationFailureInfo?.type ?? '';
     if (!lastFailure || type === HANDED_BACK) continue;
     const failure = await decodeOptionalFailureToOptionalError(client.options.loadedDataConverter, lastFailure);
-    const message = failure?.message.slice(0, MESSAGE_LENGTH);
+    const message = failure?.message.replace(/\s+/g, ' ').slice(0, MESSAGE_LENGTH);
     reasons.add(
       `${name}, attempt ${attempt ?? 1}: the one before failed, ${[type, message].filter(Boolean).join(': ')}`,
     );

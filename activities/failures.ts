@@ -69,9 +69,7 @@ export async function boundFailures<T>(
       type: FAILS_EACH_TIME,
       nonRetryable: true,
       cause: error,
-      message:
-        `failed ${inARow} times in a row without getting any further, the last time by ${error.name}: ${error.message}. ` +
-        'It could be because the engine runs out of memory on this input, or by a defect: the worker has its output.',
+      message: `failed ${inARow} times in a row without getting any further, the last time by ${error.name}: ${error.message}`,
     });
   }
 }

@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import type { RunConfig } from '../contracts/config.js';
 import type { LearnerSettings } from '../policy/engine/child-learner.js';
 import { openInferenceEngine, openLearner } from '../policy/engine/open.js';
+import type { EngineSettings } from '../policy/engine/settings.js';
 import type { ShardedInferenceEngine } from '../policy/engine/sharded-engine.js';
 import type { TeamLearner } from '../policy/engine/team-learner.js';
+import type { Limits } from '../policy/limits.js';
 import { LocalArtifactStore } from '../store/local-artifact-store.js';
 import { openVerifier } from '../tasks/verifiers.js';
 import type { Services } from './services.js';
-
-type EngineSettings = RunConfig['engine'];
 
 interface VerifierKey {
   readonly settings: RunConfig['verifier'];
@@ -26,12 +26,13 @@ export interface OpenedServices extends Services {
 /**
  * The services of a worker process.
  * @param folder holds `store/` (artifacts) and `runs/` (readable records)
+ * @param limits of engines and learners; left out: theirs
  */
-export async function openServices(folder: string): Promise<OpenedServices> {
+export async function openServices(folder: string, limits?: Limits): Promise<OpenedServices> {
   return {
     store: await LocalArtifactStore.open(join(folder, 'store')),
     runsFolder: join(folder, 'runs'),
-    ...engineServices(join(folder, 'scratch')),
+    ...engineServices(join(folder, 'scratch'), limits),
   };
 }
 
@@ -39,9 +40,13 @@ export async function openServices(folder: string): Promise<OpenedServices> {
  * Engine, learner and verifier processes, opened when first asked for.
  * @param scratch folder for what a learner puts out of memory; left out: the system's for temporary files
  */
-export function engineServices(scratch?: string): Omit<OpenedServices, 'store' | 'runsFolder'> {
-  const engines = new Shared<Partial<EngineSettings>, ShardedInferenceEngine>(openInferenceEngine);
-  const learners = new Shared<Partial<LearnerSettings>, TeamLearner>(openLearner);
+export function engineServices(scratch?: string, limits?: Limits): Omit<OpenedServices, 'store' | 'runsFolder'> {
+  const engines = new Shared<Partial<EngineSettings>, ShardedInferenceEngine>((settings) =>
+    openInferenceEngine({ ...settings, ...(limits && { limits }) }),
+  );
+  const learners = new Shared<Partial<LearnerSettings>, TeamLearner>((settings) =>
+    openLearner({ ...settings, ...(limits && { limits }) }),
+  );
   const verifiers = new Shared(({ settings, module }: VerifierKey) => openVerifier(settings, module));
   return {
     engine: (settings) => Promise.resolve(engines.get(chosen(settings))),
@@ -58,7 +63,7 @@ export function engineServices(scratch?: string): Omit<OpenedServices, 'store' |
 }
 
 /** 0 threads leave the choice to the engine. */
-function chosen({ threads, ...settings }: EngineSettings): Partial<EngineSettings> {
+function chosen({ threads, ...settings }: RunConfig['engine']): Partial<EngineSettings> {
   return threads === 0 ? settings : { ...settings, threads };
 }
 

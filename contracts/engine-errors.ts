@@ -23,11 +23,41 @@ export class NonFiniteUpdate extends Error {
   }
 }
 
+/** What is known of the end of an engine's process. */
+export interface EngineEnd {
+  /** A signal, an exit code, or that it could not be started. */
+  readonly how: string;
+  /** The exception that nothing caught, and where it was thrown. */
+  readonly exception?: string | undefined;
+  /** What it wrote last to its error output. */
+  readonly lastWords?: string | undefined;
+}
+
+const OF_NATIVE_CODE: readonly string[] = ['SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGSEGV', 'SIGTRAP'];
+
 /** The engine's process ended before it answered. Another attempt starts a fresh one. */
 export class EngineCrashed extends Error {
   override readonly name = 'EngineCrashed';
-  constructor(readonly how: string) {
-    super(`the engine process ended (${how}) before it answered; a memory limit or a kill are the usual causes`);
+  constructor({ how, exception, lastWords = '' }: EngineEnd) {
+    super(
+      exception === undefined
+        ? `the engine process ended before it answered: ${how}${meaningOf(how)}` +
+            (lastWords === '' ? '' : `; its last words: ${lastWords}`)
+        : `an exception ended the engine process: ${exception}`,
+    );
+  }
+}
+
+function meaningOf(how: string): string {
+  if (how === 'SIGKILL') return ', killed by somebody, or by the system because memory ran out';
+  return OF_NATIVE_CODE.includes(how) ? ', a crash of native code' : '';
+}
+
+/** The engine's process could not get the memory that it asked for, and goes on without. */
+export class EngineOutOfMemory extends Error {
+  override readonly name = 'EngineOutOfMemory';
+  constructor(what: string) {
+    super(`the engine process got no memory: ${what}. Fewer slots or a smaller token budget take less.`);
   }
 }
 

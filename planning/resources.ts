@@ -1,6 +1,7 @@
 /** Memory of each role, and bytes that an iteration leaves in the store: what follows from the shape and the configuration. */
 import type { RunConfig } from '../contracts/config.js';
 import type { ModelConfig } from '../policy/transformer/config.js';
+import { LIMITS } from '../policy/limits.js';
 import { isLearntInPieces } from '../policy/transformer/large.js';
 import { FLOAT_BYTES, type ModelSize } from './model-size.js';
 import type { Work } from './work.js';
@@ -19,10 +20,6 @@ export interface Memory {
   readonly verifier: readonly Part[];
 }
 
-/** The policy in use, the one before, and one being evaluated: at most (`policy/engine/inference-host.ts`). */
-const POLICIES_HELD = 3;
-/** `policy/generate/generator.ts`. */
-const PREFIX_CACHE_BYTES = 256 * 2 ** 20;
 /** Tokens of a rollout or path, and what is kept beside each: log-prob, entropy, advantage, weight, predecessor. */
 const ROLLOUT_TOKEN_BYTES = 2 * 4;
 const SCORE_TOKEN_BYTES = 2 * 4;
@@ -38,18 +35,19 @@ export function memoryByRole(config: RunConfig, model: ModelConfig, size: ModelS
   const { layers, hiddenSize, intermediateSize, heads, kvHeads, headSize } = model;
   const micro = Math.max(update.tokenBudget, longest);
   const inPieces = isLearntInPieces(model);
+  const { keptPolicies: policiesHeld } = LIMITS.processes;
   const largest = Math.max(model.vocabSize * hiddenSize, 2 * intermediateSize * hiddenSize) * FLOAT_BYTES;
   // Of a layer what goes into it is kept, and in pieces what its attention found as well.
   const keptOfLayer = (hiddenSize + (inPieces ? heads * headSize : 0)) * FLOAT_BYTES;
   const oneLayer = (6 * hiddenSize + 4 * intermediateSize + 2 * (heads + 2 * kvHeads) * headSize) * FLOAT_BYTES;
   return {
     rollout: [
-      { what: `weights of ${POLICIES_HELD} policies, one of them at least`, bytes: POLICIES_HELD * weights },
+      { what: `weights of ${policiesHeld} policies, one of them at least`, bytes: policiesHeld * weights },
       {
         what: `keys and values of ${rows} rollouts of ${longest} tokens`,
         bytes: rows * longest * size.cacheBytesPerToken,
       },
-      { what: 'keys and values of shared prefixes', bytes: PREFIX_CACHE_BYTES },
+      { what: 'keys and values of shared prefixes', bytes: LIMITS.generate.prefixCacheBytes },
     ],
     learner: [
       { what: 'weights', bytes: weights },

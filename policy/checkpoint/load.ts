@@ -1,6 +1,7 @@
 /** Weights of a policy from its safetensors files, in our layout. */
 import type { PolicyFiles } from '../../contracts/engine.js';
 import { SafetensorsFile } from '../../store/safetensors-file.js';
+import type { ModelLimits } from '../limits.js';
 import type { ModelConfig } from '../transformer/config.js';
 import { assembled, type Parameter, parameters, sizeOf, toHuggingFaceShapes } from '../transformer/parameters.js';
 import { InvalidCheckpoint } from './invalid-checkpoint.js';
@@ -11,11 +12,15 @@ export interface LoadedWeights {
   readonly weights: Map<string, Float32Array>;
 }
 
-/** Tensor by tensor, so that the model is never there twice. @throws InvalidCheckpoint, CheckpointDamaged */
-export async function loadWeights(files: PolicyFiles): Promise<LoadedWeights> {
+/**
+ * Tensor by tensor, so that the model is never there twice.
+ * @param limits by which it is handled; left out: `LIMITS`
+ * @throws InvalidCheckpoint, CheckpointDamaged
+ */
+export async function loadWeights(files: PolicyFiles, limits?: ModelLimits): Promise<LoadedWeights> {
   const parsed = parseModelConfig(files.config);
   if ('problems' in parsed) throw new InvalidCheckpoint(files.id, parsed.problems);
-  const { config } = parsed;
+  const config = limits ? { ...parsed.config, limits } : parsed.config;
   const opened: SafetensorsFile[] = [];
   try {
     for (const path of files.weights) opened.push(await SafetensorsFile.open(path));

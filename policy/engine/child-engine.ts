@@ -9,20 +9,21 @@ import type {
   ScoreRequest,
 } from '../../contracts/engine.js';
 import { PolicyNotLoaded } from '../../contracts/engine-errors.js';
+import { LIMITS } from '../limits.js';
 import { withLargePages } from './large-pages.js';
 import { ChildCaller } from './rpc.js';
 import { reviveError } from './revive-error.js';
 import type { EngineSettings, EngineShare, SharedPolicy } from './settings.js';
-
-/** More than are used at the same time. */
-const REMEMBERED_POLICIES = 64;
 
 export class ChildInferenceEngine implements InferenceEngine {
   readonly #caller: ChildCaller;
   /** By id, what was loaded last at the end: the process opens it again where it has let it go, or was started anew. */
   readonly #policies = new Map<string, SharedPolicy>();
 
-  constructor(entry: string, settings: EngineSettings) {
+  constructor(
+    entry: string,
+    private readonly settings: EngineSettings,
+  ) {
     this.#caller = new ChildCaller(entry, JSON.stringify(settings), reviveError, withLargePages(process.env));
   }
 
@@ -35,7 +36,8 @@ export class ChildInferenceEngine implements InferenceEngine {
   load(files: PolicyFiles, share?: EngineShare): Promise<void> {
     this.#policies.delete(files.id);
     this.#policies.set(files.id, { files, share });
-    if (this.#policies.size > REMEMBERED_POLICIES) this.#policies.delete(this.#policies.keys().next().value!);
+    const { rememberedPolicies } = (this.settings.limits ?? LIMITS).processes;
+    if (this.#policies.size > rememberedPolicies) this.#policies.delete(this.#policies.keys().next().value!);
     return this.#caller.call('load', { files, share } satisfies SharedPolicy);
   }
 

@@ -1,5 +1,4 @@
 /** The inside of the inference engine's process: policies in use, their generators and scorers, one run at a time. */
-import { totalmem } from 'node:os';
 import type {
   GenerateProgress,
   Growth,
@@ -12,32 +11,38 @@ import type {
 import { GenerationInterrupted } from '../../contracts/engine-errors.js';
 import { loadWeights } from '../checkpoint/load.js';
 import { Generator, type GeneratorSettings, type Submitted } from '../generate/generator.js';
+import { LIMITS } from '../limits.js';
 import type { ModelConfig } from '../transformer/config.js';
+import { copiesOfWeights } from '../transformer/large.js';
 import { parameterCount, type Weights } from '../transformer/parameters.js';
 import { Scorer } from '../score/scorer.js';
 import type { EngineSettings, EngineShare, SharedPolicy } from './settings.js';
 import type { ServedCall } from './rpc.js';
 import type { Trace } from './trace.js';
 
-/** The policy in use, the next one, and one being evaluated. */
-const KEPT_POLICIES = 3;
-/** Of their weights, in bytes; the rest is for activations and for other processes. */
-const MAX_MEMORY = totalmem() / 2;
-
 interface LoadedPolicy {
   readonly config: ModelConfig;
   readonly weights: Weights;
   readonly scorer: Scorer;
   readonly generatorSettings: GeneratorSettings;
-  generator?: Promise<Generator>;
+  generator?: Promise<Generator> | undefined;
   users: number;
+}
+
+/** A call of `generate` under way. */
+interface Generation {
+  readonly generator: Generator;
+  /** Takes what a step brought, and gives what tells the caller of it. */
+  readonly collect: () => () => Promise<unknown>;
+  readonly fail: (error: unknown) => void;
 }
 
 export class InferenceHost {
   readonly #policies = new Map<string, LoadedPolicy>();
   readonly #loading = new Map<string, Promise<void>>();
   #pumping = false;
-  readonly #generators = new Set<Generator>();
+  /** Those that may have work, with the policy whose they are. */
+  readonly #generators = new Map<Generator, LoadedPolicy>();
 
   constructor(
     private readonly settings: EngineSettings,
@@ -64,9 +69,8 @@ export class InferenceHost {
     call: ServedCall,
   ): Promise<Rollout[]> {
     return this.#using(shared, async (policy) => {
-      policy.generator ??= Generator.open(policy.config, policy.weights, policy.generatorSettings);
-      const generator = await policy.generator;
-      this.#generators.add(generator);
+      const generator = await generatorOf(policy);
+      this.#generators.set(generator, policy);
       let done = 0;
       const submitted = requests.map((request) => generator.submit(request, background));
       for (const { rollout } of submitted) void rollout.then(() => done++);
@@ -77,7 +81,7 @@ export class InferenceHost {
         const last = done === requests.length;
         const progress = progressOf(submitted, done, reported);
         this.trace?.(shared.files.id, requests, progress.grown);
-        if (last) this.#afterStep.delete(collect);
+        if (last) this.#underWay.delete(generation);
         return () => {
           const taken = call.progress(progress);
           if (last) finish();
@@ -87,10 +91,14 @@ export class InferenceHost {
       const cancel = (): void => submitted.forEach((one) => one.cancel());
       if (call.signal.aborted) cancel();
       call.signal.addEventListener('abort', cancel);
-      this.#afterStep.add(collect);
+      let fail!: (error: unknown) => void;
+      const failed = new Promise<never>((_, reject) => (fail = reject));
+      const generation = { generator, collect, fail };
+      this.#underWay.add(generation);
       void this.#pump();
-      const rollouts = await Promise.all(submitted.map(({ rollout }) => rollout));
-      await finished; // the last report goes out before the result
+      // The last report goes out before the result.
+      const ended = finished.then(() => Promise.all(submitted.map(({ rollout }) => rollout)));
+      const rollouts = await Promise.race([ended, failed]);
       if (call.signal.aborted) throw new GenerationInterrupted(rollouts);
       return rollouts;
     });
@@ -106,8 +114,7 @@ export class InferenceHost {
     );
   }
 
-  /** Per call under way: takes what a step brought, and gives what tells the caller of it. */
-  readonly #afterStep = new Set<() => () => Promise<unknown>>();
+  readonly #underWay = new Set<Generation>();
 
   /**
    * Runs chunks of all generators in turn until none has work; messages are received between chunks. None begins before the
@@ -117,26 +124,47 @@ export class InferenceHost {
     if (this.#pumping) return;
     this.#pumping = true;
     try {
-      while (this.#afterStep.size > 0) {
-        const urgent = [...this.#generators].filter(({ urgent }) => urgent);
-        for (const generator of urgent.length > 0 ? urgent : this.#generators) {
-          if (!generator.idle) await generator.step();
+      while (this.#underWay.size > 0) {
+        const all = [...this.#generators.keys()];
+        const urgent = all.filter(({ urgent }) => urgent);
+        for (const generator of urgent.length > 0 ? urgent : all) {
+          if (!generator.idle) await generator.step().catch((error: unknown) => this.#giveUp(generator, error));
         }
-        const reports = [...this.#afterStep].map((collect) => collect());
+        const reports = [...this.#underWay].map(({ collect }) => collect());
         await Promise.all(reports.map((send) => send()));
         await breathe();
       }
+    } catch (error) {
+      for (const { fail } of this.#underWay) fail(error);
+      this.#underWay.clear();
     } finally {
       this.#pumping = false;
     }
   }
 
+  /** One that failed within a step is in no known state: its calls end with the error, and the next one gets another. */
+  async #giveUp(generator: Generator, error: unknown): Promise<void> {
+    const policy = this.#generators.get(generator)!;
+    policy.generator = undefined;
+    this.#generators.delete(generator);
+    for (const generation of this.#underWay) {
+      if (generation.generator !== generator) continue;
+      this.#underWay.delete(generation);
+      generation.fail(error);
+    }
+    await generator.close();
+  }
+
   async #open(files: PolicyFiles, share: EngineShare): Promise<void> {
-    const sizes = [...this.#policies.values()].map(({ config }) => 4 * parameterCount(config));
+    const { limits } = this.settings;
+    const { processes } = limits ?? LIMITS;
+    const sizes = [...this.#policies.values()].map(
+      ({ config }) => 4 * parameterCount(config) * copiesOfWeights(config, this.settings),
+    );
     // The new one is as large as the others, of a run they all are.
-    const fitting = sizes.length === 0 ? Infinity : Math.floor(MAX_MEMORY / Math.max(...sizes));
-    await this.#keep(Math.max(0, Math.min(KEPT_POLICIES, fitting) - 1));
-    const { config, weights } = await loadWeights(files);
+    const fitting = sizes.length === 0 ? Infinity : Math.floor(processes.keptPolicyBytes / Math.max(...sizes));
+    await this.#keep(Math.max(0, Math.min(processes.keptPolicies, fitting) - 1));
+    const { config, weights } = await loadWeights(files, limits?.model);
     const generatorSettings = { ...this.settings, ...share };
     const scorer = new Scorer(config, weights, generatorSettings);
     this.#policies.set(files.id, { config, weights, scorer, generatorSettings, users: 0 });
@@ -171,6 +199,17 @@ export class InferenceHost {
       policy.users--;
     }
   }
+}
+
+/** Opened by the first who asks for it; again where that failed. */
+function generatorOf(policy: LoadedPolicy): Promise<Generator> {
+  policy.generator ??= Generator.open(policy.config, policy.weights, policy.generatorSettings).catch(
+    (error: unknown) => {
+      policy.generator = undefined;
+      throw error;
+    },
+  );
+  return policy.generator;
 }
 
 /** @param reported new tokens of each that were told before; brought up to date */

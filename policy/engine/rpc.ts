@@ -4,7 +4,10 @@
  */
 import { AsyncResource } from 'node:async_hooks';
 import { type ChildProcess, fork } from 'node:child_process';
-import { EngineCrashed } from '../../contracts/engine-errors.js';
+import { inspect } from 'node:util';
+import { EngineCrashed, type EngineEnd } from '../../contracts/engine-errors.js';
+import { passedOn } from './last-words.js';
+import { placeOf, type SentError, toSent } from './sent-error.js';
 
 interface CallMessage {
   readonly call: number;
@@ -20,17 +23,15 @@ interface TakenMessage {
 }
 type ToChild = CallMessage | CancelMessage | TakenMessage;
 
-/** An error on its way to the parent: name and fields survive, so that the parent can make it again. */
-export interface SentError {
-  readonly name: string;
-  readonly message: string;
-  readonly stack?: string;
-  readonly fields: Readonly<Record<string, unknown>>;
-}
-type ToParent =
+type AboutCall =
   | { readonly call: number; readonly result: unknown }
   | { readonly call: number; readonly error: SentError }
   | { readonly call: number; readonly progress: unknown; readonly number: number };
+/** An exception that nothing in the child caught: it ends. */
+interface UncaughtMessage {
+  readonly uncaught: string;
+}
+type ToParent = AboutCall | UncaughtMessage;
 
 export interface CallOptions {
   readonly onProgress?: (progress: never) => void | Promise<void>;
@@ -49,6 +50,8 @@ const PING = 'ping';
  * and it for them, 10 ms at a time.
  */
 const NO_HELPERS = '--single-threaded-gc';
+/** Errors name the source, not what it was compiled to. */
+const SOURCE_MAPS = '--enable-source-maps';
 
 /** The parent's side: starts the child on the first call and again after it has died. */
 export class ChildCaller {
@@ -117,7 +120,7 @@ export class ChildCaller {
     if (!child) return;
     const exited = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
-    this.#lose(child, 'SIGKILL');
+    this.#lose(child, { how: 'closed by its worker' });
     await exited;
   }
 
@@ -125,19 +128,27 @@ export class ChildCaller {
     if (this.#child) return this.#child;
     const child = fork(this.entry, [this.argument], {
       env: this.env,
-      execArgv: [...withoutScript(process.execArgv), NO_HELPERS],
+      execArgv: [...withoutScript(process.execArgv), NO_HELPERS, SOURCE_MAPS],
       serialization: 'advanced',
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     });
+    const lastWords = passedOn(child.stderr!);
+    let exception: string | undefined;
     // An idle engine keeps nobody alive; a call under way does, through its listener's promise in the activity.
     this.#child = child;
-    child.on('message', (message) => this.#receive(child, message as ToParent));
-    child.once('exit', (code, signal) => this.#lose(child, signal ?? `exit code ${code}`));
-    child.once('error', (error) => this.#lose(child, error.message));
+    child.on('message', (message: ToParent) => {
+      if ('uncaught' in message) exception = message.uncaught;
+      else this.#receive(child, message);
+    });
+    // Not 'exit', which may come before the last of what it said.
+    child.once('close', (code, signal) =>
+      this.#lose(child, { how: signal ?? `exit code ${code}`, exception, lastWords: lastWords() }),
+    );
+    child.once('error', (error) => this.#lose(child, { how: error.message }));
     return child;
   }
 
-  #receive(child: ChildProcess, message: ToParent): void {
+  #receive(child: ChildProcess, message: AboutCall): void {
     const pending = this.#pending.get(message.call);
     if ('progress' in message) void this.#takeIn(child, message, pending);
     else if (!pending) return;
@@ -148,7 +159,7 @@ export class ChildCaller {
   /** Answers when the caller is done with it: the child waits for that, so that it is never far ahead of what is kept. */
   async #takeIn(
     child: ChildProcess,
-    { call, progress, number }: Extract<ToParent, { progress: unknown }>,
+    { call, progress, number }: Extract<AboutCall, { progress: unknown }>,
     pending: Pending | undefined,
   ): Promise<void> {
     try {
@@ -160,10 +171,10 @@ export class ChildCaller {
     tell(child, { taken: number });
   }
 
-  #lose(child: ChildProcess, how: string): void {
+  #lose(child: ChildProcess, end: EngineEnd): void {
     if (this.#child !== child) return;
     this.#child = undefined;
-    for (const { reject } of this.#pending.values()) reject(new EngineCrashed(how));
+    for (const { reject } of this.#pending.values()) reject(new EngineCrashed(end));
     this.#pending.clear();
   }
 }
@@ -223,6 +234,14 @@ export function serve(methods: Methods): void {
       )
       .finally(() => calls.delete(call));
   });
+  // As Node would end, after the parent has heard why.
+  process.on('uncaughtException', (error: unknown) => {
+    process.stderr.write(`${inspect(error)}\n`);
+    const end = (): never => process.exit(1);
+    const message: UncaughtMessage = { uncaught: described(error) };
+    if (process.send) process.send(message, undefined, {}, end);
+    else end();
+  });
   // The parent died or let go: nothing here outlives it.
   process.on('disconnect', () => process.exit(0));
   // Ctrl-C reaches the whole process group; the parent decides when the engine ends.
@@ -230,13 +249,8 @@ export function serve(methods: Methods): void {
   process.on('SIGTERM', () => undefined);
 }
 
-function toSent(error: unknown): SentError {
-  if (!(error instanceof Error)) return { name: 'Error', message: String(error), fields: {} };
-  const { name, message, stack } = error;
-  return {
-    name,
-    message,
-    ...(stack === undefined ? {} : { stack }),
-    fields: Object.fromEntries(Object.entries(error)),
-  };
+function described(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const place = placeOf(error);
+  return `${error.name}: ${error.message}${place === undefined ? '' : `, at ${place}`}`;
 }

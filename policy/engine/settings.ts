@@ -2,7 +2,7 @@ import type { PolicyFiles } from '../../contracts/engine.js';
 import type { SessionSettings } from '../onnx/runtime.js';
 
 /** Settings of an engine process. */
-export interface EngineSettings extends Pick<SessionSettings, 'provider' | 'weights'> {
+export interface EngineSettings extends Pick<SessionSettings, 'provider' | 'weights' | 'limits'> {
   /** Most rollouts generated at the same time. */
   readonly slots: number;
   /** Tokens per run of the decode graph, K: a multiple of 16. Decides bits. */
@@ -20,6 +20,3 @@ export interface SharedPolicy {
   /** Left out: all of the settings. */
   readonly share?: EngineShare | undefined;
 }
-
-/** Weights up to this size are held by every process. */
-export const MAX_BYTES_EVERYWHERE = 128 * 2 ** 20;

@@ -15,9 +15,10 @@ import type {
   ScoreRequest,
 } from '../../contracts/engine.js';
 import { GenerationInterrupted } from '../../contracts/engine-errors.js';
+import { type Limits, LIMITS } from '../limits.js';
 import { ChildInferenceEngine } from './child-engine.js';
 import { dealOut } from './deal-out.js';
-import { type EngineSettings, MAX_BYTES_EVERYWHERE } from './settings.js';
+import type { EngineSettings } from './settings.js';
 
 type Counts = Omit<GenerateProgress, 'grown'>;
 
@@ -50,7 +51,8 @@ export class ShardedInferenceEngine implements InferenceEngine {
   async load(policy: PolicyFiles): Promise<void> {
     const sizes = await Promise.all(policy.weights.map(async (path) => (await stat(path)).size));
     const { provider = 'cpu' } = this.settings; // a graphics processor is not shared
-    if (provider !== 'cpu' || sizes.reduce((a, b) => a + b, 0) > MAX_BYTES_EVERYWHERE) return this.#first.load(policy);
+    const isLarge = sizes.reduce((a, b) => a + b, 0) > this.#limits.bytesEverywhere;
+    if (provider !== 'cpu' || isLarge) return this.#first.load(policy);
     const slots = Math.ceil(this.settings.slots / this.#shards.length);
     await Promise.all(this.#shards.map(({ engine }) => engine.load(policy, { slots, threads: 1 })));
     this.#everywhere.add(policy.id);
@@ -101,7 +103,7 @@ export class ShardedInferenceEngine implements InferenceEngine {
     ) => Promise<readonly Result[]>,
   ): Promise<(readonly Result[])[]> {
     const shards = this.#everywhere.has(policyId) ? this.#shards : this.#shards.slice(0, 1);
-    const parts = dealOut(requests, shards.length, work);
+    const parts = dealOut(requests, shards.length, work, this.#limits.requestsEach);
     const idlest = [...shards].sort((a, b) => a.load - b.load);
     const starts = parts.map((_, i) => parts.slice(0, i).reduce((sum, part) => sum + part.length, 0));
     const progress: Counts[] = parts.map((part) => ({ done: 0, total: part.length, tokens: 0 }));
@@ -131,6 +133,10 @@ export class ShardedInferenceEngine implements InferenceEngine {
     );
     if (failures.length > 0) throw failures[0];
     return ended;
+  }
+
+  get #limits(): Limits['processes'] {
+    return (this.settings.limits ?? LIMITS).processes;
   }
 
   /** Whether a call is under way. */

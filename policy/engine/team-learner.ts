@@ -17,9 +17,9 @@ import type {
 } from '../../contracts/engine.js';
 import { findTfjs, takesGpu } from '../../scripts/load-tfjs.mjs';
 import { LANES } from '../learn/lanes.js';
+import { LIMITS } from '../limits.js';
 import { ChildLearner, type LearnerSettings, type MemberOptions } from './child-learner.js';
 import { Meeting } from './meeting.js';
-import { MAX_BYTES_EVERYWHERE } from './settings.js';
 import { TeamFolder } from './team-folder.js';
 
 export class TeamLearner implements Learner {
@@ -39,7 +39,8 @@ export class TeamLearner implements Learner {
 
   async load(state: LearnerState): Promise<void> {
     const sizes = await Promise.all(state.policy.weights.map(async (path) => (await stat(path)).size));
-    const small = sizes.reduce((a, b) => a + b, 0) <= MAX_BYTES_EVERYWHERE;
+    const { bytesEverywhere } = (this.settings.limits ?? LIMITS).processes;
+    const small = sizes.reduce((a, b) => a + b, 0) <= bytesEverywhere;
     const size = small && !usesGpu(this.settings) ? teamSize(this.settings.threads) : 1;
     if (this.#members.length !== size) {
       await this.close();

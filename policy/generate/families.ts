@@ -1,10 +1,6 @@
 /** Finds rows that share a prefix long enough to be worth attending to one copy of it. */
+import { type FamilyLimits, LIMITS } from '../limits.js';
 import type { Row } from './row.js';
-
-/** Fewer shared positions cost more in regrouping than their reading costs. */
-const MIN_SHARED_POSITIONS = 64;
-/** Smaller runs leave the matrix products of the layers half empty. */
-const MIN_ROWS = 16;
 
 /** Groups of `siblings` rows each, one group after another. */
 export interface Family<T> {
@@ -15,11 +11,12 @@ export interface Family<T> {
 /** @returns families by number of siblings, and everybody else, in the order given. */
 export function findFamilies<T extends { readonly row: Row }>(
   jobs: readonly T[],
+  limits: FamilyLimits = LIMITS.generate.families,
 ): { families: Family<T>[]; others: T[] } {
   const groups = new Map<string, T[]>();
   for (const job of jobs) {
     const { tokens, start } = job.row;
-    const prefix = start >= MIN_SHARED_POSITIONS ? tokens.subarray(0, start).join() : '';
+    const prefix = start >= limits.positions ? tokens.subarray(0, start).join() : '';
     groups.set(prefix, [...(groups.get(prefix) ?? []), job]);
   }
   groups.delete('');
@@ -28,7 +25,7 @@ export function findFamilies<T extends { readonly row: Row }>(
     if (group.length > 1) bySize.set(group.length, [...(bySize.get(group.length) ?? []), ...group]);
   }
   const families = [...bySize]
-    .filter(([, members]) => members.length >= MIN_ROWS)
+    .filter(([, members]) => members.length >= limits.rows)
     .map(([siblings, members]) => ({ siblings, jobs: members }));
   const taken = new Set(families.flatMap((family) => family.jobs));
   return { families, others: jobs.filter((job) => !taken.has(job)) };

@@ -2,13 +2,12 @@
  * Siblings in flight: groups of rows that go on reading one copy of the prefix they share, each with what it generated
  * behind it. They take a run of their own per chunk, so they stay together only while that is worth it.
  */
+import { type FamilyLimits, LIMITS, type SlotLimits } from '../limits.js';
 import type { ModelConfig } from '../transformer/config.js';
 import type { DecodedChunk, Past } from './decode.js';
 import type { Row } from './row.js';
 import { type Block, Slots } from './slots.js';
 
-/** Positions that siblings do not read over again, all rows together, for which a run of their own is worth it. */
-const WORTH_A_RUN = 4096;
 /** Least part of a group that is still generating: rows that are done are computed on until the group parts. */
 const LEAST_ALIVE = 3 / 4;
 
@@ -33,10 +32,10 @@ export interface FamilyMemory {
 }
 
 /** @param slots most rows that generate */
-export function familyMemory(config: ModelConfig, chunk: number, slots: number): FamilyMemory {
+export function familyMemory(config: ModelConfig, chunk: number, slots: number, limits?: SlotLimits): FamilyMemory {
   // With those that are done there may be more, and the last group may come on top.
   const rows = Math.ceil(slots / LEAST_ALIVE) + slots;
-  return { shared: new Slots(config, chunk, rows), own: new Slots(config, chunk, rows) };
+  return { shared: new Slots(config, chunk, rows, limits), own: new Slots(config, chunk, rows, limits) };
 }
 
 export class FamilyBatch<Job extends { readonly row: Row; readonly cancelled: boolean }> {
@@ -46,6 +45,7 @@ export class FamilyBatch<Job extends { readonly row: Row; readonly cancelled: bo
     private readonly memory: FamilyMemory,
     private readonly chunk: number,
     readonly siblings: number,
+    private readonly limits: FamilyLimits = LIMITS.generate.families,
   ) {}
 
   /** Lets everything go. @returns the memory, free for another batch */
@@ -107,7 +107,7 @@ export class FamilyBatch<Job extends { readonly row: Row; readonly cancelled: bo
     const saved = this.#members.reduce((sum, { job, from }) => sum + (job ? from : 0), 0);
     const leaving: Leaving<Job>[] = [];
     for (let group = this.#members.length / this.siblings - 1; group >= 0; group--) {
-      if (saved < WORTH_A_RUN || !this.#staysTogether(group)) leaving.push(...this.#takeOut(group));
+      if (saved < this.limits.positionsOfRun || !this.#staysTogether(group)) leaving.push(...this.#takeOut(group));
     }
     return leaving;
   }

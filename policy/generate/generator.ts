@@ -3,6 +3,7 @@
  * chunk and waiting ones enter. Requests of concurrent callers share the slots; who shares them changes no bit.
  */
 import type { Rollout, RolloutRequest } from '../../contracts/engine.js';
+import { type GenerateLimits, LIMITS } from '../limits.js';
 import type { SessionSettings } from '../onnx/runtime.js';
 import type { ModelConfig } from '../transformer/config.js';
 import type { Weights } from '../transformer/parameters.js';
@@ -22,9 +23,6 @@ export interface GeneratorSettings extends SessionSettings {
   /** Tokens per run, K: a multiple of 16. Part of a run's configuration, since it decides bits. */
   readonly chunk: number;
 }
-
-/** Memory for shared prefixes beyond the slots themselves. */
-const PREFIX_CACHE_BYTES = 256 * 2 ** 20;
 
 interface Job {
   readonly row: Row;
@@ -61,6 +59,7 @@ export class Generator {
   readonly #families = new Map<number, FamilyBatch<Job>>();
   /** Of the last family that parted. */
   #spareMemory: FamilyMemory | undefined;
+  readonly #limits: GenerateLimits;
 
   private constructor(
     private readonly config: ModelConfig,
@@ -68,10 +67,11 @@ export class Generator {
     prefiller: GeneratingSession,
     private readonly settings: GeneratorSettings,
   ) {
-    this.#slots = new Slots(config, settings.chunk, Math.max(2, settings.slots));
-    this.#scratch = new Slots(config, settings.chunk, Math.max(2, settings.slots));
-    this.#prefixes = new PrefixCache(settings.chunk, PREFIX_CACHE_BYTES);
-    this.#prefill = new Prefill(prefiller, config, settings.chunk, this.#prefixes);
+    this.#limits = (settings.limits ?? LIMITS).generate;
+    this.#slots = new Slots(config, settings.chunk, Math.max(2, settings.slots), this.#limits.slots);
+    this.#scratch = new Slots(config, settings.chunk, Math.max(2, settings.slots), this.#limits.slots);
+    this.#prefixes = new PrefixCache(settings.chunk, this.#limits.prefixCacheBytes);
+    this.#prefill = new Prefill(prefiller, config, settings.chunk, this.#prefixes, this.#limits);
   }
 
   static async open(config: ModelConfig, weights: Weights, settings: GeneratorSettings): Promise<Generator> {
@@ -106,7 +106,7 @@ export class Generator {
 
   /** Admits waiting rows and generates one chunk for all rows. */
   async step(): Promise<void> {
-    const { families, others } = findFamilies(await this.#admit());
+    const { families, others } = findFamilies(await this.#admit(), this.#limits.families);
     const runs = [...families, { siblings: 1, jobs: others }].flatMap((family) =>
       firstRuns(family, this.settings.chunk),
     );
@@ -203,9 +203,9 @@ export class Generator {
 
   #newFamily(siblings: number): FamilyBatch<Job> {
     const { slots, chunk } = this.settings;
-    const memory = this.#spareMemory ?? familyMemory(this.config, chunk, slots);
+    const memory = this.#spareMemory ?? familyMemory(this.config, chunk, slots, this.#limits.slots);
     this.#spareMemory = undefined;
-    const family = new FamilyBatch<Job>(memory, chunk, siblings);
+    const family = new FamilyBatch<Job>(memory, chunk, siblings, this.#limits.families);
     this.#families.set(siblings, family);
     return family;
   }

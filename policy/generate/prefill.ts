@@ -1,14 +1,12 @@
 /** Computes the blocks of prefixes that the cache does not hold yet, distinct ones together. */
 import { floats, int64s, type HostTensor } from '../onnx/runtime.js';
+import { LIMITS, type GenerateLimits } from '../limits.js';
 import type { ModelConfig } from '../transformer/config.js';
 import { maskOf } from './decode.js';
 import type { PrefixCache } from './prefix-cache.js';
 import { choiceFeeds, nothingToSample } from './run-choices.js';
 import type { GeneratingSession } from './sessions.js';
 import { type Block, Slots } from './slots.js';
-
-/** Rows of one prefill run; more would only add memory, a block of each is enough work for a matrix product. */
-const ROWS = 16;
 
 /** A prefix and the blocks known of it so far. */
 interface Open {
@@ -36,8 +34,9 @@ export class Prefill {
     private readonly config: ModelConfig,
     private readonly chunk: number,
     private readonly cache: PrefixCache,
+    private readonly limits: GenerateLimits = LIMITS.generate,
   ) {
-    this.#slots = new Slots(config, chunk, ROWS);
+    this.#slots = new Slots(config, chunk, limits.prefillRows, limits.slots);
   }
 
   /** @param wanted prefixes whose keys and values are to be in the cache; the last block of one may be a part */
@@ -46,8 +45,9 @@ export class Prefill {
     for (;;) {
       const missing = nextBlocks(prefixes, this.chunk);
       if (missing.length === 0) break;
-      for (let i = 0; i < missing.length; i += ROWS) {
-        const rows = missing.slice(i, i + ROWS);
+      const most = this.limits.prefillRows;
+      for (let i = 0; i < missing.length; i += most) {
+        const rows = missing.slice(i, i + most);
         const blocks = await this.#compute(rows);
         rows.forEach(({ tokens, before, of }, row) => {
           this.cache.put(tokens, before.length, blocks[row]);
@@ -127,7 +127,7 @@ export class Prefill {
     const size = dims.reduce((a, b) => a * b, 1);
     return Object.fromEntries(
       names.map((name) => {
-        const memory = this.#outputs.get(name) ?? new Float32Array((size / rows) * ROWS);
+        const memory = this.#outputs.get(name) ?? new Float32Array((size / rows) * this.limits.prefillRows);
         this.#outputs.set(name, memory);
         return [name, floats(memory.subarray(0, size), dims)];
       }),

@@ -37,10 +37,14 @@ export class PrefixCache {
     return blocks;
   }
 
-  /** Keeps block `index`, the last of the tokens; all before it must be known. */
+  /** Keeps block `index`, the last of the tokens. @throws RangeError when those before it are not all known */
   put(tokens: Int32Array, index: number, block: Block): void {
     let parent = 0;
-    for (let i = 0; i < index; i++) parent = this.#entries.get(this.#key(parent, tokens, i))!.id;
+    for (let i = 0; i < index; i++) {
+      const before = this.#entries.get(this.#key(parent, tokens, i));
+      if (!before) throw new RangeError(`block ${i} of a prefix is not known, block ${index} can not be kept`);
+      parent = before.id;
+    }
     const key = this.#key(parent, tokens, index);
     if (this.#entries.has(key)) return;
     this.#entries.set(key, { id: this.#nextId++, block });

@@ -4,6 +4,7 @@
  */
 import type { HostTensor } from '../onnx/runtime.js';
 import { floats } from '../onnx/runtime.js';
+import { LIMITS, type SlotLimits } from '../limits.js';
 import type { ModelConfig } from '../transformer/config.js';
 
 /** Keys and values [kvHeads, chunk, headSize] of one aligned block, per layer. */
@@ -25,10 +26,6 @@ interface Store {
   data: Float32Array;
 }
 
-const LEAST_ROOM = 16;
-/** Of all layers' keys and values while there are no rows. */
-const MOST_KEPT_BYTES = 64 * 2 ** 20;
-
 export class Slots {
   #capacity = 0;
   #rows = 0;
@@ -41,11 +38,12 @@ export class Slots {
     private readonly config: ModelConfig,
     private readonly chunk: number,
     readonly size: number,
+    private readonly limits: SlotLimits = LIMITS.generate.slots,
   ) {
     const stores = (): Store[] => Array.from({ length: config.layers }, () => ({ data: new Float32Array(0) }));
     this.#keys = stores();
     this.#values = stores();
-    this.#room = Math.min(size, LEAST_ROOM);
+    this.#room = Math.min(size, limits.firstRows);
   }
 
   /** Lays the rows out for `capacity` prefix positions, a multiple of the chunk; what lies beyond is lost. */
@@ -55,8 +53,9 @@ export class Slots {
     this.#capacity = capacity;
   }
 
-  /** Appends a row and returns its index. */
+  /** Appends a row and returns its index. @throws RangeError when all slots are taken */
   add(): number {
+    if (this.#rows === this.size) throw new RangeError(`a row more than the ${this.size} that there are slots for`);
     if (this.#rows === this.#room) {
       this.#room = Math.min(this.size, 2 * this.#room);
       for (const store of [...this.#keys, ...this.#values]) this.#extend(store);
@@ -67,15 +66,16 @@ export class Slots {
   /** Takes all rows out. Memory is kept for the next ones, up to what is worth it; how it is laid out is not. */
   clear(): void {
     this.#rows = 0;
-    this.#room = Math.min(this.size, LEAST_ROOM);
+    this.#room = Math.min(this.size, this.limits.firstRows);
     this.#capacity = 0;
     const stores = [...this.#keys, ...this.#values];
     const bytes = stores.reduce((sum, { data }) => sum + data.byteLength, 0);
-    if (bytes > MOST_KEPT_BYTES) for (const store of stores) store.data = new Float32Array(0);
+    if (bytes > this.limits.keptBytes) for (const store of stores) store.data = new Float32Array(0);
   }
 
-  /** Takes a row out; the last row gets its index. */
+  /** Takes a row out; the last row gets its index. @throws RangeError when there is no such row */
   remove(row: number): void {
+    this.#mustHold(row, -1);
     const last = --this.#rows;
     if (row === last) return;
     const width = this.config.kvHeads * this.config.headSize * this.#capacity;
@@ -84,23 +84,31 @@ export class Slots {
     }
   }
 
-  /** Writes block number `index` of a row. @param from row of the block, where it is a run's output for several rows */
+  /**
+   * Writes block number `index` of a row.
+   * @param from row of the block, where it is a run's output for several rows
+   * @throws RangeError when the row or the place is not there
+   */
   write(row: number, index: number, block: Block, from = 0): void {
+    this.#mustHold(row, index);
     this.#keys.forEach((store, layer) => this.#copy(store, row, index, block.keys[layer], from));
     this.#values.forEach((store, layer) => this.#copy(store, row, index, block.values[layer], from));
   }
 
-  /** A copy of block number `index` of a row. */
+  /** A copy of block number `index` of a row. @throws RangeError when the row or the place is not there */
   read(row: number, index: number): Block {
+    this.#mustHold(row, index);
     const copies = (stores: readonly Store[]): Float32Array[] => stores.map((store) => this.#copyOf(store, row, index));
     return { keys: copies(this.#keys), values: copies(this.#values) };
   }
 
   /**
    * The first `rows` rows as inputs of a graph: keys and values [rows, 1, kvHeads, 1, capacity, headSize] of each layer;
-   * the axes of one stand for siblings and for query heads of a group.
+   * the axes of one stand for siblings and for query heads of a group. There may be more than were added, which hold anything.
+   * @throws RangeError when there is no memory for so many
    */
   feeds(rows: number, names = PREFIX): Record<string, HostTensor> {
+    if (rows > this.#room) throw new RangeError(`${rows} rows are asked for, there is room for ${this.#room}`);
     const { kvHeads, headSize } = this.config;
     const dims = [rows, 1, kvHeads, 1, this.#capacity, headSize];
     const length = rows * kvHeads * headSize * this.#capacity;
@@ -136,6 +144,13 @@ export class Slots {
     const longer = new Float32Array(this.#room * width);
     longer.set(store.data.subarray(0, this.#rows * width));
     store.data = longer;
+  }
+
+  /** @param index of a block; -1: the row alone */
+  #mustHold(row: number, index: number): void {
+    if (row >= 0 && row < this.#rows && (index + 1) * this.chunk <= this.#capacity) return;
+    const held = `${this.#rows} rows of ${this.#capacity} positions are held`;
+    throw new RangeError(`${index < 0 ? '' : `block ${index} of `}row ${row} is none: ${held}`);
   }
 
   /** Where a block of one head begins. */

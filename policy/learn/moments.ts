@@ -50,8 +50,16 @@ export class MomentsInFile implements Moments {
   /** In bytes; the first moment, behind it the second, of `size` each. */
   readonly #places = new Map<string, { readonly start: number; readonly size: number }>();
 
-  /** All zero. @param folder made where it is missing; needs room for twice the model */
-  constructor(config: ModelConfig, folder: string) {
+  /**
+   * All zero.
+   * @param folder made where it is missing; needs room for twice the model
+   * @param callBytes that one call reads or writes at most
+   */
+  constructor(
+    config: ModelConfig,
+    folder: string,
+    private readonly callBytes: number,
+  ) {
     mkdirSync(folder, { recursive: true });
     const path = join(folder, `moments-${process.pid}-${process.hrtime.bigint()}`);
     this.#file = openSync(path, 'wx+');
@@ -86,10 +94,10 @@ export class MomentsInFile implements Moments {
     return both;
   }
 
-  /** One call reads or writes at most 2 GiB, and may do less than it is asked for. */
+  /** A call may do less than it is asked for. */
   #inParts(parameter: string, both: Float32Array, call: (part: Uint8Array, at: number) => number): void {
     const { start } = this.#places.get(parameter)!;
     const bytes = new Uint8Array(both.buffer);
-    for (let done = 0; done < bytes.length;) done += call(bytes.subarray(done, done + 2 ** 30), start + done);
+    for (let done = 0; done < bytes.length;) done += call(bytes.subarray(done, done + this.callBytes), start + done);
   }
 }

@@ -10,6 +10,7 @@ import type {
   UpdateMetrics,
 } from '../../contracts/engine.js';
 import { loadWeights } from '../checkpoint/load.js';
+import { LIMITS } from '../limits.js';
 import type { SessionSettings } from '../onnx/runtime.js';
 import type { ModelConfig } from '../transformer/config.js';
 import { isLearntInPieces } from '../transformer/large.js';
@@ -24,11 +25,9 @@ import type { TrainingRow } from './mini-batch.js';
 import { type Moments, MomentsInFile, MomentsInMemory } from './moments.js';
 import { NonFiniteUpdate } from './non-finite-update.js';
 import { readOptimizer, writeOptimizer, writeWeights } from './optimizer-file.js';
-import { type SegmentLimits, SegmentedRunner } from './segments/segmented-runner.js';
+import { SegmentedRunner } from './segments/segmented-runner.js';
 
 export interface OnnxLearnerSettings extends SessionSettings {
-  /** Piece by piece instead of one graph for the whole model (and how large the pieces are); left out: if it is large. */
-  readonly segmented?: boolean | SegmentLimits;
   /** Folder for the moments of large models; left out: the system's for temporary files. */
   readonly scratch?: string;
   /** Those with whom the work on a small model is shared; left out: nobody. */
@@ -56,7 +55,7 @@ export class OnnxLearner {
   /** @throws InvalidCheckpoint, CheckpointDamaged */
   async load({ policy, optimizer, reference }: LearnerState): Promise<void> {
     await this.#letGo();
-    const { config, weights } = await loadWeights(policy);
+    const { config, weights } = await loadWeights(policy, this.settings.limits?.model);
     await this.start(config, weights, reference && (await this.#frozen(config, reference)), optimizer);
   }
 
@@ -130,17 +129,10 @@ export class OnnxLearner {
     return this.#started().runner.gradient;
   }
 
-  #segmented(config: ModelConfig): boolean {
-    return Boolean(this.settings.segmented ?? isLearntInPieces(config));
-  }
-
   async #runnerOf(config: ModelConfig): Promise<GradientSource> {
     const shape = JSON.stringify(config);
     if (this.#kept && this.#kept.shape !== shape) await this.#closeKept();
-    if (this.#segmented(config)) {
-      const { segmented } = this.settings;
-      return new SegmentedRunner(config, this.settings, typeof segmented === 'object' ? segmented : undefined);
-    }
+    if (isLearntInPieces(config)) return new SegmentedRunner(config, this.settings);
     this.#kept ??= { shape, runner: new GradientRunner(config, this.settings, this.settings.team) };
     this.#kept.runner.restart();
     return this.#kept.runner;
@@ -162,13 +154,14 @@ export class OnnxLearner {
 
   /** The reference's weights; those of a large model are read again whenever they are needed, and not kept. */
   async #frozen(config: ModelConfig, reference: PolicyFiles): Promise<Weights | (() => Promise<Weights>)> {
-    const read = async (): Promise<Weights> => (await loadWeights(reference)).weights;
-    return this.#segmented(config) ? read : await read();
+    const read = async (): Promise<Weights> => (await loadWeights(reference, this.settings.limits?.model)).weights;
+    return isLearntInPieces(config) ? read : await read();
   }
 
   #moments(config: ModelConfig): Moments {
-    if (!this.#segmented(config)) return new MomentsInMemory(config);
-    return new MomentsInFile(config, this.settings.scratch ?? tmpdir());
+    if (!isLearntInPieces(config)) return new MomentsInMemory(config);
+    const { scratch = tmpdir(), limits = LIMITS } = this.settings;
+    return new MomentsInFile(config, scratch, limits.learn.fileCallBytes);
   }
 
   #started(): Training {

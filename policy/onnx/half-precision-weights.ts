@@ -3,19 +3,19 @@ import { narrowF16 } from '../../store/dtype.js';
 import { Graph, type GraphNode, type Initializer, type Value } from './graph.js';
 import { cast } from './operators.js';
 
-/** In the graph and its subgraphs. Vectors (norms, biases) and small matrices (masks) are left alone. */
-export function halfPrecisionWeights(g: Graph): void {
-  const halved = new Map([...halve(g.initializers), ...halve(g.bound)]);
+/**
+ * In the graph and its subgraphs. Vectors (norms, biases) and small matrices (masks) are left alone.
+ * @param least numbers of a matrix that is not small
+ */
+export function halfPrecisionWeights(g: Graph, least: number): void {
+  const halved = new Map([...halve(g.initializers, least), ...halve(g.bound, least)]);
   g.inputs.forEach((input, i) => (g.inputs[i] = halved.get(input) ?? input));
   widenIn(g, halved);
 }
 
-/** Elements of the smallest matrix that is worth it. */
-const LEAST_SIZE = 1024;
-
-function halve(constants: Initializer[]): (readonly [Value, Value])[] {
+function halve(constants: Initializer[], least: number): (readonly [Value, Value])[] {
   return constants.flatMap(({ value, data }, i) => {
-    if (value.shape.length !== 2 || !(data instanceof Float32Array) || data.length < LEAST_SIZE) return [];
+    if (value.shape.length !== 2 || !(data instanceof Float32Array) || data.length < least) return [];
     if (value.name.startsWith('rope')) return []; // positions are told apart by small differences
     const half: Value = { ...value, type: 'float16' };
     constants[i] = { value: half, data: narrowF16(data) };

@@ -2,6 +2,7 @@
 // Before onnxruntime-node, which reads the setting when it is loaded.
 import './no-telemetry.js';
 import * as ort from 'onnxruntime-node';
+import { type Limits, LIMITS } from '../limits.js';
 import type { ElementType, Graph, Initializer } from './graph.js';
 import { halfPrecisionWeights } from './half-precision-weights.js';
 import type { HostTensor, TensorData } from './host-tensor.js';
@@ -27,6 +28,8 @@ export interface SessionSettings {
   readonly keepMemory?: boolean;
   /** Beginning of the name of a file in which every node's provider and time is found once the session is closed. */
   readonly profile?: string;
+  /** Of sessions, and of what uses them; left out: `LIMITS`. */
+  readonly limits?: Limits;
 }
 
 export class Session {
@@ -44,9 +47,10 @@ export class Session {
   /** @throws ProviderUnavailable */
   static async open(graph: Graph, settings: SessionSettings): Promise<Session> {
     const provider = settings.provider ?? 'cpu';
+    const { constantsBeside, halvedMatrix } = (settings.limits ?? LIMITS).sessions;
     if (provider === 'webgpu') plainOperators(graph);
-    if (settings.weights === 'fp16') halfPrecisionWeights(graph);
-    const external = [...(provider === 'cpu' ? [] : unbind(graph)), ...takeLargeConstants(graph)];
+    if (settings.weights === 'fp16') halfPrecisionWeights(graph, halvedMatrix);
+    const external = [...(provider === 'cpu' ? [] : unbind(graph)), ...takeLargeConstants(graph, constantsBeside)];
     const options: ort.InferenceSession.SessionOptions = {
       externalData: external.map(({ value: { name }, data }) => ({
         path: name,
@@ -77,7 +81,7 @@ export class Session {
     return new Session(session, Object.fromEntries(bound), provider);
   }
 
-  /** @param into outputs to be written into given memory instead of fresh arrays. */
+  /** @param into outputs to be written into given memory instead of fresh arrays. @throws what onnxruntime says, from the caller's place */
   async run(
     feeds: Readonly<Record<string, HostTensor>>,
     outputs: readonly string[],
@@ -87,7 +91,16 @@ export class Session {
     for (const [name, tensor] of Object.entries(feeds)) inputs[name] = toOrt(tensor);
     const fetches: Record<string, ort.Tensor | null> = {};
     for (const name of outputs) fetches[name] = into[name] ? toOrt(into[name]) : null;
-    const results = await this.session.run(inputs, fetches);
+    let results: ort.InferenceSession.ReturnType;
+    try {
+      results = await this.session.run(inputs, fetches);
+    } catch (error) {
+      // onnxruntime's own come from a callback of its: this one tells who ran the session.
+      const failure = new Error(error instanceof Error ? error.message : String(error), { cause: error });
+      // eslint-disable-next-line @typescript-eslint/unbound-method -- it is not called: the frames down to it are left out
+      Error.captureStackTrace(failure, this.run);
+      throw failure;
+    }
     return Object.fromEntries(
       outputs.map((name) => {
         const tensor = results[name];
@@ -102,11 +115,9 @@ export class Session {
   }
 }
 
-/** Constants from this many bytes on are given beside the model's bytes: within them they would be there several times. */
-const LARGE_CONSTANT = 16_384;
-
-function takeLargeConstants({ initializers }: Graph): Initializer[] {
-  const isLarge = ({ data }: Initializer): boolean => data.byteLength >= LARGE_CONSTANT;
+/** @param bytes of the smallest that is given beside the model's bytes */
+function takeLargeConstants({ initializers }: Graph, bytes: number): Initializer[] {
+  const isLarge = ({ data }: Initializer): boolean => data.byteLength >= bytes;
   const large = initializers.filter(isLarge);
   initializers.splice(0, Infinity, ...initializers.filter((one) => !isLarge(one)));
   return large;

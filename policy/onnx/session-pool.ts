@@ -11,14 +11,18 @@ export class SessionPool<Opened extends { readonly session: Session }> {
     if (known) return known;
     const opening = open();
     this.#opened.set(key, opening);
-    opening.catch(() => this.#opened.delete(key));
+    opening.catch(() => {
+      if (this.#opened.get(key) === opening) this.#opened.delete(key);
+    });
     return opening;
   }
 
-  /** Others may be opened afterwards. */
+  /** Those that are being opened as well, as soon as they are. Others may be opened afterwards. */
   async close(): Promise<void> {
     const opened = [...this.#opened.values()];
     this.#opened.clear();
-    for (const one of opened) await (await one).session.close();
+    for (const one of await Promise.allSettled(opened)) {
+      if (one.status === 'fulfilled') await one.value.session.close();
+    }
   }
 }

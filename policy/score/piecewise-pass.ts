@@ -3,6 +3,7 @@
  * queries, keys and values, and one piece's activations for some tokens. Between pieces, none of which takes more than
  * seconds, the process hears what it is told. The function is that of `score-graph.ts`.
  */
+import { LIMITS, type ScoreLimits } from '../limits.js';
 import { gatherRows, inParts, type Rows } from '../onnx/rows.js';
 import { floats, type HostTensor, int64s, Session, type SessionSettings } from '../onnx/runtime.js';
 import { SessionPool } from '../onnx/session-pool.js';
@@ -13,17 +14,6 @@ import { ropeFeeds } from '../transformer/rope-tables.js';
 import type { BatchScores, ScoreBatch, ScorePass, StepColumns } from './batch.js';
 import { attentionGraph, feedForwardGraph, headGraph, type PieceGraph, projectionGraph } from './piece-graphs.js';
 import { PART_TOKENS } from './token-scores.js';
-
-/** How much a piece takes at a time. */
-export interface PieceLimits {
-  /** Tokens that go through the matrices of a layer. */
-  readonly tokens: number;
-  /** Queries of a run of attention; at least one block of them runs. */
-  readonly queries: number;
-}
-
-/** Enough to fill matrix products, little beside the model. */
-const LIMITS: PieceLimits = { tokens: 2048, queries: 1024 };
 
 type Feeds = Readonly<Record<string, HostTensor>>;
 
@@ -61,7 +51,7 @@ export class PiecewisePass implements ScorePass {
     private readonly config: ModelConfig,
     private readonly weights: Weights,
     private readonly settings: SessionSettings,
-    private readonly limits: PieceLimits = LIMITS,
+    private readonly limits: ScoreLimits['pieces'] = (settings.limits ?? LIMITS).score.pieces,
   ) {}
 
   async run(batch: ScoreBatch, between: () => Promise<void>): Promise<BatchScores> {

@@ -1,6 +1,7 @@
 /** Scores sequences teacher-forced, in batches of similar length within a token budget. */
 import { zeroOutsideReasoning } from '../../algorithm/influence.js';
 import type { Score, ScoreRequest } from '../../contracts/engine.js';
+import { LIMITS } from '../limits.js';
 import type { SessionSettings } from '../onnx/runtime.js';
 import type { ModelConfig } from '../transformer/config.js';
 import { hasLargeWeights } from '../transformer/large.js';
@@ -9,9 +10,6 @@ import { type BatchScores, blockOf, paddedLength, scoreBatch, type ScorePass } f
 import { PiecewisePass } from './piecewise-pass.js';
 import { WholePass } from './whole-pass.js';
 
-/** Tokens of a batch: enough for full-speed products, small enough to heartbeat between batches. */
-const BATCH_TOKENS = 4096;
-
 export class Scorer {
   readonly #pass: ScorePass;
   readonly #piecewise: boolean;
@@ -19,7 +17,7 @@ export class Scorer {
   constructor(
     private readonly config: ModelConfig,
     weights: Weights,
-    settings: SessionSettings,
+    private readonly settings: SessionSettings,
   ) {
     // Other devices, and weights in half precision, have the weights as constants: they would be given anew to each piece.
     const shared = (settings.provider ?? 'cpu') === 'cpu' && settings.weights !== 'fp16';
@@ -35,7 +33,7 @@ export class Scorer {
   async score(requests: readonly ScoreRequest[], between: (done: number) => Promise<void>): Promise<Score[]> {
     const results = new Array<Score>(requests.length);
     let done = 0;
-    for (const members of batches(requests, this.#piecewise)) {
+    for (const members of batches(requests, this.#piecewise, (this.settings.limits ?? LIMITS).score.batchTokens)) {
       const chosen = members.map((i) => requests[i]);
       const found = await this.#pass.run(scoreBatch(this.config, chosen), () => between(done));
       scoresOf(chosen, found).forEach((score, r) => (results[members[r]] = score));
@@ -66,13 +64,13 @@ function scoresOf(requests: readonly ScoreRequest[], { influence, ...found }: Ba
 }
 
 /**
- * Indices of requests that run together, within the token budget: with and without FCI apart, and those of one block. In one
+ * Indices of requests that run together, within so many tokens: with and without FCI apart, and those of one block. In one
  * graph all attend at a time, in rows as long as the longest: those of similar length run together. In pieces a sequence
  * attends by itself, and what matters is what goes through the matrices: siblings, which follow one another, run together.
  */
-function batches(requests: readonly ScoreRequest[], piecewise: boolean): number[][] {
-  const kind = ({ stepRanges, tokens }: ScoreRequest): string =>
-    `${stepRanges !== undefined} ${blockOf(tokens.length)}`;
+function batches(requests: readonly ScoreRequest[], piecewise: boolean, tokens: number): number[][] {
+  const kind = (request: ScoreRequest): string =>
+    `${request.stepRanges !== undefined} ${blockOf(request.tokens.length)}`;
   const kinds = new Map<string, number[]>();
   requests.forEach((request, i) => kinds.set(kind(request), [...(kinds.get(kind(request)) ?? []), i]));
   const length = (i: number): number => paddedLength(requests[i].tokens.length);
@@ -83,7 +81,7 @@ function batches(requests: readonly ScoreRequest[], piecewise: boolean): number[
       const open = result.at(-1);
       const grown =
         open && (piecewise ? open.cost + newTokens(open.members, i) : (open.members.length + 1) * length(i));
-      if (grown !== undefined && grown <= BATCH_TOKENS) {
+      if (grown !== undefined && grown <= tokens) {
         open!.members.push(i);
         open!.cost = grown;
       } else {
@@ -95,8 +93,8 @@ function batches(requests: readonly ScoreRequest[], piecewise: boolean): number[
 
   /** Those from where the sequence differs from the one before it. */
   function newTokens(before: readonly number[], i: number): number {
-    const [last, { tokens }] = [requests[before.at(-1)!], requests[i]];
-    const differs = tokens.findIndex((token, t) => token !== last.tokens[t]);
-    return differs < 0 ? 0 : tokens.length - differs;
+    const [last, own] = [requests[before.at(-1)!].tokens, requests[i].tokens];
+    const differs = own.findIndex((token, t) => token !== last[t]);
+    return differs < 0 ? 0 : own.length - differs;
   }
 }

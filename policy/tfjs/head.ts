@@ -24,9 +24,6 @@ import {
 import { inverseRms, rmsNormGradient } from './rms-norm.js';
 import type { Tensor, TensorFlow } from './device.js';
 
-/** Logits that are there at a time: 128 MiB of them. */
-const LOGITS_AT_A_TIME = 2 ** 25;
-
 /** Of the trained tokens of a micro-batch, [N] each, in its order. */
 export interface TokenResults {
   readonly logProbs: Float32Array;
@@ -39,6 +36,7 @@ export type Slopes = ((logProbs: Float32Array, from: number) => Float32Array) | 
 
 /**
  * @param x last hidden states, [T, hidden]
+ * @param logitsAtATime tokens * vocabulary, of one token at least
  * @param results to be filled
  * @returns the loss's gradient by x, where it is wanted
  */
@@ -49,13 +47,14 @@ export function head(
   { feeds, trained }: MicroBatch,
   temperature: number,
   slopes: Slopes,
+  logitsAtATime: number,
   results: TokenResults,
   x: Tensor,
 ): Tensor | undefined {
   const count = trained.length;
   const [predecessors, labels] = [feeds.predecessors, feeds.labels].map((feed) => asInt32(feed.data as BigInt64Array));
   const matrix = config.tiedHead ? 'embedding' : 'head';
-  const step = Math.max(1, Math.floor(LOGITS_AT_A_TIME / config.vocabSize));
+  const step = Math.max(1, Math.floor(logitsAtATime / config.vocabSize));
 
   /** Gradient of `h` [n, hidden], normalised and scaled, from token `from` on. */
   const part = (h: Tensor, from: number): Tensor | undefined => {

@@ -7,6 +7,7 @@ import { cutIntoMicroBatches, type MicroBatch, microBatch } from '../learn/micro
 import type { MiniBatch } from '../learn/mini-batch.js';
 import { summationRounds } from '../learn/summation.js';
 import type { TrainingGoal } from '../learn/training-graph.js';
+import { type Limits, LIMITS } from '../limits.js';
 import type { ModelConfig } from '../transformer/config.js';
 import { hasLargeWeights } from '../transformer/large.js';
 import { forward, forwardAndBackward } from './block.js';
@@ -20,12 +21,9 @@ import { type AttentionInputs, attentionInputs, keptByAttention } from './tree-a
 import { summation } from './summation.js';
 import type { Variables } from './variables.js';
 
-/** Activations that may be kept for the gradient. Beyond that a layer keeps its input and is computed again. */
-const KEPT_BYTES = 512 * 2 ** 20;
-
 export interface PassSettings {
-  /** Activations that may be kept for the gradient, in bytes; beyond that they are computed again. */
-  readonly keptBytes?: number;
+  /** Left out: `LIMITS`. */
+  readonly limits?: Limits;
   /** Those with whom the work on a small model is shared; left out: nobody. */
   readonly team?: Team;
 }
@@ -34,14 +32,16 @@ export class Passes {
   /** A large model has one sum, which does not leave the device. */
   readonly #lanes: Lanes | undefined;
   readonly #rotations: Rotations;
+  readonly #limits: Limits['tensorFlow'];
 
   constructor(
     private readonly tf: TensorFlow,
     private readonly config: ModelConfig,
     /** The sums: of the last run that had a goal. */
     readonly gradients: Variables,
-    private readonly settings: PassSettings,
+    settings: PassSettings,
   ) {
+    this.#limits = (settings.limits ?? LIMITS).tensorFlow;
     this.#rotations = new Rotations(config);
     this.#lanes = hasLargeWeights(config) ? undefined : new Lanes(config, settings.team);
   }
@@ -102,7 +102,8 @@ export class Passes {
         attentionBlock(tf, config, parameters, attention, layer),
         feedForwardBlock(tf, config, parameters, layer),
       ]).flat();
-      const end = (x: Tensor) => head(tf, config, parameters, micro, temperature, slopes, results, x);
+      const end = (x: Tensor) =>
+        head(tf, config, parameters, micro, temperature, slopes, this.#limits.logits, results, x);
       const tokens = asInt32(micro.feeds.tokens.data as BigInt64Array);
       const ids = int32s(tf, tokens, [tokens.length]);
       const embedded = tf.tidy(() => gather(tf, parameters.weights.read('embedding'), ids));
@@ -126,7 +127,7 @@ export class Passes {
     const { layers, hiddenSize, intermediateSize } = this.config;
     const perToken = 2 * hiddenSize + 4 * intermediateSize;
     const perLayer = tokens * perToken + keptByAttention(this.config, attention, tokens);
-    return layers * perLayer * Float32Array.BYTES_PER_ELEMENT > (this.settings.keptBytes ?? KEPT_BYTES);
+    return layers * perLayer * Float32Array.BYTES_PER_ELEMENT > this.#limits.keptBytes;
   }
 }
 

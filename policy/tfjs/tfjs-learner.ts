@@ -52,8 +52,8 @@ export class TfjsLearner {
 
   /** @throws InvalidCheckpoint, CheckpointDamaged */
   async load({ policy, optimizer, reference }: LearnerState): Promise<void> {
-    const { config, weights } = await loadSupported(policy);
-    const frozen = reference && (await loadSupported(reference)).weights;
+    const { config, weights } = await loadSupported(policy, this.settings);
+    const frozen = reference && (await loadSupported(reference, this.settings)).weights;
     await this.start(config, weights, frozen, optimizer);
   }
 
@@ -172,8 +172,8 @@ export class TfjsLearner {
   }
 }
 
-function loadSupported(files: PolicyFiles): Promise<LoadedWeights> {
+function loadSupported(files: PolicyFiles, { limits }: TfjsSettings): Promise<LoadedWeights> {
   const problems = unsupportedByTensorFlow(files.config);
   if (problems.length > 0) throw new InvalidCheckpoint(files.id, problems);
-  return loadWeights(files);
+  return loadWeights(files, limits?.model);
 }

@@ -1,3 +1,4 @@
+import type { ModelLimits } from '../limits.js';
 import type { RopeScaling } from './rope-frequencies.js';
 
 /** Shape of a dense model of the Qwen2, Qwen3 or Llama family, from the keys of Hugging Face's config.json. */
@@ -19,8 +20,8 @@ export interface ModelConfig {
   readonly qkNorm: boolean;
   /** The output head is the transposed embedding. */
   readonly tiedHead: boolean;
-  /** Handled as a large model (`large.ts`); left out: by its size. */
-  readonly large?: boolean;
+  /** From which size on it is handled as a large model (`large.ts`), which weights in memory are laid out by; left out: `LIMITS`. */
+  readonly limits?: ModelLimits;
 }
 
 /** Query heads that share one key/value head. */

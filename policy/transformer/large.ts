@@ -1,20 +1,13 @@
 /** Which models are handled as large ones: what is fastest for small ones would take too much memory. */
+import { LIMITS } from '../limits.js';
 import type { SessionSettings } from '../onnx/runtime.js';
 import type { ModelConfig } from './config.js';
 import { parameterCount } from './parameters.js';
 
-/** Every session that packs weights into itself holds them once more. */
-const MOST_PACKED_PARAMETERS = 64e6;
-/** Logits of 2,048 tokens are 128 MiB of each float per token and word. */
-const LARGEST_WHOLE_VOCABULARY = 16_384;
-
 /** Weights are bound to the sessions, which share them, and not packed into each. */
 export function hasLargeWeights(config: ModelConfig): boolean {
-  return config.large ?? parameterCount(config) > MOST_PACKED_PARAMETERS;
+  return parameterCount(config) > (config.limits ?? LIMITS.model).packedParameters;
 }
-
-/** Of large weights, those that generation packs nevertheless, all into one session: a token of few rows takes half the time. */
-const MOST_PACKED_ONCE = 1e9;
 
 /**
  * A large model's generation has its weights packed into one session for all kinds of runs. That is a copy besides the one
@@ -25,13 +18,18 @@ export function packsOnce(
   config: ModelConfig,
   { provider = 'cpu', weights = 'fp32' }: Pick<SessionSettings, 'provider' | 'weights'>,
 ): boolean {
-  const fits = config.large ?? parameterCount(config) <= MOST_PACKED_ONCE;
+  const fits = parameterCount(config) <= (config.limits ?? LIMITS.model).packedOnceParameters;
   return hasLargeWeights(config) && fits && provider === 'cpu' && weights === 'fp32';
 }
 
+/** How often an engine that generates and scores holds the weights; of a small model, whose sessions all pack them, at least. */
+export function copiesOfWeights(config: ModelConfig, settings: Pick<SessionSettings, 'provider' | 'weights'>): number {
+  return packsOnce(config, settings) ? 2 : 1;
+}
+
 /** Logits are computed for some tokens at a time. */
-export function hasLargeVocabulary({ vocabSize, large }: ModelConfig): boolean {
-  return large ?? vocabSize > LARGEST_WHOLE_VOCABULARY;
+export function hasLargeVocabulary({ vocabSize, limits = LIMITS.model }: ModelConfig): boolean {
+  return vocabSize > limits.wholeVocabulary;
 }
 
 /** The update is computed piece by piece, and the moments are in a file. */

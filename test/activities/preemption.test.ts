@@ -69,7 +69,7 @@ const ENDINGS: Record<string, (scene: Scene, at: number, count: (tokens: number)
   },
   'the engine is killed': async ({ engine, attempt }, at, count) => {
     const dying = new ChunkedEngine(engine, (chunk) =>
-      chunk < at ? Promise.resolve() : Promise.reject(new EngineCrashed('SIGKILL')),
+      chunk < at ? Promise.resolve() : Promise.reject(new EngineCrashed({ how: 'SIGKILL' })),
     );
     await expect(attempt(dying)).rejects.toBeInstanceOf(EngineCrashed);
     count(dying.generated);
@@ -124,13 +124,19 @@ it('an engine that crashes each time at the same place is not asked for ever', a
   await scene(async ({ engine, attempt }) => {
     const crashing = (from: number) =>
       new ChunkedEngine(engine, (chunk) =>
-        chunk < from ? Promise.resolve() : Promise.reject(new EngineCrashed('SIGSEGV')),
+        chunk < from ? Promise.resolve() : Promise.reject(new EngineCrashed({ how: 'SIGSEGV' })),
       );
     const failures: unknown[] = [];
     for (let i = 0; i < 4; i++) failures.push(await attempt(crashing(0)).catch((error: unknown) => error));
     failures.push(await attempt(crashing(1)).catch((error: unknown) => error)); // it got on: counted anew
     for (let i = 0; i < 4; i++) failures.push(await attempt(crashing(0)).catch((error: unknown) => error));
     expect(failures.slice(0, 8).every((failure) => failure instanceof EngineCrashed)).toBe(true);
-    expect(failures[8]).toMatchObject({ type: FAILS_EACH_TIME, nonRetryable: true });
+    expect(failures[8]).toMatchObject({
+      type: FAILS_EACH_TIME,
+      nonRetryable: true,
+      message: expect.stringMatching(
+        /^failed 5 times in a row .* by EngineCrashed: .*SIGSEGV, a crash of native code$/,
+      ) as unknown,
+    });
   });
 });

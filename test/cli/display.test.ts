@@ -4,6 +4,7 @@ import { jsonDisplay, plainDisplay } from '../../cli/display/plain-display.js';
 import { accuracyTable } from '../../cli/display/result-table.js';
 import { exitCode, failureOf, Interrupted, UsageError } from '../../cli/errors.js';
 import type { RunEvent } from '../../cli/events.js';
+import { EngineCrashed } from '../../contracts/engine-errors.js';
 import { InvalidConfig } from '../../contracts/errors.js';
 
 const ITERATION: RunEvent = {
@@ -90,4 +91,17 @@ it.each([
 it('a failure of the run is told as what it is', () => {
   const failure = ApplicationFailure.create({ type: 'NonFiniteUpdate', message: 'loss NaN' });
   expect(failureOf(failure)).toEqual({ type: 'NonFiniteUpdate', message: 'loss NaN' });
+});
+
+it('an attempt that failed, and a run, are told with what the engine said', () => {
+  const { message } = new EngineCrashed({ how: 'exit code 1', exception: 'RangeError: x, at f (policy/a.ts:1)' });
+  const failure = 'an exception ended the engine process: RangeError: x, at f (policy/a.ts:1)';
+  expect(shown(plainDisplay, { event: 'retry', name: 'learn-0 update', attempt: 2, failure: message })).toEqual([
+    `learn-0 update: attempt 2, the one before failed: ${failure}`,
+  ]);
+  const event: RunEvent = {
+    event: 'failure',
+    ...failureOf(ApplicationFailure.create({ type: 'EngineCrashed', message })),
+  };
+  expect(shown(plainDisplay, event)).toEqual([`EngineCrashed: ${failure}`]);
 });

@@ -8,7 +8,7 @@ describe('dealing requests out to processes', () => {
   it('keeps every request, in order, in at most so many parts', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(300), { maxLength: 100 }), fc.integer({ min: 1, max: 8 }), (requests, most) => {
-        const parts = dealOut(requests, most, tokens);
+        const parts = dealOut(requests, most, tokens, 4);
         expect(parts.flat()).toEqual(requests);
         expect(parts.length).toBeLessThanOrEqual(most);
         expect(parts.every((part) => part.length > 0)).toBe(true);
@@ -21,11 +21,12 @@ describe('dealing requests out to processes', () => {
       Array.from({ length: 96 }, (_, i) => (i < 32 ? 200 : 100)),
       2,
       tokens,
+      4,
     );
     expect(parts.map((part) => part.length)).toEqual([32, 64]);
   });
 
   it('does not spread a few rows', () => {
-    expect(dealOut([10, 10, 10], 4, tokens)).toHaveLength(1);
+    expect(dealOut([10, 10, 10], 4, tokens, 4)).toHaveLength(1);
   });
 });

@@ -9,11 +9,14 @@ import { encodeGrowth, joinGrowth } from '../../activities/formats/growth.js';
 import type { Growth, PolicyFiles, RolloutRequest } from '../../contracts/engine.js';
 import { EngineCrashed, GenerationInterrupted, PolicyNotLoaded } from '../../contracts/engine-errors.js';
 import { initialWeights } from '../../policy/checkpoint/initialise.js';
-import { openInferenceEngine } from '../../policy/engine/open.js';
+import { openInferenceEngine as open } from '../../policy/engine/open.js';
+import type { EngineSettings } from '../../policy/engine/settings.js';
+import { LIMITS } from '../../policy/limits.js';
 import { parseModelConfig } from '../../policy/checkpoint/model-config.js';
 import { writeSafetensors } from '../../store/safetensors-file.js';
+import { EVERYTHING_IS_LARGE } from '../support/large-limits.js';
 
-const configJson = {
+const small = {
   model_type: 'qwen2',
   vocab_size: 32,
   hidden_size: 32,
@@ -28,6 +31,16 @@ const configJson = {
   tie_word_embeddings: true,
 };
 
+/** A model, and by which limits it is handled. */
+const WAYS = {
+  '': { configJson: small, limits: LIMITS },
+  ' where everything is large': {
+    // Wide enough for the same bits in every company.
+    configJson: { ...small, vocab_size: 600, hidden_size: 512, intermediate_size: 512, num_hidden_layers: 1 },
+    limits: EVERYTHING_IS_LARGE,
+  },
+};
+
 function request(problem: number, maxNewTokens: number): RolloutRequest {
   return {
     prefix: Int32Array.of(1, 2, 3 + problem),
@@ -38,9 +51,10 @@ function request(problem: number, maxNewTokens: number): RolloutRequest {
   };
 }
 
-const STEPS = Array.from({ length: 10 }, (_, i) => [30 * i, 30 * (i + 1)] as const);
+const STEPS = Array.from({ length: 10 }, (_, i) => [15 * i, 15 * (i + 1)] as const);
 
-describe('the engine as a process', () => {
+describe.each(Object.entries(WAYS))('the engine as a process%s', (__, { configJson, limits }) => {
+  const openInferenceEngine = (settings: Partial<EngineSettings>) => open({ ...settings, limits });
   const engine = openInferenceEngine({ slots: 8, threads: 1 });
   let folder: string;
   let policy: PolicyFiles;
@@ -60,8 +74,8 @@ describe('the engine as a process', () => {
   });
 
   it('is opened by a program that is an argument of node', async () => {
-    const open = new URL('../../dist/policy/engine/open.js', import.meta.url).href;
-    const program = `const engine = (await import('${open}')).openInferenceEngine({ slots: 8, threads: 1 });
+    const module = new URL('../../dist/policy/engine/open.js', import.meta.url).href;
+    const program = `const engine = (await import('${module}')).openInferenceEngine({ slots: 8, threads: 1 });
       await engine.load(${JSON.stringify(policy)});
       await engine.close();`;
     await expect(promisify(execFile)('node', ['--eval', `(async () => { ${program} })()`])).resolves.toMatchObject({
@@ -143,7 +157,7 @@ describe('the engine as a process', () => {
     const several = openInferenceEngine({ slots: 8, threads: 2 });
     try {
       await several.load(policy);
-      const requests = Array.from({ length: 12 }, (_, i) => request(i, 300));
+      const requests = Array.from({ length: 12 }, (_, i) => request(i, 150));
       const whole = await engine.generate('random', requests);
       expect(await several.generate('random', requests)).toEqual(whole);
       const sequences = whole.map(({ tokens }) => ({ tokens, promptLength: 2, temperature: 1, stepRanges: STEPS }));
@@ -216,6 +230,18 @@ describe('the engine as a process', () => {
 
   it('names a policy that it does not have', async () => {
     await expect(engine.generate('other', [request(0, 1)])).rejects.toBeInstanceOf(PolicyNotLoaded);
+  });
+
+  it('fails what was under way when a step does, says where, and goes on with the others', async () => {
+    await engine.load(policy);
+    const { pid } = engine;
+    const [whole] = await engine.generate('random', [request(0, 40)]);
+    const outside = { ...request(1, 40), prefix: Int32Array.of(1, configJson.vocab_size) };
+    await expect(engine.generate('random', [outside])).rejects.toThrow(
+      /indices element out of data bounds[^]*, at decodeChunk \(policy\/generate\/decode\.ts:\d+\)$/,
+    );
+    expect((await engine.generate('random', [request(0, 40)]))[0]).toEqual(whole);
+    expect(engine.pid).toBe(pid);
   });
 
   it('rejects calls under way when it is killed, and starts again on the next', async () => {

@@ -8,29 +8,17 @@ import { scoreBatch } from '../../policy/score/batch.js';
 import { PiecewisePass } from '../../policy/score/piecewise-pass.js';
 import { Scorer } from '../../policy/score/scorer.js';
 import { WholePass } from '../../policy/score/whole-pass.js';
-import { randomWeights, smallConfig } from './random-model.js';
+import { LIMITS } from '../../policy/limits.js';
+import { EVERYTHING_IS_LARGE } from '../support/large-limits.js';
+import { cachedWeights, smallConfig, wideConfig as wide } from './random-model.js';
 
-/** Matrices as wide as large models have them: the narrowest result has 512 columns. */
-const wide: ModelConfig = {
-  ...smallConfig,
-  vocabSize: 600,
-  hiddenSize: 512,
-  intermediateSize: 640,
-  layers: 1,
-  heads: 8,
-  kvHeads: 2,
-  headSize: 64,
-};
 const untied: ModelConfig = { ...wide, tiedHead: false };
 /** The same, handled in one way and the other. */
-const PAIRS = [wide, untied].map((config) => [config, { ...config, large: true }] as const);
+const PAIRS = [wide, untied].map((config) => [config, { ...config, limits: EVERYTHING_IS_LARGE.model }] as const);
+/** Not even for generation. */
+const neverPacked = { ...wide, limits: { ...EVERYTHING_IS_LARGE.model, packedOnceParameters: 0 } };
 
-const made = new Map<ModelConfig, Weights>();
-const weightsOf = (config: ModelConfig): Weights => {
-  const weights = made.get(config) ?? randomWeights(config, 1, 3);
-  made.set(config, weights);
-  return weights;
-};
+const weightsOf = (config: ModelConfig): Weights => cachedWeights(config, 1, 3);
 
 async function generate(config: ModelConfig, problems: readonly number[], threads = 2): Promise<Rollout[]> {
   const generator = await Generator.open(config, weightsOf(config), { slots: 8, chunk: 16, threads });
@@ -77,7 +65,7 @@ const bitsOf = (rows: readonly object[]): string[] =>
       .join(' '),
   );
 
-it('a model is large by its parameters, its vocabulary, or because it is said to be', () => {
+it('a model is large by its parameters or its vocabulary, from the limits on that are given', () => {
   const half = { ...smallConfig, vocabSize: 151_936, hiddenSize: 896, intermediateSize: 4864, layers: 24 };
   const qwen: ModelConfig = { ...half, heads: 14, kvHeads: 2, headSize: 64 };
   expect(parameterCount(qwen)).toBe(494_032_768);
@@ -85,13 +73,17 @@ it('a model is large by its parameters, its vocabulary, or because it is said to
   expect(both(qwen)).toEqual([true, true]);
   expect(both({ ...smallConfig, vocabSize: 32_000 })).toEqual([false, true]);
   expect(both(smallConfig)).toEqual([false, false]);
-  expect(both({ ...smallConfig, large: true })).toEqual([true, true]);
+  expect(both({ ...smallConfig, limits: EVERYTHING_IS_LARGE.model })).toEqual([true, true]);
+  expect(both({ ...smallConfig, limits: { ...LIMITS.model, wholeVocabulary: 49 } })).toEqual([false, true]);
+  expect(
+    both({ ...qwen, limits: { ...LIMITS.model, packedParameters: 494_032_768, wholeVocabulary: 151_936 } }),
+  ).toEqual([false, false]);
 });
 
 // Threads that spin for one another take long where other processes want the cores, too.
 describe('handled as a large model', { timeout: 600_000 }, () => {
   it('a policy says what it says as a small one', async () => {
-    for (const [small, large] of PAIRS) {
+    for (const [small, large] of [...PAIRS, [wide, neverPacked]]) {
       const [expected, found] = [await generate(small, [0, 1, 2]), await generate(large, [0, 1, 2])];
       expected.forEach(({ tokens, logProbs }, i) => {
         expect([...found[i].tokens]).toEqual([...tokens]);
@@ -149,13 +141,15 @@ describe('handled as a large model', { timeout: 600_000 }, () => {
     expect([...done]).toEqual([0, siblings.length]);
   });
 
-  it('has the same bits in every company and with any number of threads', async () => {
-    const [[, config]] = PAIRS;
-    const together = bitsOf(await generate(config, [0, 1, 2, 3, 4]));
-    expect(bitsOf(await generate(config, [3, 1], 1))).toEqual([together[3], together[1]]);
-    expect(bitsOf(await generate(config, [4], 4))).toEqual([together[4]]);
-    const scores = bitsOf(await score(config, requests));
-    expect(bitsOf(await score(config, requests.toReversed(), 1))).toEqual(scores.toReversed());
-    expect(bitsOf(await score(config, requests.slice(1), 3))).toEqual(scores.slice(1));
-  });
+  it.each([PAIRS[0][1], neverPacked])(
+    'has the same bits in every company and with any number of threads',
+    async (config) => {
+      const together = bitsOf(await generate(config, [0, 1, 2, 3, 4]));
+      expect(bitsOf(await generate(config, [3, 1], 1))).toEqual([together[3], together[1]]);
+      expect(bitsOf(await generate(config, [4], 4))).toEqual([together[4]]);
+      const scores = bitsOf(await score(config, requests));
+      expect(bitsOf(await score(config, requests.toReversed(), 1))).toEqual(scores.toReversed());
+      expect(bitsOf(await score(config, requests.slice(1), 3))).toEqual(scores.slice(1));
+    },
+  );
 });

@@ -11,6 +11,7 @@ import { openLearner } from '../../policy/engine/open.js';
 import type { TeamLearner } from '../../policy/engine/team-learner.js';
 import { findTfjs } from '../../scripts/load-tfjs.mjs';
 import { writeCheckpoint } from '../support/checkpoint.js';
+import { EVERYTHING_IS_LARGE } from '../support/large-limits.js';
 import { chain, loss, optimizer } from './learn/rows.js';
 
 const VOCABULARY = 64;
@@ -45,47 +46,50 @@ async function savedBy(learner: Learner): Promise<Buffer[]> {
   return Promise.all(paths.map((path) => readFile(path)));
 }
 
-for (const runtime of ['onnx', 'tfjs'] as const) {
-  describe.skipIf(runtime === 'tfjs' && findTfjs() === undefined)(
-    `the process of the learner "${runtime}"${runtime === 'tfjs' ? ' (skipped without `npm run setup:tfjs -- cpu`)' : ''}`,
-    () => {
-      it('answers between micro-batches', async () => {
-        const learner = await loaded({ runtime, threads: 1 });
-        const step = learner.update(rows, loss, optimizer, BUDGET);
-        const answers: (number | undefined)[] = [];
-        let done = false;
-        const asked = (async () => {
-          while (!done) {
-            answers.push(learner.silence());
-            await new Promise((resolve) => setImmediate(resolve));
-          }
-        })();
-        await step;
-        done = true;
-        await asked;
-        // Each ping that was answered is followed by a new one, which is owed nothing yet.
-        const pings = answers.filter((silence, i) => i === 0 || silence! < answers[i - 1]!);
-        expect(pings.length).toBeGreaterThan(2);
-      });
+const RUNTIMES: Record<string, Partial<LearnerSettings>> = {
+  '"onnx"': { runtime: 'onnx' },
+  '"onnx" where everything is large': { runtime: 'onnx', limits: EVERYTHING_IS_LARGE },
+  '"tfjs" (skipped without `npm run setup:tfjs -- cpu`)': { runtime: 'tfjs' },
+};
 
-      it('takes a step with it when it is killed, and the next attempt begins at the policy of before', async () => {
-        const learner = await loaded({ runtime });
-        const expected = await learner.update(rows, loss, optimizer, BUDGET);
-        await learner.load({ policy, reference: policy });
-        const killed = learner.update(rows, loss, optimizer, BUDGET);
-        process.kill(learner.pids[0], 'SIGKILL');
-        await expect(killed).rejects.toBeInstanceOf(EngineCrashed);
-        await learner.load({ policy, reference: policy });
-        expect(await learner.update(rows, loss, optimizer, BUDGET)).toEqual(expected);
-      });
+for (const [name, settings] of Object.entries(RUNTIMES)) {
+  describe.skipIf(settings.runtime === 'tfjs' && findTfjs() === undefined)(`the process of the learner ${name}`, () => {
+    it('answers between micro-batches', async () => {
+      const learner = await loaded({ ...settings, threads: 1 });
+      const step = learner.update(rows, loss, optimizer, BUDGET);
+      const answers: (number | undefined)[] = [];
+      let done = false;
+      const asked = (async () => {
+        while (!done) {
+          answers.push(learner.silence());
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      })();
+      await step;
+      done = true;
+      await asked;
+      // Each ping that was answered is followed by a new one, which is owed nothing yet.
+      const pings = answers.filter((silence, i) => i === 0 || silence! < answers[i - 1]!);
+      expect(pings.length).toBeGreaterThan(2);
+    });
 
-      it('refuses an update that is not finite, by name', async () => {
-        const learner = await loaded({ runtime });
-        const poisoned = [{ ...rows[0], advantages: rows[0].advantages.map(() => NaN) }];
-        await expect(learner.update(poisoned, loss, optimizer, BUDGET)).rejects.toBeInstanceOf(NonFiniteUpdate);
-      });
-    },
-  );
+    it('takes a step with it when it is killed, and the next attempt begins at the policy of before', async () => {
+      const learner = await loaded(settings);
+      const expected = await learner.update(rows, loss, optimizer, BUDGET);
+      await learner.load({ policy, reference: policy });
+      const killed = learner.update(rows, loss, optimizer, BUDGET);
+      process.kill(learner.pids[0], 'SIGKILL');
+      await expect(killed).rejects.toBeInstanceOf(EngineCrashed);
+      await learner.load({ policy, reference: policy });
+      expect(await learner.update(rows, loss, optimizer, BUDGET)).toEqual(expected);
+    });
+
+    it('refuses an update that is not finite, by name', async () => {
+      const learner = await loaded(settings);
+      const poisoned = [{ ...rows[0], advantages: rows[0].advantages.map(() => NaN) }];
+      await expect(learner.update(poisoned, loss, optimizer, BUDGET)).rejects.toBeInstanceOf(NonFiniteUpdate);
+    });
+  });
 }
 
 describe('the learner "tfjs"', () => {

@@ -1,7 +1,7 @@
 /** A small model with random weights: enough to show what depends on what. */
 import { initialWeights } from '../../policy/checkpoint/initialise.js';
 import type { ModelConfig } from '../../policy/transformer/config.js';
-import { fromHuggingFace } from '../../policy/transformer/parameters.js';
+import { fromHuggingFace, type Weights } from '../../policy/transformer/parameters.js';
 
 export const smallConfig: ModelConfig = {
   vocabSize: 50,
@@ -19,6 +19,18 @@ export const smallConfig: ModelConfig = {
   tiedHead: true,
 };
 
+/** Matrices as wide as large models have them, so that bits do not depend on the batch: the narrowest result has 512 columns. */
+export const wideConfig: ModelConfig = {
+  ...smallConfig,
+  vocabSize: 600,
+  hiddenSize: 512,
+  intermediateSize: 640,
+  layers: 1,
+  heads: 8,
+  kvHeads: 2,
+  headSize: 64,
+};
+
 /** @param gain makes the distributions peaked enough that a wrong bit would show in the tokens. */
 export function randomWeights(config: ModelConfig, seed = 1, gain = 12): Map<string, Float32Array> {
   const tensors = initialWeights(config, seed);
@@ -26,4 +38,14 @@ export function randomWeights(config: ModelConfig, seed = 1, gain = 12): Map<str
     const { shape, data } = tensors[name];
     return shape.length === 1 ? data : data.map((x) => x * gain);
   });
+}
+
+const made = new Map<string, Weights>();
+
+/** As `randomWeights`, made once; nobody may change them. */
+export function cachedWeights(config: ModelConfig, seed: number, gain: number): Weights {
+  const key = JSON.stringify([config, seed, gain]);
+  const weights = made.get(key) ?? randomWeights(config, seed, gain);
+  made.set(key, weights);
+  return weights;
 }

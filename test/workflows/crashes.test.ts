@@ -63,7 +63,7 @@ function dyingAfter(kinds: readonly ArtifactKind[]): (services: Services) => Ser
           const first = [refs].flat().find(({ kind, sha256 }) => kinds.includes(kind) && !written.has(sha256));
           if (!first) return refs;
           written.add(first.sha256);
-          throw new EngineCrashed(`killed after the write of ${first.kind}`);
+          throw new EngineCrashed({ how: `killed after the write of ${first.kind}` });
         };
       },
     }),
@@ -93,7 +93,7 @@ it('a torn checkpoint skips no prompt (NeMo-RL 3599)', async () => {
   class Torn extends NullLearner {
     override async save(weights: string, optimizer: string): Promise<void> {
       saves += 1;
-      if (saves % 2 === 1) throw new EngineCrashed('killed in the middle of a checkpoint');
+      if (saves % 2 === 1) throw new EngineCrashed({ how: 'killed in the middle of a checkpoint' });
       await super.save(weights, optimizer);
     }
   }

@@ -1,10 +1,13 @@
 /** Three iterations of each mode on the shipped model, with the engines in their processes (compiled: dist/). */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openServices } from '../../activities/open-services.js';
+import type { ArtifactRef } from '../../contracts/artifact-ref.js';
 import type { RunForm } from '../../contracts/config-form.js';
 import type { IterationRecord } from '../../contracts/iteration-record.js';
 import type { RunResult } from '../../contracts/run.js';
+import type { Limits } from '../../policy/limits.js';
 import { getJson } from '../../store/json.js';
+import { EVERYTHING_IS_LARGE } from '../support/large-limits.js';
 import { Temporal, withFolder } from '../support/temporal.js';
 import { TINY } from '../support/tiny-form.js';
 
@@ -18,10 +21,17 @@ afterAll(() => temporal?.stop());
 
 let runs = 0;
 
-/** The last record's name and content, from a fresh store and fresh engine processes. */
-async function train(form: RunForm): Promise<{ head: string; record: IterationRecord }> {
+interface Trained {
+  /** Of the last record. */
+  readonly head: string;
+  /** First to last. */
+  readonly records: readonly IterationRecord[];
+}
+
+/** On a fresh store, with fresh engine processes. */
+async function train(form: RunForm, limits?: Limits): Promise<Trained> {
   return withFolder(async (folder) => {
-    const services = await openServices(folder);
+    const services = await openServices(folder, limits);
     try {
       return await temporal.withWorkers(services, async (taskQueue) => {
         const workflowId = `shipped-${runs++}`;
@@ -32,7 +42,10 @@ async function train(form: RunForm): Promise<{ head: string; record: IterationRe
           args: [{ ...FORM, ...form }],
         });
         if (!ledger) throw new Error('a run without records');
-        return { head: ledger.sha256, record: await getJson<IterationRecord>(services.store, ledger) };
+        const records: IterationRecord[] = [];
+        for (let ref: ArtifactRef | null = ledger; ref; ref = records[0].previous)
+          records.unshift(await getJson<IterationRecord>(services.store, ref));
+        return { head: ledger.sha256, records };
       });
     } finally {
       await services.close();
@@ -40,18 +53,44 @@ async function train(form: RunForm): Promise<{ head: string; record: IterationRe
   });
 }
 
+const MODES: readonly RunForm[] = [
+  { algorithm: 'attnrl' },
+  { algorithm: 'attnrl', pipeline: 'on-policy' },
+  { algorithm: 'treerl' },
+  { algorithm: 'grpo' },
+];
+const trained = new Map<RunForm, Promise<Trained>>();
+
+/** The first run of a mode. */
+function first(form: RunForm): Promise<Trained> {
+  const run = trained.get(form) ?? train(form);
+  trained.set(form, run);
+  return run;
+}
+
 it('attnrl off policy, twice: the same bits', async () => {
-  const first = await train({ algorithm: 'attnrl' });
-  expect(first.record.iteration).toBe(2);
-  expect((await train({ algorithm: 'attnrl' })).head).toBe(first.head);
+  const [form] = MODES;
+  expect((await train(form)).head).toBe((await first(form)).head);
 });
 
-it.each<RunForm>([{ algorithm: 'attnrl', pipeline: 'on-policy' }, { algorithm: 'treerl' }, { algorithm: 'grpo' }])(
-  'trains with %j',
+it.each(MODES)('trains with %j', async (form) => {
+  const { records } = await first(form);
+  expect(records.map(({ iteration }) => iteration)).toEqual([0, 1, 2]);
+  const { metrics, policy } = records[2];
+  expect(metrics.update).not.toBeNull();
+  expect(policy.after).not.toEqual(policy.before);
+});
+
+it.each(MODES)(
+  'does with %j what it does, where everything is large',
   async (form) => {
-    const { record } = await train(form);
-    expect(record.iteration).toBe(2);
-    expect(record.metrics.update).not.toBeNull();
-    expect(record.policy.after).not.toEqual(record.policy.before);
+    const [expected] = (await first(form)).records;
+    const [found] = (await train({ ...form, iterations: 1 }, EVERYTHING_IS_LARGE)).records;
+    const { update, meanFci, ...counts } = found.metrics;
+    const { update: expectedUpdate, meanFci: expectedFci, ...expectedCounts } = expected.metrics;
+    expect(counts).toEqual(expectedCounts);
+    expect([meanFci]).toBeAllclose([expectedFci], { rtol: 1e-4 });
+    expect(Object.values(update!)).toBeAllclose(Object.values(expectedUpdate!), { rtol: 1e-3, atol: 1e-5 });
   },
+  300_000,
 );

@@ -5,6 +5,7 @@
  *
  * The function is that of `gradient-runner.ts`; sums are cut elsewhere, so the last bits differ.
  */
+import { LIMITS, type SegmentLimits } from '../../limits.js';
 import { gatherRows, inParts, type Rows } from '../../onnx/rows.js';
 import { floats, type HostTensor, type SessionSettings } from '../../onnx/runtime.js';
 import type { ModelConfig } from '../../transformer/config.js';
@@ -24,19 +25,6 @@ import type { MiniBatch } from '../mini-batch.js';
 import { gradientOf, type TrainingGoal } from '../training-graph.js';
 import { AttentionPass, type Projected } from './attention-pass.js';
 import { SegmentSessions } from './segment-sessions.js';
-
-/** How much a piece takes at a time. */
-export interface SegmentLimits {
-  /** Tokens that go through the matrices of a layer. */
-  readonly tokens: number;
-  /** Logits: tokens * vocabulary. */
-  readonly logits: number;
-  /** Attention scores: heads * queries * keys. */
-  readonly scores: number;
-}
-
-/** 128 MiB of logits, 64 MiB of scores: little beside the model, and enough to fill matrix products. */
-const LIMITS: SegmentLimits = { tokens: 2048, logits: 2 ** 25, scores: 2 ** 24 };
 
 /** Of a micro-batch, what the forward pass keeps of a layer. */
 interface Kept {
@@ -59,7 +47,7 @@ export class SegmentedRunner implements GradientSource {
   constructor(
     private readonly config: ModelConfig,
     settings: SessionSettings,
-    private readonly limits: SegmentLimits = LIMITS,
+    private readonly limits: SegmentLimits = (settings.limits ?? LIMITS).learn.segments,
   ) {
     this.gradient = emptyParameters(config);
     this.#sessions = new SegmentSessions(config, settings, this.gradient);
@@ -184,7 +172,7 @@ export class SegmentedRunner implements GradientSource {
     const last = gatherRows(x, feeds['predecessors'].data as BigInt64Array, width); // [N, hidden]
     const dLast = new Float32Array(derives ? last.length : 0);
     const wanted = goal.kind === 'policy' ? (['logProbs', 'entropies'] as const) : (['logProbs'] as const);
-    const most = Math.max(MIN_TOKENS_OF_HEAD, Math.floor(this.limits.logits / vocabSize));
+    const most = Math.max(this.limits.headTokens, Math.floor(this.limits.logits / vocabSize));
     await inParts(trained.length, most, async (rows) => {
       const own = { last: rows.of(last), ...part({ ...columns, labels: feeds['labels'] }, rows) };
       const into = derives ? { [gradientOf('last')]: rows.of(dLast) } : {};
@@ -216,9 +204,6 @@ export class SegmentedRunner implements GradientSource {
     return ropeFeeds(this.config, positions, BigInt64Array.from(depths, BigInt));
   }
 }
-
-/** Fewer do not fill matrix products. */
-const MIN_TOKENS_OF_HEAD = 128;
 
 /** Rows [from, to) of each tensor, seen and not copied. */
 function part(tensors: Readonly<Record<string, HostTensor>>, { from, to }: Rows): Record<string, HostTensor> {

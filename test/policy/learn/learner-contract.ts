@@ -8,7 +8,8 @@ import type { Learner, StepProgress, TrainingSequence, UpdateMetrics } from '../
 import { fromHuggingFace, type Weights } from '../../../policy/transformer/parameters.js';
 import type { ModelConfig } from '../../../policy/transformer/config.js';
 import { SafetensorsFile } from '../../../store/safetensors-file.js';
-import { randomWeights, smallConfig } from '../random-model.js';
+import type { ModelLimits } from '../../../policy/limits.js';
+import { randomWeights, smallConfig as ordinary } from '../random-model.js';
 import { chain, loss, optimizer, randomTree } from './rows.js';
 
 /** A learner in this process, whose insides can be seen. */
@@ -20,8 +21,7 @@ export interface OpenLearner extends Learner {
   lastGradNorms(): Promise<Record<string, number>>;
 }
 
-const untied: ModelConfig = { ...smallConfig, tiedHead: false };
-export const trees = [1, 2, 3, 4, 5].map((seed) => randomTree(seed, smallConfig.vocabSize));
+export const trees = [1, 2, 3, 4, 5].map((seed) => randomTree(seed, ordinary.vocabSize));
 export const packed = trees.map((tree) => tree.packed);
 export const BUDGET = 1 << 20;
 
@@ -39,7 +39,10 @@ export function expectSameGradient(actual: Weights, expected: Weights): void {
 }
 
 /** With random weights and a random reference. */
-export async function started<Opened extends OpenLearner>(learner: Opened, config = smallConfig): Promise<Opened> {
+export async function started<Opened extends OpenLearner>(
+  learner: Opened,
+  config: ModelConfig = ordinary,
+): Promise<Opened> {
   await learner.start(config, randomWeights(config, 1, 8), randomWeights(config, 2, 8));
   return learner;
 }
@@ -54,15 +57,17 @@ export interface Gradient {
 export async function gradientBy(
   learner: OpenLearner,
   rows: readonly TrainingSequence[],
-  { budget = BUDGET, config = smallConfig } = {},
+  { budget = BUDGET, config = ordinary }: { budget?: number; config?: ModelConfig } = {},
 ): Promise<Gradient> {
   await started(learner, config);
   const metrics = await learner.update(rows, loss, optimizer, budget);
   return { metrics, gradient: copyOf(learner.gradient) };
 }
 
-/** @param open makes a learner that has no policy yet */
-export function learnerContract(open: () => OpenLearner): void {
+/** @param open makes a learner that has no policy yet; @param limits by which models are handled */
+export function learnerContract(open: () => OpenLearner, limits?: ModelLimits): void {
+  const smallConfig: ModelConfig = limits ? { ...ordinary, limits } : ordinary;
+  const untied: ModelConfig = { ...smallConfig, tiedHead: false };
   const opened: OpenLearner[] = [];
   const fresh = (): OpenLearner => {
     const learner = open();
@@ -71,7 +76,7 @@ export function learnerContract(open: () => OpenLearner): void {
   };
   const learnerOf = (config = smallConfig): Promise<OpenLearner> => started(fresh(), config);
   const gradientOf = (rows: readonly TrainingSequence[], settings?: { budget?: number; config?: ModelConfig }) =>
-    gradientBy(fresh(), rows, settings);
+    gradientBy(fresh(), rows, { config: smallConfig, ...settings });
   afterAll(async () => {
     for (const learner of opened) await learner.close();
   });
@@ -105,7 +110,8 @@ export function learnerContract(open: () => OpenLearner): void {
       for (let run = 0; run < 3; run++) expect(bits((await gradientOf(rows)).gradient)).toEqual(expected);
     });
 
-    it('agrees with differences of the loss', async () => {
+    // In pieces, graphs are opened anew for each policy: that the gradient is the one of this is shown in segments.test.ts.
+    it.skipIf(limits)('agrees with differences of the loss', async () => {
       const rows = packed.slice(0, 2);
       const { gradient } = await gradientOf(rows);
       const learner = fresh();
@@ -252,7 +258,7 @@ export function learnerContract(open: () => OpenLearner): void {
       for (let step = 0; step < 3; step++) await learner.supervise(packed, optimizer, BUDGET);
       await learner.save(weightsPath, optimizerPath);
       const restored = fresh();
-      await restoreFrom(restored, weightsPath, optimizerPath);
+      await restoreFrom(restored, weightsPath, optimizerPath, smallConfig);
       await learner.supervise(packed, optimizer, BUDGET);
       await restored.supervise(packed, optimizer, BUDGET);
       expect(bits(restored.weights)).toEqual(bits(learner.weights));
@@ -270,11 +276,16 @@ export function learnerContract(open: () => OpenLearner): void {
 }
 
 /** Goes on with what a learner saved. */
-export async function restoreFrom(learner: OpenLearner, weightsPath: string, optimizerPath: string): Promise<void> {
+export async function restoreFrom(
+  learner: OpenLearner,
+  weightsPath: string,
+  optimizerPath: string,
+  config: ModelConfig = ordinary,
+): Promise<void> {
   const file = await SafetensorsFile.open(weightsPath);
   const tensors = new Map<string, Float32Array>();
   for (const name of file.header.tensors.keys()) tensors.set(name, (await file.read(name)) as Float32Array);
   await file.close();
-  const weights = fromHuggingFace(smallConfig, (name) => tensors.get(name)!);
-  await learner.start(smallConfig, weights, undefined, optimizerPath);
+  const weights = fromHuggingFace(config, (name) => tensors.get(name)!);
+  await learner.start(config, weights, undefined, optimizerPath);
 }

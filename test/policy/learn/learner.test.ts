@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { OnnxLearner } from '../../../policy/learn/onnx-learner.js';
 import type { ModelConfig } from '../../../policy/transformer/config.js';
+import { EVERYTHING_IS_LARGE } from '../../support/large-limits.js';
 import { residentMemory } from '../../support/resident-memory.js';
 import { smallConfig } from '../random-model.js';
 import { bits, expectSameGradient, gradientBy, learnerContract, packed, started, trees } from './learner-contract.js';
@@ -11,6 +12,10 @@ const NORMALISED = { qkNorm: true, qkvBias: false };
 
 describe('the learner on onnxruntime', () => {
   learnerContract(() => new OnnxLearner({ threads: 2 }));
+
+  describe('where everything is large:', () => {
+    learnerContract(() => new OnnxLearner({ threads: 2, limits: EVERYTHING_IS_LARGE }), EVERYTHING_IS_LARGE.model);
+  });
 
   it('gives the same bits with any number of threads', async () => {
     // Of a size at which onnxruntime divides products by columns as well as by rows.

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { TrainingSequence } from '../../../contracts/engine.js';
 import { OnnxLearner, type OnnxLearnerSettings } from '../../../policy/learn/onnx-learner.js';
-import type { SegmentLimits } from '../../../policy/learn/segments/segmented-runner.js';
+import { LIMITS, type SegmentLimits } from '../../../policy/limits.js';
 import type { ModelConfig } from '../../../policy/transformer/config.js';
 import { fromHuggingFace, toHuggingFace, type Weights } from '../../../policy/transformer/parameters.js';
 import { SafetensorsFile } from '../../../store/safetensors-file.js';
+import { EVERYTHING_IS_LARGE } from '../../support/large-limits.js';
 import { randomWeights, smallConfig } from '../random-model.js';
 import { chain, loss, optimizer, randomTree } from './rows.js';
 
@@ -17,7 +18,11 @@ const rows = [
   ...[40, 350, 7].map((length, i) => chain(i, length, smallConfig.vocabSize)),
 ];
 /** Everything is cut into several parts. */
-const LITTLE: SegmentLimits = { tokens: 100, logits: 150 * smallConfig.vocabSize, scores: 2 ** 14 };
+const segments: SegmentLimits = { tokens: 100, logits: 150 * smallConfig.vocabSize, headTokens: 128, scores: 2 ** 14 };
+const LITTLE = { limits: { ...LIMITS, learn: { ...LIMITS.learn, segments } } };
+/** Learnt in pieces, with weights as in one graph. */
+const inPieces = (config: ModelConfig): ModelConfig => ({ ...config, limits: { ...LIMITS.model, wholeVocabulary: 0 } });
+const asLarge = (config: ModelConfig): ModelConfig => ({ ...config, limits: EVERYTHING_IS_LARGE.model });
 const BUDGET = 1 << 20;
 
 const opened: OnnxLearner[] = [];
@@ -50,10 +55,10 @@ const bits = (learner: OnnxLearner): string[] =>
 describe('piece by piece', () => {
   it('the gradient and what is reported are those of one graph', async () => {
     for (const config of [smallConfig, untied]) {
-      const whole = await learnerOf({ segmented: false }, config);
+      const whole = await learnerOf({}, config);
       const expected = await whole.update(rows, loss, optimizer, BUDGET);
-      for (const segmented of [true, LITTLE]) {
-        const pieces = await learnerOf({ segmented }, config);
+      for (const settings of [{}, LITTLE]) {
+        const pieces = await learnerOf(settings, inPieces(config));
         const metrics = await pieces.update(rows, loss, optimizer, 400);
         expect(Object.values(metrics)).toBeAllclose(Object.values(expected), { rtol: 1e-5, atol: 1e-5 });
         expectSame(pieces.gradient, whole.gradient);
@@ -63,8 +68,8 @@ describe('piece by piece', () => {
 
   it('the gradient is the same when weights stay as Hugging Face lays them out', async () => {
     for (const small of [smallConfig, untied]) {
-      const large: ModelConfig = { ...small, large: true };
-      const [expected, found] = [await learnerOf({ segmented: false }, small), await learnerOf({}, large)];
+      const large = asLarge(small);
+      const [expected, found] = [await learnerOf({}, small), await learnerOf({}, large)];
       await expected.update(rows, loss, optimizer, BUDGET);
       await found.update(rows, loss, optimizer, BUDGET);
       expectSame(inOneLayout(large, found.gradient), inOneLayout(small, expected.gradient));
@@ -72,7 +77,7 @@ describe('piece by piece', () => {
   });
 
   it('supervision takes the steps of one graph', async () => {
-    const [whole, pieces] = [await learnerOf({ segmented: false }), await learnerOf({ segmented: LITTLE })];
+    const [whole, pieces] = [await learnerOf({}), await learnerOf(LITTLE, inPieces(smallConfig))];
     for (let step = 0; step < 3; step++) {
       const expected = await whole.supervise(rows, optimizer, BUDGET);
       const found = await pieces.supervise(rows, optimizer, BUDGET);
@@ -83,7 +88,7 @@ describe('piece by piece', () => {
   it('has the same bits in every run', async () => {
     const results = [];
     for (let run = 0; run < 2; run++) {
-      const learner = await learnerOf({ segmented: LITTLE });
+      const learner = await learnerOf(LITTLE, inPieces(smallConfig));
       for (let step = 0; step < 2; step++) await learner.update(rows, loss, optimizer, BUDGET);
       results.push(bits(learner));
     }
@@ -91,7 +96,7 @@ describe('piece by piece', () => {
   });
 
   it('refuses a loss that is not finite and changes nothing', async () => {
-    const learner = await learnerOf({ segmented: LITTLE });
+    const learner = await learnerOf(LITTLE, inPieces(smallConfig));
     const before = bits(learner);
     const poisoned: TrainingSequence = { ...rows[0], advantages: rows[0].advantages.map(() => NaN) };
     await expect(learner.update([poisoned], loss, optimizer, BUDGET)).rejects.toMatchObject({
@@ -103,7 +108,7 @@ describe('piece by piece', () => {
   it('goes on behind save and load with the same bits', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'segments-'));
     const [weightsPath, optimizerPath] = [join(folder, 'weights'), join(folder, 'optimizer')];
-    const config: ModelConfig = { ...untied, large: true };
+    const config = asLarge(untied);
     const learner = await learnerOf({}, config);
     for (let step = 0; step < 2; step++) await learner.supervise(rows, optimizer, BUDGET);
     await learner.save(weightsPath, optimizerPath);

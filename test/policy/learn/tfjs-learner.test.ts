@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OnnxLearner } from '../../../policy/learn/onnx-learner.js';
+import { LIMITS } from '../../../policy/limits.js';
 import { TfjsLearner } from '../../../policy/tfjs/tfjs-learner.js';
 import { findTfjs } from '../../../scripts/load-tfjs.mjs';
 import { residentMemory } from '../../support/resident-memory.js';
@@ -23,8 +24,8 @@ import { chain, loss, optimizer } from './rows.js';
 
 const missing = findTfjs() === undefined;
 
-const open = (keptBytes?: number): TfjsLearner =>
-  new TfjsLearner({ threads: 2, ...(keptBytes === undefined ? {} : { keptBytes }) });
+const open = (tensorFlow = LIMITS.tensorFlow): TfjsLearner =>
+  new TfjsLearner({ threads: 2, limits: { ...LIMITS, tensorFlow } });
 
 describe.skipIf(missing)('the learner on TensorFlow.js (skipped without `npm run setup:tfjs -- cpu`)', () => {
   learnerContract(() => open());
@@ -54,7 +55,7 @@ describe.skipIf(missing)('the learner on TensorFlow.js (skipped without `npm run
   });
 
   it('gives the same bits whether activations are kept or computed again', async () => {
-    const [kept, again] = [open(), open(0)];
+    const [kept, again] = [open(), open({ ...LIMITS.tensorFlow, keptBytes: 0 })];
     const expected = bits((await gradientBy(kept, rows)).gradient);
     expect(bits((await gradientBy(again, rows)).gradient)).toEqual(expected);
     await kept.close();

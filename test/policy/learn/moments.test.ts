@@ -1,0 +1,38 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, expect, it } from 'vitest';
+import { LIMITS } from '../../../policy/limits.js';
+import { type Moments, MomentsInFile, MomentsInMemory } from '../../../policy/learn/moments.js';
+import { parameters } from '../../../policy/transformer/parameters.js';
+import { smallConfig } from '../random-model.js';
+
+const config = { ...smallConfig, vocabSize: 5, hiddenSize: 4, intermediateSize: 3, layers: 1, heads: 1, kvHeads: 1 };
+const names = parameters(config).map(({ name }) => name);
+const folder = mkdtempSync(join(tmpdir(), 'moments-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const change = fc.record({ name: fc.constantFrom(...names), at: fc.nat(1000), value: fc.float({ noNaN: true }) });
+
+it.each([7, 40, LIMITS.learn.fileCallBytes])(
+  'in a file, %d bytes at a time, they are what they are in memory',
+  (bytes) => {
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 30 }), (changes) => {
+        const [memory, file] = [new MomentsInMemory(config), new MomentsInFile(config, folder, bytes)];
+        const change = (moments: Moments, i: number): void => {
+          const { name, at, value } = changes[i];
+          moments.change(name, (first, second) => {
+            first[at % first.length] += value;
+            second[(at * 7) % second.length] -= value;
+          });
+        };
+        changes.forEach((_, i) => [memory, file].forEach((moments) => change(moments, i)));
+        for (const name of names) expect(file.read(name)).toEqual(memory.read(name));
+        file.close();
+      }),
+      { numRuns: 30 },
+    );
+  },
+);
