@@ -58,6 +58,14 @@ function microBatchCount(tokens: number, preferred: number): number {
   return tokens / even >= Math.min(preferred, WORTHWHILE_TOKENS) ? even : least;
 }
 
+/** Of a micro-batch with these members, the empty ones included. */
+export function tokensOf({ rows }: MiniBatch, members: readonly number[]): number {
+  return Math.max(
+    members.reduce((sum, row) => sum + rows[row].tokens.length, 0),
+    MIN_ROWS_OF_PRODUCT,
+  );
+}
+
 /** @param members rows of the micro-batch */
 export function microBatch(config: ModelConfig, { rows, starts }: MiniBatch, members: readonly number[]): MicroBatch {
   const { tokens, predecessors } = joined(members.map((row) => rows[row]));

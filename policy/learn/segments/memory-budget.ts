@@ -1,0 +1,50 @@
+/** How much of a large model's forward pass is kept for the backward pass, by the memory that the learner may use. */
+import { totalmem } from 'node:os';
+import { constrainedMemory } from 'node:process';
+import { type ModelConfig, qkvSize } from '../../transformer/config.js';
+import { parameterCount } from '../../transformer/parameters.js';
+import type { SegmentLimits } from './layer-pieces.js';
+
+const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
+/** Matrices of logits that the head's graph holds at a time. */
+const LOGITS_HELD = 4;
+/** Matrices [tokens, intermediate] that a piece's graph holds at a time, with its operands. */
+const EXPANDED_HELD = 12;
+
+/** Bytes: half of the machine's, or of what the container may use. The other half is for engine and file cache. */
+export function defaultMemory(): number {
+  const limit = constrainedMemory(); // 0 or beyond the machine's where there is none
+  return Math.min(totalmem(), limit > 0 ? limit : Infinity) / 2;
+}
+
+export interface UpdateMemory {
+  /** Weights and gradient. */
+  readonly model: number;
+  /** What each layer keeps in any case: its input and what its attention found. */
+  readonly kept: number;
+  /** What one layer may keep besides. */
+  readonly inner: number;
+  /** Logits and one piece's activations. */
+  readonly pieces: number;
+}
+
+/** Bytes of an update whose micro-batches have at most `tokens` tokens. */
+export function updateMemory(config: ModelConfig, limits: SegmentLimits, tokens: number): UpdateMemory {
+  const { layers, hiddenSize, heads, headSize, intermediateSize } = config;
+  const rows = Math.min(tokens, limits.tokens);
+  return {
+    model: 2 * parameterCount(config) * FLOAT_BYTES,
+    kept: layers * tokens * (hiddenSize + heads * headSize) * FLOAT_BYTES,
+    inner: tokens * (qkvSize(config) + hiddenSize + 2 * intermediateSize) * FLOAT_BYTES,
+    pieces:
+      (LOGITS_HELD * Math.min(limits.logits, tokens * config.vocabSize) + EXPANDED_HELD * rows * intermediateSize) *
+      FLOAT_BYTES,
+  };
+}
+
+/** Layers of which all is kept. @param memory bytes that the learner may use */
+export function layersKept(config: ModelConfig, limits: SegmentLimits, tokens: number, memory: number): number {
+  const { model, kept, inner, pieces } = updateMemory(config, limits, tokens);
+  const left = memory - model - kept - pieces;
+  return Math.min(config.layers, Math.max(0, Math.floor(left / inner)));
+}
