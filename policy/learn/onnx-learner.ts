@@ -24,11 +24,14 @@ import type { TrainingRow } from './mini-batch.js';
 import { type Moments, MomentsInFile, MomentsInMemory } from './moments.js';
 import { NonFiniteUpdate } from './non-finite-update.js';
 import { readOptimizer, writeOptimizer, writeWeights } from './optimizer-file.js';
-import { type SegmentLimits, SegmentedRunner } from './segments/segmented-runner.js';
+import type { SegmentLimits } from './segments/layer-pieces.js';
+import { LIMITS, SegmentedRunner } from './segments/segmented-runner.js';
 
 export interface OnnxLearnerSettings extends SessionSettings {
   /** Piece by piece instead of one graph for the whole model (and how large the pieces are); left out: if it is large. */
   readonly segmented?: boolean | SegmentLimits;
+  /** Bytes that the update of a large model may use; left out: half of the machine's. Changes speed, never bits. */
+  readonly memory?: number;
   /** Folder for the moments of large models; left out: the system's for temporary files. */
   readonly scratch?: string;
   /** Those with whom the work on a small model is shared; left out: nobody. */
@@ -138,8 +141,8 @@ export class OnnxLearner {
     const shape = JSON.stringify(config);
     if (this.#kept && this.#kept.shape !== shape) await this.#closeKept();
     if (this.#segmented(config)) {
-      const { segmented } = this.settings;
-      return new SegmentedRunner(config, this.settings, typeof segmented === 'object' ? segmented : undefined);
+      const { segmented, memory } = this.settings;
+      return new SegmentedRunner(config, this.settings, typeof segmented === 'object' ? segmented : LIMITS, memory);
     }
     this.#kept ??= { shape, runner: new GradientRunner(config, this.settings, this.settings.team) };
     this.#kept.runner.restart();

@@ -92,8 +92,8 @@ export class SegmentSessions {
   #open(name: string, build: () => SegmentGraph): Promise<Opened> {
     return this.#opened.of(name, async () => {
       const { graph, parameters: taken } = build();
-      // Every session would keep the memory of its largest run; without an arena it goes back behind each.
-      const settings = { ...this.settings, planMemory: false, keepMemory: process.env.ARENA === '1', keepTransposes: true };
+      // With an arena every session would keep the memory of its largest run: these share what the process keeps.
+      const settings = { ...this.settings, planMemory: false, keepMemory: false, keepTransposes: true };
       const derives = taken.some((parameter) => graph.inputs.some((input) => input.name === sumBefore(parameter)));
       return { session: await Session.open(graph, settings), parameters: taken, derives };
     });

@@ -4,7 +4,7 @@
  * are inputs, named as in layer 0.
  */
 import { dropDeadNodes } from '../../onnx/dead-nodes.js';
-import { Composites, pulledBack } from '../../onnx/gradients.js';
+import { pulledBack } from '../../onnx/gradients.js';
 import { type ElementType, Graph, type GraphNode, type Shape, type Value } from '../../onnx/graph.js';
 import { add, gemm, transpose } from '../../onnx/operators.js';
 import type { ModelConfig } from '../../transformer/config.js';

@@ -47,7 +47,7 @@ export class SegmentedRunner implements GradientSource {
   constructor(
     private readonly config: ModelConfig,
     settings: SessionSettings,
-    private readonly limits: SegmentLimits = LIMITS,
+    private readonly limits: SegmentLimits,
     private readonly memory: number = defaultMemory(),
   ) {
     this.gradient = emptyParameters(config);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { TrainingSequence } from '../../../contracts/engine.js';
 import { OnnxLearner, type OnnxLearnerSettings } from '../../../policy/learn/onnx-learner.js';
-import type { SegmentLimits } from '../../../policy/learn/segments/segmented-runner.js';
+import type { SegmentLimits } from '../../../policy/learn/segments/layer-pieces.js';
 import type { ModelConfig } from '../../../policy/transformer/config.js';
 import { fromHuggingFace, toHuggingFace, type Weights } from '../../../policy/transformer/parameters.js';
 import { SafetensorsFile } from '../../../store/safetensors-file.js';
