@@ -7,6 +7,7 @@ import { ATTEMPT_HOURS } from '../contracts/activity-roles.js';
 import type { RunConfig } from '../contracts/config.js';
 import type { InputProblem } from '../contracts/errors.js';
 import { parseModelConfig } from '../policy/checkpoint/model-config.js';
+import { defaultMemory } from '../policy/learn/segments/memory-budget.js';
 import type { ModelConfig } from '../policy/transformer/config.js';
 import { KNOWN_MODELS } from './known-models.js';
 import { modelSize, type ModelSize } from './model-size.js';
@@ -19,6 +20,8 @@ export interface PlanOptions {
   readonly responseTokens?: number;
   /** Tokens of the model per second, new ones, scored ones, trained ones; what is left out is measured on this machine. */
   readonly rates?: Partial<Rates>;
+  /** Bytes that the learner may use; left out: as on this machine. */
+  readonly learnerMemory?: number;
   readonly onProgress?: (doing: string) => void;
 }
 
@@ -77,7 +80,7 @@ export async function planRun(form: unknown, options: PlanOptions = {}): Promise
       model: size,
       assumptions: assumed.means,
       work,
-      memory: memoryByRole(config, model, size, work),
+      memory: memoryByRole(config, model, size, work, options.learnerMemory ?? defaultMemory()),
       stored: storedBytes(size, work),
       rates: rates.rates,
       measured: rates.measured,

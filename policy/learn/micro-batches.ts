@@ -20,7 +20,7 @@ export interface MicroBatch extends AttentionFeeds {
 }
 
 /** Micro-batches much beyond this many tokens only make activations fall out of the cache. */
-const PREFERRED_TOKENS = 2048;
+export const PREFERRED_TOKENS = 2048;
 /** Much below this many, a graph's operators are too short for what it costs to begin each. */
 const WORTHWHILE_TOKENS = 640;
 

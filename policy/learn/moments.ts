@@ -48,12 +48,12 @@ export class MomentsInMemory implements Moments {
 }
 
 /** Entries of a parameter whose moments are changed together: they stay in the processor's cache. */
-const PIECE = 2 ** 18;
+export const MOMENTS_PIECE = 2 ** 18;
 
 /** A piece of the moments is in memory at a time. The file has no name, so that it goes with the process. */
 export class MomentsInFile implements Moments {
   readonly #file: number;
-  readonly #piece = [new Float32Array(PIECE), new Float32Array(PIECE)] as const;
+  readonly #piece = [new Float32Array(MOMENTS_PIECE), new Float32Array(MOMENTS_PIECE)] as const;
   /** In bytes; the first moment, behind it the second, of `size` each. */
   readonly #places = new Map<string, { readonly start: number; readonly size: number }>();
 
@@ -75,7 +75,7 @@ export class MomentsInFile implements Moments {
   change(parameter: string, change: ChangeMoments): void {
     const { start, size } = this.#places.get(parameter)!;
     const entries = size / Float32Array.BYTES_PER_ELEMENT;
-    for (let from = 0; from < entries; from += PIECE) {
+    for (let from = 0; from < entries; from += MOMENTS_PIECE) {
       const [first, second] = this.#piece.map((memory) => memory.subarray(0, entries - from));
       const at = start + from * Float32Array.BYTES_PER_ELEMENT;
       this.#read(first, at);

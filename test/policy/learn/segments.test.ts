@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { TrainingSequence } from '../../../contracts/engine.js';
 import { OnnxLearner, type OnnxLearnerSettings } from '../../../policy/learn/onnx-learner.js';
+import { layersKept, updateMemory } from '../../../policy/learn/segments/memory-budget.js';
 import type { SegmentLimits } from '../../../policy/learn/segments/layer-pieces.js';
 import type { ModelConfig } from '../../../policy/transformer/config.js';
 import { fromHuggingFace, toHuggingFace, type Weights } from '../../../policy/transformer/parameters.js';
@@ -88,6 +89,36 @@ describe('piece by piece', () => {
       results.push(bits(learner));
     }
     expect(results[1]).toEqual(results[0]);
+  });
+
+  it('has the same bits whatever the memory budget lets it keep', async () => {
+    const wide: ModelConfig = { ...untied, layers: 3, qkNorm: true, large: true };
+    const tokens = Math.max(...rows.map(({ tokens }) => tokens.length), 512);
+    const { model, kept, inner, pieces } = updateMemory(wide, LITTLE, tokens);
+    const results = [];
+    for (const layers of [0, 2, 3]) {
+      const memory = model + kept + pieces + (layers + 0.5) * inner;
+      expect(layersKept(wide, LITTLE, tokens, memory)).toBe(layers);
+      const learner = await learnerOf({ segmented: LITTLE, memory }, wide);
+      await learner.update(rows, loss, optimizer, 400);
+      results.push(bits(learner));
+    }
+    expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
+  });
+
+  it('has the same bits with any number of threads', async () => {
+    // As wide as large models at least are: a thread gets more than 64 columns of every product.
+    const wide: ModelConfig = { ...smallConfig, hiddenSize: 512, intermediateSize: 640, layers: 1, large: true };
+    const heads: ModelConfig = { ...wide, heads: 8, kvHeads: 2, headSize: 64, vocabSize: 600 };
+    const results = [];
+    for (const threads of [1, 2, 3]) {
+      const learner = await learnerOf({ threads }, heads);
+      await learner.update(rows, loss, optimizer, BUDGET);
+      results.push(bits(learner));
+    }
+    expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
   });
 
   it('refuses a loss that is not finite and changes nothing', async () => {
