@@ -42,6 +42,7 @@ interface Pass {
 export class SegmentedRunner implements GradientSource {
   readonly gradient: Weights;
   readonly #sessions: SegmentSessions;
+  #working = new WorkingMemory(0, 0);
 
   /** @param memory bytes that the learner may use: decides what is kept, and no bit */
   constructor(
@@ -68,8 +69,8 @@ export class SegmentedRunner implements GradientSource {
     if (derives) for (const values of this.gradient.values()) values.fill(0);
     const microBatches = cutIntoMicroBatches(batch, tokenBudget);
     const most = Math.max(...microBatches.map((members) => tokensOf(batch, members)));
-    const memory = new WorkingMemory(most, this.limits.tokens);
-    const kept = derives ? layersKept(this.config, this.limits, most, this.memory) : 0;
+    const memory = this.#memoryFor(most);
+    const kept = derives ? layersKept(this.config, this.limits, memory.tokens, this.memory) : 0;
     for (const [i, members] of microBatches.entries()) {
       await between(i, microBatches.length);
       const micro = microBatch(this.config, batch, members);
@@ -85,6 +86,15 @@ export class SegmentedRunner implements GradientSource {
 
   close(): Promise<void> {
     return this.#sessions.close();
+  }
+
+  /** That of the passes before where it is enough for micro-batches of so many tokens. */
+  #memoryFor(tokens: number): WorkingMemory {
+    if (this.#working.tokens < tokens) {
+      const rounded = Math.ceil(tokens / ROUNDED_TO) * ROUNDED_TO; // the next ones may be a little longer
+      this.#working = new WorkingMemory(rounded, this.limits.tokens);
+    }
+    return this.#working;
   }
 
   /** @returns the last hidden states, [T, hidden] */
@@ -159,6 +169,7 @@ export class SegmentedRunner implements GradientSource {
   }
 }
 
+const ROUNDED_TO = 256;
 /** Fewer do not fill matrix products. */
 const MIN_TOKENS_OF_HEAD = 128;
 

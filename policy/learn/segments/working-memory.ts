@@ -1,4 +1,4 @@
-/** Memory that every micro-batch of a pass uses again: fresh memory costs more than what is computed in it. */
+/** Memory that every micro-batch uses again: fresh memory costs more than what is computed in it. */
 import { floats, type HostTensor } from '../../onnx/host-tensor.js';
 import type { Rows } from '../../onnx/rows.js';
 
@@ -7,7 +7,7 @@ export class WorkingMemory {
 
   /** @param tokens the most of a micro-batch; @param most of those that go through matrices together */
   constructor(
-    private readonly tokens: number,
+    readonly tokens: number,
     private readonly most: number,
   ) {}
 
