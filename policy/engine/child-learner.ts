@@ -31,12 +31,17 @@ export interface MemberOptions extends StepOptions {
   readonly meet?: Team['meet'];
 }
 
+/** Operators of TensorFlow, and of large models on onnxruntime, which no team learns, take memory for each result. */
+function environment({ runtime, team }: MemberSettings): NodeJS.ProcessEnv {
+  if (runtime === 'tfjs') return withLargePages(process.env);
+  return team ? process.env : withMemoryKept(process.env);
+}
+
 export class ChildLearner implements Learner {
   readonly #caller: ChildCaller;
 
   constructor(entry: string, settings: MemberSettings) {
-    // Operators of TensorFlow, and of large models on onnxruntime, take memory for each result.
-    const env = settings.runtime === 'tfjs' ? withLargePages(process.env) : withMemoryKept(process.env);
+    const env = environment(settings);
     this.#caller = new ChildCaller(entry, JSON.stringify(settings), reviveError, env);
   }
 

@@ -6,8 +6,9 @@ import { parameterCount } from '../../transformer/parameters.js';
 import type { SegmentLimits } from './layer-pieces.js';
 
 const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
-/** Matrices of logits that the head's graph holds at a time. */
+/** Matrices of logits that the head's graph holds at a time; later one, and the gradient of its weights twice. */
 const LOGITS_HELD = 4;
+const HEADS_HELD = 2;
 /** Matrices [tokens, intermediate] that a piece's graph holds at a time, with its operands. */
 const EXPANDED_HELD = 12;
 
@@ -32,13 +33,13 @@ export interface UpdateMemory {
 export function updateMemory(config: ModelConfig, limits: SegmentLimits, tokens: number): UpdateMemory {
   const { layers, hiddenSize, heads, headSize, intermediateSize } = config;
   const rows = Math.min(tokens, limits.tokens);
+  const logits = Math.min(limits.logits, tokens * config.vocabSize);
+  const head = Math.max(LOGITS_HELD * logits, logits + HEADS_HELD * config.vocabSize * hiddenSize);
   return {
     model: 2 * parameterCount(config) * FLOAT_BYTES,
     kept: layers * tokens * (hiddenSize + heads * headSize) * FLOAT_BYTES,
     inner: tokens * (qkvSize(config) + hiddenSize + 2 * intermediateSize) * FLOAT_BYTES,
-    pieces:
-      (LOGITS_HELD * Math.min(limits.logits, tokens * config.vocabSize) + EXPANDED_HELD * rows * intermediateSize) *
-      FLOAT_BYTES,
+    pieces: (head + EXPANDED_HELD * rows * intermediateSize) * FLOAT_BYTES,
   };
 }
 

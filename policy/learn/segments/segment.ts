@@ -6,7 +6,7 @@
 import { dropDeadNodes } from '../../onnx/dead-nodes.js';
 import { pulledBack } from '../../onnx/gradients.js';
 import { type ElementType, Graph, type GraphNode, type Shape, type Value } from '../../onnx/graph.js';
-import { add, gemm, transpose } from '../../onnx/operators.js';
+import { add, gemm, matMul, transpose } from '../../onnx/operators.js';
 import type { ModelConfig } from '../../transformer/config.js';
 import type { ParameterValues } from '../../transformer/layers.js';
 import { parameterInputs } from '../../transformer/parameter-inputs.js';
@@ -74,14 +74,17 @@ export function addSums(g: Graph, used: ReadonlyMap<string, Value>, gradients: r
 }
 
 /**
- * A product is added by itself, in the sum's memory: what is passed over once more is a matrix as large as the parameter.
- * Its first factor, with tokens as rows, is transposed before: within the product that takes longer (`0006`).
+ * aᵀ b, where tokens are the rows of both. Products whose first factor is transposed within take longest, and those with many
+ * more rows than columns next to it (`0006`). So the smaller of the two is transposed before: where that is a, the product is
+ * added in the sum's memory.
  */
 function added(g: Graph, gradient: Value, sum: Value): Value {
   const product = g.nodes.find(({ outputs }) => outputs.includes(gradient));
   if (!product || !isOuterProduct(product)) return add(g, gradient, sum);
   const [a, b] = product.inputs as readonly [Value, Value];
-  return gemm(g, transpose(g, a, [1, 0]), b, sum);
+  const [rows, columns] = gradient.shape as readonly number[];
+  const swap = (x: Value): Value => transpose(g, x, [1, 0]);
+  return rows > columns ? add(g, swap(matMul(g, swap(b), a)), sum) : gemm(g, swap(a), b, sum);
 }
 
 /** aᵀ b */
