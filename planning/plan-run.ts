@@ -6,6 +6,7 @@ import { checkLengths } from '../activities/checks.js';
 import { ATTEMPT_HOURS } from '../contracts/activity-roles.js';
 import type { ChosenByModel, RunConfig } from '../contracts/config.js';
 import type { InputProblem } from '../contracts/errors.js';
+import { LIMITS } from '../policy/limits.js';
 import type { ModelConfig } from '../policy/transformer/config.js';
 import { publishedModel } from './known-models.js';
 import { modelSize, type ModelSize } from './model-size.js';
@@ -18,6 +19,8 @@ export interface PlanOptions {
   readonly responseTokens?: number;
   /** Tokens of the model per second, new ones, scored ones, trained ones; what is left out is measured on this machine. */
   readonly rates?: Partial<Rates>;
+  /** Bytes that the learner may use; left out: as on this machine. */
+  readonly learnerMemory?: number;
   readonly onProgress?: (doing: string) => void;
 }
 
@@ -80,7 +83,7 @@ export async function planRun(form: unknown, options: PlanOptions = {}): Promise
       model: size,
       assumptions: assumed.means,
       work,
-      memory: memoryByRole(config, model, size, work),
+      memory: memoryByRole(config, model, size, work, options.learnerMemory ?? LIMITS.learn.updateBytes),
       stored,
       rates: rates.rates,
       measured: rates.measured,

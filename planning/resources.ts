@@ -1,8 +1,10 @@
 /** Memory of each role, and bytes that an iteration leaves in the store: what follows from the shape and the configuration. */
 import type { RunConfig } from '../contracts/config.js';
+import { PREFERRED_TOKENS } from '../policy/learn/micro-batches.js';
+import { layersKept, updateMemory } from '../policy/learn/segments/memory-budget.js';
 import type { ModelConfig } from '../policy/transformer/config.js';
 import { LIMITS } from '../policy/limits.js';
-import { isLearntInPieces } from '../policy/transformer/large.js';
+import { copiesOfWeights, isLearntInPieces } from '../policy/transformer/large.js';
 import { FLOAT_BYTES, type ModelSize } from './model-size.js';
 import type { Work } from './work.js';
 
@@ -27,22 +29,26 @@ const ROW_TOKEN_BYTES = 5 * 4;
 /** A Node process. */
 const PROCESS_BYTES = 150 * 2 ** 20;
 
-export function memoryByRole(config: RunConfig, model: ModelConfig, size: ModelSize, work: Work): Memory {
+/** @param budget bytes that the learner of a large model may use */
+export function memoryByRole(
+  config: RunConfig,
+  model: ModelConfig,
+  size: ModelSize,
+  work: Work,
+  budget: number,
+): Memory {
   const { sampling, engine, update } = config;
   const weights = size.parameters * FLOAT_BYTES;
   const rows = Math.min(engine.slots, work.responses + work.branches);
   const longest = sampling.maxPromptTokens + sampling.maxResponseTokens;
-  const { layers, hiddenSize, intermediateSize, heads, kvHeads, headSize } = model;
-  const micro = Math.max(update.tokenBudget, longest);
-  const inPieces = isLearntInPieces(model);
   const { keptPolicies: policiesHeld } = LIMITS.processes;
-  const largest = Math.max(model.vocabSize * hiddenSize, 2 * intermediateSize * hiddenSize) * FLOAT_BYTES;
-  // Of a layer what goes into it is kept, and in pieces what its attention found as well.
-  const keptOfLayer = (hiddenSize + (inPieces ? heads * headSize : 0)) * FLOAT_BYTES;
-  const oneLayer = (6 * hiddenSize + 4 * intermediateSize + 2 * (heads + 2 * kvHeads) * headSize) * FLOAT_BYTES;
+  const copies = copiesOfWeights(model, engine);
   return {
     rollout: [
-      { what: `weights of ${policiesHeld} policies, one of them at least`, bytes: policiesHeld * weights },
+      {
+        what: `weights of ${policiesHeld} policies, one of them at least${copies > 1 ? '; each packed, and as it is' : ''}`,
+        bytes: policiesHeld * copies * weights,
+      },
       {
         what: `keys and values of ${rows} rollouts of ${longest} tokens`,
         bytes: rows * longest * size.cacheBytesPerToken,
@@ -52,16 +58,46 @@ export function memoryByRole(config: RunConfig, model: ModelConfig, size: ModelS
     learner: [
       { what: 'weights', bytes: weights },
       { what: 'gradient', bytes: weights },
-      inPieces
-        ? { what: 'two moments of one parameter; the others are in a file', bytes: 2 * largest }
-        : { what: 'two moments', bytes: 2 * weights },
       ...(update.klWeight > 0 ? [{ what: 'weights of the reference', bytes: weights }] : []),
-      { what: `activations of ${micro} tokens, one layer at a time`, bytes: micro * (layers * keptOfLayer + oneLayer) },
+      ...(isLearntInPieces(model)
+        ? ofPieces(model, Math.max(Math.min(update.tokenBudget, PREFERRED_TOKENS), longest), budget)
+        : ofOneGraph(model, size, Math.max(update.tokenBudget, longest))),
     ],
     control: [{ what: 'an iteration being put together', bytes: storedBytes(size, work).rows * 2 + PROCESS_BYTES }],
     verifier: [{ what: 'a process, and one for each core', bytes: 2 * PROCESS_BYTES }],
   };
 }
+
+/** @param tokens of a micro-batch */
+function ofOneGraph({ layers, hiddenSize, intermediateSize, ...model }: ModelConfig, size: ModelSize, tokens: number) {
+  const { heads, kvHeads, headSize } = model;
+  const oneLayer = 6 * hiddenSize + 4 * intermediateSize + 2 * (heads + 2 * kvHeads) * headSize;
+  return [
+    { what: 'two moments', bytes: 2 * size.parameters * FLOAT_BYTES },
+    {
+      what: `activations of ${tokens} tokens, one layer at a time`,
+      bytes: tokens * (layers * hiddenSize + oneLayer) * FLOAT_BYTES,
+    },
+  ];
+}
+
+function ofPieces(model: ModelConfig, tokens: number, budget: number): Part[] {
+  const { kept, inner, pieces } = updateMemory(model, LIMITS.learn.segments, tokens);
+  const layers = layersKept(model, LIMITS.learn.segments, tokens, budget);
+  const some = layers < model.layers ? `${layers} of ${model.layers}` : `all ${layers}`;
+  return [
+    {
+      what: 'two moments, a piece at a time; all of them are in a file',
+      bytes: 2 * LIMITS.learn.momentsPiece * FLOAT_BYTES,
+    },
+    {
+      what: `activations of ${tokens} tokens, those of ${some} layers kept (budget of the learner: ${gibibytes(budget)})`,
+      bytes: kept + layers * inner + pieces,
+    },
+  ];
+}
+
+const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 
 export interface Stored {
   readonly policy: number;

@@ -4,6 +4,7 @@
  * They are part of an engine's and a learner's settings, and so reach its processes as JSON.
  */
 import { totalmem } from 'node:os';
+import { constrainedMemory } from 'node:process';
 
 /** How a model is handled. */
 export interface ModelLimits {
@@ -89,6 +90,10 @@ export interface SegmentLimits {
 
 export interface LearnLimits {
   readonly segments: SegmentLimits;
+  /** Bytes that the update of a large model may use: decides what is kept of its forward pass, and no bit. */
+  readonly updateBytes: number;
+  /** Numbers of a parameter whose moments are changed together: they stay in the processor's cache. */
+  readonly momentsPiece: number;
   /** Bytes that one call reads or writes of the moments in a file: the system takes at most 2 GiB. */
   readonly fileCallBytes: number;
 }
@@ -112,6 +117,8 @@ export interface Limits {
 }
 
 const MIB = 2 ** 20;
+/** Of the machine, or what the container may use; that is 0, or beyond the machine's, where there is no limit. */
+const memory = Math.min(totalmem(), constrainedMemory() || Infinity);
 
 export const LIMITS: Limits = {
   model: { packedParameters: 64e6, packedOnceParameters: 1e9, wholeVocabulary: 16_384 },
@@ -119,7 +126,7 @@ export const LIMITS: Limits = {
     bytesEverywhere: 128 * MIB,
     requestsEach: 4,
     keptPolicies: 3,
-    keptPolicyBytes: totalmem() / 2,
+    keptPolicyBytes: memory / 2,
     rememberedPolicies: 64,
   },
   sessions: { constantsBeside: 16_384, halvedMatrix: 1024 },
@@ -130,7 +137,12 @@ export const LIMITS: Limits = {
     prefillRows: 16,
   },
   score: { batchTokens: 4096, pieces: { tokens: 2048, queries: 1024 } },
-  // 128 MiB of logits, 64 MiB of scores: little beside the model, and enough to fill matrix products.
-  learn: { segments: { tokens: 2048, logits: 2 ** 25, headTokens: 128, scores: 2 ** 24 }, fileCallBytes: 2 ** 30 },
+  learn: {
+    // 256 MiB of logits, 64 MiB of scores: little beside the model, and enough to fill matrix products. They decide bits.
+    segments: { tokens: 1024, logits: 2 ** 26, headTokens: 128, scores: 2 ** 24 },
+    updateBytes: memory / 2, // the other half is for the engine and the system's file cache
+    momentsPiece: 2 ** 18,
+    fileCallBytes: 2 ** 30,
+  },
   tensorFlow: { logits: 2 ** 25, keptBytes: 512 * MIB },
 };

@@ -10,7 +10,7 @@ import type {
   UpdateMetrics,
 } from '../../contracts/engine.js';
 import type { Team } from '../learn/lanes.js';
-import { withLargePages } from './large-pages.js';
+import { withLargePages, withMemoryKept } from './large-pages.js';
 import { ChildCaller } from './rpc.js';
 import type { OnnxLearnerSettings } from '../learn/onnx-learner.js';
 import { reviveError } from './revive-error.js';
@@ -31,12 +31,17 @@ export interface MemberOptions extends StepOptions {
   readonly meet?: Team['meet'];
 }
 
+/** Operators of TensorFlow, and of large models on onnxruntime, which no team learns, take memory for each result. */
+function environment({ runtime, team }: MemberSettings): NodeJS.ProcessEnv {
+  if (runtime === 'tfjs') return withLargePages(process.env);
+  return team ? process.env : withMemoryKept(process.env);
+}
+
 export class ChildLearner implements Learner {
   readonly #caller: ChildCaller;
 
   constructor(entry: string, settings: MemberSettings) {
-    // TensorFlow's operators take fresh memory for each result.
-    const env = settings.runtime === 'tfjs' ? withLargePages(process.env) : process.env;
+    const env = environment(settings);
     this.#caller = new ChildCaller(entry, JSON.stringify(settings), reviveError, env);
   }
 

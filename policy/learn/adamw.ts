@@ -34,9 +34,10 @@ export function adamWStep(
 ): void {
   state.steps += 1;
   for (const [name, values] of weights) {
-    state.moments.change(name, (first, second) =>
-      stepOf(values, gradient.get(name)!, first, second, state.steps, scale, settings),
-    );
+    state.moments.change(name, (first, second, from) => {
+      const [own, d] = [values, gradient.get(name)!].map((whole) => whole.subarray(from, from + first.length));
+      stepOf(own, d, first, second, state.steps, scale, settings);
+    });
   }
 }
 

@@ -20,7 +20,7 @@ export interface MicroBatch extends AttentionFeeds {
 }
 
 /** Micro-batches much beyond this many tokens only make activations fall out of the cache. */
-const PREFERRED_TOKENS = 2048;
+export const PREFERRED_TOKENS = 2048;
 /** Much below this many, a graph's operators are too short for what it costs to begin each. */
 const WORTHWHILE_TOKENS = 640;
 
@@ -56,6 +56,14 @@ function microBatchCount(tokens: number, preferred: number): number {
   const unit = least > LANES / 2 ? LANES : LANES / 2;
   const even = Math.ceil(least / unit) * unit;
   return tokens / even >= Math.min(preferred, WORTHWHILE_TOKENS) ? even : least;
+}
+
+/** Of a micro-batch with these members, the empty ones included. */
+export function tokensOf({ rows }: MiniBatch, members: readonly number[]): number {
+  return Math.max(
+    members.reduce((sum, row) => sum + rows[row].tokens.length, 0),
+    MIN_ROWS_OF_PRODUCT,
+  );
 }
 
 /** @param members rows of the micro-batch */

@@ -1,12 +1,16 @@
 /** First and second moments by parameter: in memory, or in a file where the model is large. */
 import { closeSync, ftruncateSync, mkdirSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { LearnLimits } from '../limits.js';
 import type { ModelConfig } from '../transformer/config.js';
 import { parameters, sizeOf, type Weights } from '../transformer/parameters.js';
 
+/** @param from place of the piece's first entry in the parameter */
+export type ChangeMoments = (first: Float32Array, second: Float32Array, from: number) => void;
+
 export interface Moments {
-  /** Calls `change` with the two moments of a parameter, which it may change in place. */
-  change(parameter: string, change: (first: Float32Array, second: Float32Array) => void): void;
+  /** Calls `change` with the two moments of a parameter, piece after piece, which it may change in place. */
+  change(parameter: string, change: ChangeMoments): void;
   /** The two moments of a parameter, to be read. */
   read(parameter: string): readonly [first: Float32Array, second: Float32Array];
   close(): void;
@@ -25,8 +29,8 @@ export class MomentsInMemory implements Moments {
     );
   }
 
-  change(parameter: string, change: (first: Float32Array, second: Float32Array) => void): void {
-    change(...this.read(parameter));
+  change(parameter: string, change: ChangeMoments): void {
+    change(...this.read(parameter), 0);
   }
 
   read(parameter: string): readonly [Float32Array, Float32Array] {
@@ -44,22 +48,23 @@ export class MomentsInMemory implements Moments {
   }
 }
 
-/** Moments of one parameter are in memory at a time. The file has no name, so that it goes with the process. */
+/** A piece of the moments is in memory at a time. The file has no name, so that it goes with the process. */
 export class MomentsInFile implements Moments {
   readonly #file: number;
+  readonly #piece: readonly Float32Array[];
   /** In bytes; the first moment, behind it the second, of `size` each. */
   readonly #places = new Map<string, { readonly start: number; readonly size: number }>();
 
   /**
    * All zero.
    * @param folder made where it is missing; needs room for twice the model
-   * @param callBytes that one call reads or writes at most
    */
   constructor(
     config: ModelConfig,
     folder: string,
-    private readonly callBytes: number,
+    private readonly limits: Pick<LearnLimits, 'momentsPiece' | 'fileCallBytes'>,
   ) {
+    this.#piece = [0, 1].map(() => new Float32Array(limits.momentsPiece));
     mkdirSync(folder, { recursive: true });
     const path = join(folder, `moments-${process.pid}-${process.hrtime.bigint()}`);
     this.#file = openSync(path, 'wx+');
@@ -73,31 +78,49 @@ export class MomentsInFile implements Moments {
     ftruncateSync(this.#file, end); // what was never written reads as zeros and takes no room
   }
 
-  change(parameter: string, change: (first: Float32Array, second: Float32Array) => void): void {
-    const both = this.#both(parameter);
-    change(both.subarray(0, both.length / 2), both.subarray(both.length / 2));
-    this.#inParts(parameter, both, (part, at) => writeSync(this.#file, part, 0, part.length, at));
+  change(parameter: string, change: ChangeMoments): void {
+    const { start, size } = this.#places.get(parameter)!;
+    const entries = size / Float32Array.BYTES_PER_ELEMENT;
+    for (let from = 0; from < entries; from += this.limits.momentsPiece) {
+      const [first, second] = this.#piece.map((memory) => memory.subarray(0, entries - from));
+      const at = start + from * Float32Array.BYTES_PER_ELEMENT;
+      this.#read(first, at);
+      this.#read(second, at + size);
+      change(first, second, from);
+      this.#write(first, at);
+      this.#write(second, at + size);
+    }
   }
 
   read(parameter: string): readonly [Float32Array, Float32Array] {
-    const both = this.#both(parameter);
-    return [both.subarray(0, both.length / 2), both.subarray(both.length / 2)];
+    const { start, size } = this.#places.get(parameter)!;
+    const [first, second] = [0, 1].map((i) => {
+      const moments = new Float32Array(size / Float32Array.BYTES_PER_ELEMENT);
+      this.#read(moments, start + i * size);
+      return moments;
+    });
+    return [first, second];
   }
 
   close(): void {
     closeSync(this.#file);
   }
 
-  #both(parameter: string): Float32Array {
-    const both = new Float32Array((2 * this.#places.get(parameter)!.size) / Float32Array.BYTES_PER_ELEMENT);
-    this.#inParts(parameter, both, (part, at) => readSync(this.#file, part, 0, part.length, at));
-    return both;
+  #read(values: Float32Array, at: number): void {
+    inParts(values, this.limits.fileCallBytes, (part, done) => readSync(this.#file, part, 0, part.length, at + done));
   }
 
-  /** A call may do less than it is asked for. */
-  #inParts(parameter: string, both: Float32Array, call: (part: Uint8Array, at: number) => number): void {
-    const { start } = this.#places.get(parameter)!;
-    const bytes = new Uint8Array(both.buffer);
-    for (let done = 0; done < bytes.length;) done += call(bytes.subarray(done, done + this.callBytes), start + done);
+  #write(values: Float32Array, at: number): void {
+    inParts(values, this.limits.fileCallBytes, (part, done) => writeSync(this.#file, part, 0, part.length, at + done));
   }
+}
+
+/** A call may do less than it is asked for. @param most bytes of a call; @param call returns how much it did */
+function inParts(
+  { buffer, byteOffset, byteLength }: Float32Array,
+  most: number,
+  call: (part: Uint8Array, done: number) => number,
+): void {
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+  for (let done = 0; done < bytes.length;) done += call(bytes.subarray(done, done + most), done);
 }

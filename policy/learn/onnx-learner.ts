@@ -161,7 +161,7 @@ export class OnnxLearner {
   #moments(config: ModelConfig): Moments {
     if (!isLearntInPieces(config)) return new MomentsInMemory(config);
     const { scratch = tmpdir(), limits = LIMITS } = this.settings;
-    return new MomentsInFile(config, scratch, limits.learn.fileCallBytes);
+    return new MomentsInFile(config, scratch, limits.learn);
   }
 
   #started(): Training {

@@ -22,9 +22,9 @@ export async function readOptimizer(config: ModelConfig, path: string, moments: 
         return assembled(parameter, tensors);
       };
       const [m, v] = [await whole('m'), await whole('v')];
-      moments.change(parameter.name, (first, second) => {
-        first.set(m);
-        second.set(v);
+      moments.change(parameter.name, (first, second, from) => {
+        first.set(m.subarray(from, from + first.length));
+        second.set(v.subarray(from, from + second.length));
       });
     }
     const [steps] = (await file.read('steps')) as BigInt64Array;

@@ -118,6 +118,11 @@ export function matMul(
   return g.node('FusedMatMul', [a, b], [result], attributes, MICROSOFT)[0];
 }
 
+/** [M, K] x [K, N] + [M, N]. It may be written over the third. */
+export function gemm(g: Graph, a: Value, b: Value, added: Value): Value {
+  return g.node('Gemm', [a, b, added], [nameless(added)])[0];
+}
+
 function lastTwo(shape: Shape, transposed: boolean): [Dim, Dim] {
   const [x, y] = shape.slice(-2) as [Dim, Dim];
   return transposed ? [y, x] : [x, y];

@@ -26,6 +26,8 @@ export interface SessionSettings {
   readonly planMemory?: boolean;
   /** Keep memory between runs for the next one. Off where many sessions would each keep that of their largest run. */
   readonly keepMemory?: boolean;
+  /** Transpose where the graph says so, instead of within the products that take the result. */
+  readonly keepTransposes?: boolean;
   /** Beginning of the name of a file in which every node's provider and time is found once the session is closed. */
   readonly profile?: string;
   /** Of sessions, and of what uses them; left out: `LIMITS`. */
@@ -51,6 +53,7 @@ export class Session {
     if (provider === 'webgpu') plainOperators(graph);
     if (settings.weights === 'fp16') halfPrecisionWeights(graph, halvedMatrix);
     const external = [...(provider === 'cpu' ? [] : unbind(graph)), ...takeLargeConstants(graph, constantsBeside)];
+    const refused = refusedOptimizers(settings);
     const options: ort.InferenceSession.SessionOptions = {
       externalData: external.map(({ value: { name }, data }) => ({
         path: name,
@@ -68,8 +71,7 @@ export class Session {
       extra: {
         // Spinning threads take the core of the other engine process; see docs/decisions.
         session: { intra_op: { allow_spinning: '1' } },
-        // It would widen half-precision weights again and keep them so.
-        ...(settings.weights === 'fp16' ? { optimization: { disable_specified_optimizers: 'ConstantFolding' } } : {}),
+        ...(refused.length > 0 ? { optimization: { disable_specified_optimizers: refused.join(';') } } : {}),
       },
     };
     const session = await ort.InferenceSession.create(serialize(graph, external), options).catch((error: unknown) => {
@@ -113,6 +115,15 @@ export class Session {
     this.session.endProfiling();
     await this.session.release();
   }
+}
+
+/** onnxruntime's optimizers that would undo what the settings ask for. */
+function refusedOptimizers({ weights, keepTransposes }: SessionSettings): string[] {
+  return [
+    // It would widen half-precision weights again and keep them so.
+    ...(weights === 'fp16' ? ['ConstantFolding'] : []),
+    ...(keepTransposes ? ['GemmTransposeFusion', 'MatmulTransposeFusion', 'TransposeOptimizer'] : []),
+  ];
 }
 
 /** @param bytes of the smallest that is given beside the model's bytes */

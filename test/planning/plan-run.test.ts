@@ -24,11 +24,21 @@ test("the paper's run without its files: the published shape, 1,920 paths in 10 
   expect(cost?.work.trained).toBe(64 * 1024 + 384 * 4000 + 1536 * 2000);
   expect(cost?.seconds.generate).toBeCloseTo(4608, 6);
   expect(cost?.stored.policy).toBe(3 * 4 * 1_777_088_000);
-  const moments = cost?.memory.learner.find(({ what }) => what.startsWith('two moments'));
-  expect(moments).toEqual({
-    what: 'two moments of one parameter; the others are in a file',
-    bytes: 2 * 4 * 151_936 * 1536,
-  });
+});
+
+test('what the learner keeps follows its budget: weights and gradient take 13.2 GiB', async () => {
+  const form = await paper('attnrl');
+  const keptWith = async (gibibytes: number): Promise<{ layers: string | undefined; bytes: number }> => {
+    const options = { rates: RATES, responseTokens: 4000, learnerMemory: gibibytes * 2 ** 30 };
+    const parts = (await planRun(form, options)).cost!.memory.learner;
+    const { what, bytes } = parts.find(({ what }) => what.startsWith('activations'))!;
+    return { layers: /those of (.+) layers/.exec(what)?.[1], bytes };
+  };
+  const [little, some, all] = [await keptWith(12), await keptWith(30), await keptWith(128)];
+  expect([little.layers, all.layers]).toEqual(['0 of 28', 'all 28']);
+  expect(some.layers).toMatch(/^[1-9]\d* of 28$/);
+  expect(some.bytes).toBeLessThan((30 - 13.2) * 2 ** 30);
+  expect(all.bytes - little.bytes).toBe(28 * 9216 * (2048 + 1536 + 2 * 8960) * 4);
 });
 
 test('warns of what one worker would be stopped at', async () => {

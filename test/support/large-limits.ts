@@ -12,6 +12,11 @@ export const EVERYTHING_IS_LARGE: Limits = {
     prefillRows: 2,
   },
   score: { batchTokens: 1, pieces: { tokens: 50, queries: 1 } },
-  learn: { segments: { tokens: 300, logits: 1, headTokens: 300, scores: 2 ** 13 }, fileCallBytes: 1000 },
+  learn: {
+    segments: { tokens: 300, logits: 1, headTokens: 300, scores: 2 ** 13 },
+    updateBytes: 0,
+    momentsPiece: 1000,
+    fileCallBytes: 1000,
+  },
   tensorFlow: { logits: 1000, keptBytes: 0 },
 };

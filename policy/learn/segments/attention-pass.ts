@@ -39,19 +39,17 @@ export class AttentionPass {
     this.#runs = this.#cut(maxScores);
   }
 
-  /** @returns what each token's heads found, [T, heads * headSize] */
-  async forward(projected: Projected): Promise<Float32Array> {
-    const attended = new Float32Array(projected.queries.length);
+  /** @param attended gets what each token's heads found, [T, heads * headSize] */
+  async forward(projected: Projected, attended: Float32Array): Promise<void> {
     const shared = this.#sharedFeeds(projected);
     for (const run of this.#runs) {
       const results = await this.sessions.run('attention', NO_WEIGHTS, 0, { ...shared, ...run.feeds }, {}, ['mixed']);
       this.#scatter(run, results['mixed'].data as Float32Array, attended);
     }
-    return attended;
   }
 
-  /** @returns gradients of queries, keys and values, given that of what they gave */
-  async backward(projected: Projected, attended: Float32Array, dAttended: Float32Array): Promise<Projected> {
+  /** Given what `forward` gave and its gradient. @param d gets those of queries, keys and values */
+  async backward(projected: Projected, attended: Float32Array, dAttended: Float32Array, d: Projected): Promise<void> {
     const { heads, headSize } = this.config;
     const matrix = (values: Float32Array): HostTensor =>
       floats(values, [values.length / (heads * headSize), heads * headSize]);
@@ -60,18 +58,18 @@ export class AttentionPass {
       attended: matrix(attended),
       'd attended': matrix(dAttended),
     };
-    const queries = new Float32Array(projected.queries.length);
     const blocks = [new Float32Array(this.#blockSize()), new Float32Array(this.#blockSize())] as const;
     const outputs = ['d queries', 'd keys', 'd values'];
     for (const run of this.#runs) {
       const feeds = { ...shared, ...run.feeds };
       const results = await this.sessions.run('attention gradient', NO_WEIGHTS, 0, feeds, {}, outputs);
       const [dQueries, dKeys, dValues] = outputs.map((name) => results[name].data as Float32Array);
-      this.#scatter(run, dQueries, queries);
+      this.#scatter(run, dQueries, d.queries);
       this.#addBlocks(run, dKeys, blocks[0]);
       this.#addBlocks(run, dValues, blocks[1]);
     }
-    return { queries, keys: this.#fromBlocks(blocks[0]), values: this.#fromBlocks(blocks[1]) };
+    this.#fromBlocks(blocks[0], d.keys);
+    this.#fromBlocks(blocks[1], d.values);
   }
 
   #cut(maxScores: number): Run[] {
@@ -122,11 +120,8 @@ export class AttentionPass {
     return blocks;
   }
 
-  #fromBlocks(blocks: Float32Array): Float32Array {
-    const { kvHeads, headSize } = this.config;
-    const x = new Float32Array(this.micro.tiles.placeOf.length * kvHeads * headSize);
+  #fromBlocks(blocks: Float32Array, x: Float32Array): void {
     this.#eachPlace((inBlocks, inTokens, size) => x.set(blocks.subarray(inBlocks, inBlocks + size), inTokens));
-    return x;
   }
 
   /** Every token's every head: where it is among the blocks and among the tokens. */

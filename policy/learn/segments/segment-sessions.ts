@@ -1,25 +1,39 @@
 /** The graphs of all pieces, each opened when first needed, and run with the weights of one layer. */
-import { floats, type HostTensor, Session, type SessionSettings } from '../../onnx/runtime.js';
+import { type HostTensor, Session, type SessionSettings } from '../../onnx/runtime.js';
 import { SessionPool } from '../../onnx/session-pool.js';
 import type { ModelConfig } from '../../transformer/config.js';
-import { inLayer } from '../../transformer/parameter-inputs.js';
-import { parameters, type Weights } from '../../transformer/parameters.js';
+import { inLayer, inputTensors } from '../../transformer/parameter-inputs.js';
+import type { Weights } from '../../transformer/parameters.js';
 import { gradientOf, sumBefore, type TrainingGoal } from '../training-graph.js';
 import { attentionGradientGraph, attentionGraph } from './attention-graphs.js';
 import { headGraph } from './head-graph.js';
 import { backwardGraph, forwardGraph, type SegmentGraph } from './segment.js';
-import { feedForwardSegment, projectionSegment } from './token-segments.js';
+import {
+  contractionSegment,
+  expansionSegment,
+  outputSegment,
+  projectionSegment,
+  rotationSegment,
+} from './token-segments.js';
 
 type Feeds = Readonly<Record<string, HostTensor>>;
 
-const GRAPHS: Readonly<Record<string, (config: ModelConfig) => SegmentGraph>> = {
-  projection: (config) => forwardGraph(config, projectionSegment(config)),
-  'projection gradient': (config) => backwardGraph(config, projectionSegment(config)),
-  attention: (config) => ({ graph: attentionGraph(config), parameters: [] }),
-  'attention gradient': (config) => ({ graph: attentionGradientGraph(config), parameters: [] }),
-  'feed-forward': (config) => forwardGraph(config, feedForwardSegment(config)),
-  'feed-forward gradient': (config) => backwardGraph(config, feedForwardSegment(config)),
+const SEGMENTS = {
+  projection: projectionSegment,
+  rotation: rotationSegment,
+  output: outputSegment,
+  expansion: expansionSegment,
+  contraction: contractionSegment,
 };
+type SegmentName = keyof typeof SEGMENTS;
+export type PieceName = SegmentName | `${SegmentName} gradient` | 'attention' | 'attention gradient';
+
+function graphOf(config: ModelConfig, name: PieceName): SegmentGraph {
+  if (name === 'attention') return { graph: attentionGraph(config), parameters: [] };
+  if (name === 'attention gradient') return { graph: attentionGradientGraph(config), parameters: [] };
+  const [segment, gradient] = name.split(' ') as [SegmentName, string?];
+  return (gradient ? backwardGraph : forwardGraph)(config, SEGMENTS[segment](config));
+}
 
 interface Opened {
   readonly session: Session;
@@ -30,7 +44,7 @@ interface Opened {
 
 export class SegmentSessions {
   readonly #opened = new SessionPool<Opened>();
-  readonly #shapes: ReadonlyMap<string, readonly number[]>;
+  readonly #tensor: ReturnType<typeof inputTensors>;
 
   /** @param gradient of the parameters; every run of a gradient adds to it */
   constructor(
@@ -38,7 +52,7 @@ export class SegmentSessions {
     private readonly settings: SessionSettings,
     private readonly gradient: Weights,
   ) {
-    this.#shapes = new Map(parameters(config).map(({ name, shape }) => [name, shape]));
+    this.#tensor = inputTensors(config);
   }
 
   /**
@@ -46,14 +60,14 @@ export class SegmentSessions {
    * @param into memory for outputs; @param further outputs that are returned
    */
   async run(
-    name: string,
+    name: PieceName,
     weights: Weights,
     layer: number,
     feeds: Feeds,
     into: Feeds,
     further: readonly string[] = [],
   ): Promise<Record<string, HostTensor>> {
-    const opened = await this.#open(name, () => GRAPHS[name](this.config));
+    const opened = await this.#open(name, () => graphOf(this.config, name));
     return this.#run(opened, weights, layer, feeds, into, further);
   }
 
@@ -78,8 +92,8 @@ export class SegmentSessions {
   #open(name: string, build: () => SegmentGraph): Promise<Opened> {
     return this.#opened.of(name, async () => {
       const { graph, parameters: taken } = build();
-      // Every session would keep the memory of its largest run; without an arena it goes back behind each.
-      const settings = { ...this.settings, planMemory: false, keepMemory: false };
+      // With an arena every session would keep the memory of its largest run: these share what the process keeps.
+      const settings = { ...this.settings, planMemory: false, keepMemory: false, keepTransposes: true };
       const derives = taken.some((parameter) => graph.inputs.some((input) => input.name === sumBefore(parameter)));
       return { session: await Session.open(graph, settings), parameters: taken, derives };
     });
@@ -97,10 +111,9 @@ export class SegmentSessions {
     const outputs: Record<string, HostTensor> = { ...into };
     for (const parameter of taken) {
       const own = inLayer(layer, parameter);
-      const shape = this.#shapes.get(own)!;
-      inputs[parameter] = floats(weights.get(own)!, shape);
+      inputs[parameter] = this.#tensor(weights, own);
       if (!derives) continue;
-      const sum = floats(this.gradient.get(own)!, shape);
+      const sum = this.#tensor(this.gradient, own);
       inputs[sumBefore(parameter)] = sum;
       outputs[gradientOf(parameter)] = sum;
     }

@@ -1,14 +1,12 @@
 /**
- * A piece of the model as two graphs: one that computes it, and one that computes it again and derives it.
- *
- * Within one graph onnxruntime would find that the second computation equals the first and keep its results instead
- * (common-subexpression elimination); so recomputation needs graphs of its own. They are the same for every layer: weights
+ * A piece of the model as two graphs: one that computes it, and one that derives it from its inputs. A piece ends with its
+ * matrix products, so that the second needs no product of the first again. The graphs are the same for every layer: weights
  * are inputs, named as in layer 0.
  */
 import { dropDeadNodes } from '../../onnx/dead-nodes.js';
-import { Composites, pulledBack } from '../../onnx/gradients.js';
-import { type ElementType, Graph, type Shape, type Value } from '../../onnx/graph.js';
-import { add } from '../../onnx/operators.js';
+import { pulledBack } from '../../onnx/gradients.js';
+import { type ElementType, Graph, type GraphNode, type Shape, type Value } from '../../onnx/graph.js';
+import { add, gemm, matMul, transpose } from '../../onnx/operators.js';
 import type { ModelConfig } from '../../transformer/config.js';
 import type { ParameterValues } from '../../transformer/layers.js';
 import { parameterInputs } from '../../transformer/parameter-inputs.js';
@@ -17,8 +15,8 @@ import { gradientOf, sumBefore } from '../training-graph.js';
 export interface SegmentInput {
   readonly type: ElementType;
   readonly shape: Shape;
-  /** Its gradient is wanted. */
-  readonly derived?: boolean;
+  /** Its gradient is wanted: by itself, or with what it gets beside this piece added (`gradientBeside`). */
+  readonly derived?: 'alone' | 'with beside';
 }
 
 export interface Segment {
@@ -27,7 +25,6 @@ export interface Segment {
     g: Graph,
     input: (name: string) => Value,
     parameter: ParameterValues,
-    composites: Composites,
   ) => Readonly<Record<string, Value>>;
 }
 
@@ -36,6 +33,9 @@ export interface SegmentGraph {
   /** Parameters that it takes, in the order of `parameters`. */
   readonly parameters: readonly string[];
 }
+
+/** Name of the input with the gradient that a derived input gets from elsewhere. */
+export const gradientBeside = (input: string): string => `beside ${input}`;
 
 /** Outputs: the segment's results by name. */
 export function forwardGraph(config: ModelConfig, segment: Segment): SegmentGraph {
@@ -49,14 +49,18 @@ export function forwardGraph(config: ModelConfig, segment: Segment): SegmentGrap
  * before (`sumBefore`). Outputs: gradients of the derived inputs, and the parameters' sums.
  */
 export function backwardGraph(config: ModelConfig, segment: Segment): SegmentGraph {
-  const { g, inputs, results, used, composites } = built(config, segment);
+  const { g, inputs, results, used } = built(config, segment);
   const given = new Map(
     Object.entries(results).map(([name, value]) => [value, g.input(gradientOf(name), value.type, value.shape)]),
   );
   const derived = Object.keys(segment.inputs).filter((name) => segment.inputs[name].derived);
   const wrt = [...derived.map((name) => inputs.get(name)!), ...used.values()];
-  const found = pulledBack(g, given, wrt, composites);
-  derived.forEach((name, i) => g.output(gradientOf(name), found[i]));
+  const found = pulledBack(g, given, wrt);
+  derived.forEach((name, i) => {
+    const { type, shape, derived: how } = segment.inputs[name];
+    const own = found[i];
+    g.output(gradientOf(name), how === 'alone' ? own : add(g, own, g.input(gradientBeside(name), type, shape)));
+  });
   addSums(g, used, found.slice(derived.length));
   dropDeadNodes(g);
   return { graph: g, parameters: [...used.keys()] };
@@ -65,17 +69,36 @@ export function backwardGraph(config: ModelConfig, segment: Segment): SegmentGra
 /** Outputs of each parameter the sum before and its gradient; the one may be written over the other. */
 export function addSums(g: Graph, used: ReadonlyMap<string, Value>, gradients: readonly Value[]): void {
   [...used].forEach(([name, { shape }], i) => {
-    g.output(gradientOf(name), add(g, gradients[i], g.input(sumBefore(name), 'float32', shape)));
+    g.output(gradientOf(name), added(g, gradients[i], g.input(sumBefore(name), 'float32', shape)));
   });
+}
+
+/**
+ * aᵀ b, where tokens are the rows of both. Products whose first factor is transposed within take longest, and those with many
+ * more rows than columns next to it (`0006`). So the smaller of the two is transposed before: where that is a, the product is
+ * added in the sum's memory.
+ */
+function added(g: Graph, gradient: Value, sum: Value): Value {
+  const product = g.nodes.find(({ outputs }) => outputs.includes(gradient));
+  if (!product || !isOuterProduct(product)) return add(g, gradient, sum);
+  const [a, b] = product.inputs as readonly [Value, Value];
+  const [rows, columns] = gradient.shape as readonly number[];
+  const swap = (x: Value): Value => transpose(g, x, [1, 0]);
+  return rows > columns ? add(g, swap(matMul(g, swap(b), a)), sum) : gemm(g, swap(a), b, sum);
+}
+
+/** aᵀ b */
+function isOuterProduct({ opType, inputs, attributes: { transA, transB, alpha } }: GraphNode): boolean {
+  if (opType !== 'FusedMatMul' || transA !== 1n || transB !== 0n || alpha !== 1) return false;
+  return inputs.every((factor) => factor?.shape.length === 2);
 }
 
 function built(config: ModelConfig, segment: Segment) {
   const g = new Graph();
-  const composites = new Composites(g);
   const inputs = new Map(
     Object.entries(segment.inputs).map(([name, { type, shape }]) => [name, g.input(name, type, shape)]),
   );
   const { used, parameter } = parameterInputs(g, config);
-  const results = segment.build(g, (name) => inputs.get(name)!, parameter, composites);
-  return { g, inputs, results, used, composites };
+  const results = segment.build(g, (name) => inputs.get(name)!, parameter);
+  return { g, inputs, results, used };
 }

@@ -1,25 +1,48 @@
-/** The two pieces of a layer in which every token is by itself: before attention and after it. Axes: T tokens. */
-import { add, rotaryEmbedding, split, squeeze, unsqueeze } from '../../onnx/operators.js';
-import type { ModelConfig } from '../../transformer/config.js';
-import { linear } from '../../transformer/layers.js';
-import { feedForward, projections } from '../forward.js';
-import type { Segment } from './segment.js';
+/**
+ * The pieces of a layer in which every token is by itself, before attention and after it. Axes: T tokens. Norms' scales go
+ * on activations, which are fewer than weights for that many tokens.
+ */
+import type { Graph, Value } from '../../onnx/graph.js';
+import { add, mul, rmsNorm, rotaryEmbedding, silu, split, squeeze, unsqueeze } from '../../onnx/operators.js';
+import { type ModelConfig, qkvSize } from '../../transformer/config.js';
+import { hasLargeWeights } from '../../transformer/large.js';
+import { linear, normaliseHeads, type ParameterValues } from '../../transformer/layers.js';
+import { halfOf } from '../../transformer/parameter-inputs.js';
+import type { Segment, SegmentInput } from './segment.js';
 
-/** Hidden states -> queries, keys (both turned to their positions) and values, [T, number of heads * headSize] each. */
+const matrix = (width: number, derived?: SegmentInput['derived']): SegmentInput => ({
+  type: 'float32',
+  shape: ['tokens', width],
+  ...(derived && { derived }),
+});
+
+/** Hidden states -> `projected` queries, keys and values, [T, (heads + 2 kvHeads) * headSize]. */
 export function projectionSegment(config: ModelConfig): Segment {
-  const { heads, kvHeads, headSize, hiddenSize } = config;
+  return {
+    inputs: { x: matrix(config.hiddenSize, 'with beside') },
+    build(g, input, parameter) {
+      const [h] = rmsNorm(g, input('x'), parameter('layer0.inputNorm'), config.rmsNormEps);
+      const product = linear(g, config, h, parameter('layer0.qkv'));
+      return { projected: config.qkvBias ? add(g, product, parameter('layer0.qkvBias')) : product };
+    },
+  };
+}
+
+/** -> queries, keys (both turned to their positions) and values, [T, number of heads * headSize] each. */
+export function rotationSegment(config: ModelConfig): Segment {
+  const { heads, kvHeads, headSize } = config;
   const half = headSize / 2;
   return {
     inputs: {
-      x: { type: 'float32', shape: ['tokens', hiddenSize], derived: true },
+      projected: matrix(qkvSize(config), 'alone'),
       positions: { type: 'int64', shape: [1, 'tokens'] },
       ropeCos: { type: 'float32', shape: ['positions', half] },
       ropeSin: { type: 'float32', shape: ['positions', half] },
     },
     build(g, input, parameter) {
-      const projected = projections(g, config, parameter, 0, input('x'));
       const sizes = [(heads + kvHeads) * headSize, kvHeads * headSize];
-      const [turning, values] = split(g, projected, sizes, 1);
+      const [both, values] = split(g, input('projected'), sizes, 1) as [Value, Value];
+      const turning = config.qkNorm ? normaliseHeads(g, config, parameter, 0, both) : both;
       const [positions, cos, sin] = [input('positions'), input('ropeCos'), input('ropeSin')];
       const turned = rotaryEmbedding(g, unsqueeze(g, turning, 0), positions, cos, sin, heads + kvHeads);
       const [queries, keys] = split(g, squeeze(g, turned, 0), [heads * headSize, kvHeads * headSize], 1);
@@ -28,17 +51,50 @@ export function projectionSegment(config: ModelConfig): Segment {
   };
 }
 
-/** Hidden states before a layer and what its attention found -> hidden states behind it, [T, hidden]. */
-export function feedForwardSegment(config: ModelConfig): Segment {
+/** Hidden states before a layer and what its attention found -> `mid`, the hidden states behind attention, [T, hidden]. */
+export function outputSegment(config: ModelConfig): Segment {
   const { heads, headSize, hiddenSize } = config;
   return {
-    inputs: {
-      x: { type: 'float32', shape: ['tokens', hiddenSize], derived: true },
-      attended: { type: 'float32', shape: ['tokens', heads * headSize], derived: true },
-    },
+    // The gradient of x is that of `mid`.
+    inputs: { x: matrix(hiddenSize), attended: matrix(heads * headSize, 'alone') },
     build(g, input, parameter) {
-      const x = add(g, input('x'), linear(g, config, input('attended'), parameter('layer0.output')));
-      return { y: add(g, x, feedForward(g, config, parameter, 0, x)) };
+      return { mid: add(g, input('x'), linear(g, config, input('attended'), parameter('layer0.output'))) };
     },
   };
+}
+
+/** -> `gate` and `up`, [T, intermediate] each. */
+export function expansionSegment(config: ModelConfig): Segment {
+  return {
+    inputs: { mid: matrix(config.hiddenSize, 'with beside') },
+    build(g, input, parameter) {
+      const [h] = rmsNorm(g, input('mid'), parameter('layer0.postNorm'), config.rmsNormEps);
+      const [gate, up] = gateAndUp(g, config, parameter).map((weight) => linear(g, config, h, weight));
+      return { gate, up };
+    },
+  };
+}
+
+/** -> hidden states behind the layer, `y` [T, hidden]. */
+export function contractionSegment(config: ModelConfig): Segment {
+  const { hiddenSize, intermediateSize } = config;
+  return {
+    // The gradient of `mid` is that of y.
+    inputs: {
+      mid: matrix(hiddenSize),
+      gate: matrix(intermediateSize, 'alone'),
+      up: matrix(intermediateSize, 'alone'),
+    },
+    build(g, input, parameter) {
+      const h = mul(g, silu(g, input('gate')), input('up'));
+      return { y: add(g, input('mid'), linear(g, config, h, parameter('layer0.down'))) };
+    },
+  };
+}
+
+/** Halves by columns are no piece of memory: these are copied. */
+function gateAndUp(g: Graph, config: ModelConfig, parameter: ParameterValues): Value[] {
+  const name = 'layer0.gateUp';
+  if (hasLargeWeights(config)) return [parameter(halfOf(name, 0)), parameter(halfOf(name, 1))];
+  return split(g, parameter(name), [config.intermediateSize, config.intermediateSize], 1);
 }

@@ -15,17 +15,19 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const change = fc.record({ name: fc.constantFrom(...names), at: fc.nat(1000), value: fc.float({ noNaN: true }) });
 
-it.each([7, 40, LIMITS.learn.fileCallBytes])(
-  'in a file, %d bytes at a time, they are what they are in memory',
-  (bytes) => {
+it.each([{ momentsPiece: 3, fileCallBytes: 7 }, { momentsPiece: 16, fileCallBytes: 40 }, LIMITS.learn])(
+  'in a file, $momentsPiece numbers and $fileCallBytes bytes at a time, they are what they are in memory',
+  (limits) => {
     fc.assert(
       fc.property(fc.array(change, { maxLength: 30 }), (changes) => {
-        const [memory, file] = [new MomentsInMemory(config), new MomentsInFile(config, folder, bytes)];
+        const [memory, file] = [new MomentsInMemory(config), new MomentsInFile(config, folder, limits)];
         const change = (moments: Moments, i: number): void => {
           const { name, at, value } = changes[i];
-          moments.change(name, (first, second) => {
-            first[at % first.length] += value;
-            second[(at * 7) % second.length] -= value;
+          const [{ length }] = moments.read(name);
+          const places = [at % length, (at * 7) % length];
+          moments.change(name, (first, second, from) => {
+            if (places[0] >= from && places[0] < from + first.length) first[places[0] - from] += value;
+            if (places[1] >= from && places[1] < from + second.length) second[places[1] - from] -= value;
           });
         };
         changes.forEach((_, i) => [memory, file].forEach((moments) => change(moments, i)));

@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { TrainingSequence } from '../../../contracts/engine.js';
 import { OnnxLearner, type OnnxLearnerSettings } from '../../../policy/learn/onnx-learner.js';
 import { LIMITS, type SegmentLimits } from '../../../policy/limits.js';
+import { layersKept, updateMemory } from '../../../policy/learn/segments/memory-budget.js';
 import type { ModelConfig } from '../../../policy/transformer/config.js';
 import { fromHuggingFace, toHuggingFace, type Weights } from '../../../policy/transformer/parameters.js';
 import { SafetensorsFile } from '../../../store/safetensors-file.js';
@@ -93,6 +94,39 @@ describe('piece by piece', () => {
       results.push(bits(learner));
     }
     expect(results[1]).toEqual(results[0]);
+  });
+
+  it('has the same bits whatever the memory budget lets it keep', async () => {
+    const wide = asLarge({ ...untied, layers: 3, qkNorm: true });
+    const tokens = Math.max(...rows.map(({ tokens }) => tokens.length), 512);
+    const { model, kept, inner, pieces } = updateMemory(wide, segments, tokens);
+    const results = [];
+    for (const layers of [0, 2, 3]) {
+      const updateBytes = model + kept + pieces + (layers + 0.5) * inner;
+      expect(layersKept(wide, segments, tokens, updateBytes)).toBe(layers);
+      const learner = await learnerOf(
+        { limits: { ...LIMITS, learn: { ...LIMITS.learn, segments, updateBytes } } },
+        wide,
+      );
+      await learner.update(rows, loss, optimizer, 400);
+      results.push(bits(learner));
+    }
+    expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
+  });
+
+  it('has the same bits with any number of threads', async () => {
+    // As wide as large models at least are: a thread gets more than 64 columns of every product.
+    const wide = asLarge({ ...smallConfig, hiddenSize: 512, intermediateSize: 640, layers: 1 });
+    const heads: ModelConfig = { ...wide, heads: 8, kvHeads: 2, headSize: 64, vocabSize: 600 };
+    const results = [];
+    for (const threads of [1, 2, 3]) {
+      const learner = await learnerOf({ threads }, heads);
+      await learner.update(rows, loss, optimizer, BUDGET);
+      results.push(bits(learner));
+    }
+    expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
   });
 
   it('refuses a loss that is not finite and changes nothing', async () => {
