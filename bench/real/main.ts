@@ -1,13 +1,19 @@
 /** Real language models, beside what people would use for the same work: all in one run. */
 import type { Row } from '../report.js';
 import { BRANCHES, decode, ROLLOUTS } from './decode.js';
+import { load } from './load.js';
 import { MEASURED, measuredModel, type MeasuredModel, type MeasuredName } from './model.js';
+import { score } from './score.js';
+import { update } from './update.js';
 
 type Part = (model: MeasuredModel, show: (rows: readonly Row[]) => void) => Promise<void>;
 
 const PARTS = {
   decode: (model, show) => decode(model, ROLLOUTS, show),
   branches: (model, show) => decode(model, BRANCHES, show),
+  score,
+  update,
+  load,
 } as const satisfies Record<string, Part>;
 export const REAL_PARTS = Object.keys(PARTS) as (keyof typeof PARTS)[];
 export const REAL_MODELS = MEASURED;
