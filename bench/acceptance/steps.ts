@@ -1,4 +1,5 @@
 /** What a user does with a model, from its first plan to its export, and what must come of it. */
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { IterationSummary, ModelEvaluation } from '../../contracts/run.js';
 import type { RunEvent } from '../../cli/events.js';
@@ -69,6 +70,8 @@ export class Acceptance {
     influence: async () => {
       const { tokens, seed } = this.size;
       const rows = await sampleResponses(this.model, this.setting.training, { ...SAMPLED, tokens, seed });
+      const asJson = rows.map((row) => ({ ...row, tokens: [...row.tokens] }));
+      await writeFile(join(this.home, 'responses.json'), JSON.stringify(asJson)); // for bench/peers/attention_sinks.py
       const compared = mostSteps(rows, COMPARED);
       const steps = compared.map(({ stepRanges }) => stepRanges.length - 1);
       return `${await compareWithTransformers(this.model, compared)}; ${Math.min(...steps)} to ${Math.max(...steps)} steps`;
