@@ -1,5 +1,5 @@
 /** What a user does with a model, from its first plan to its export, and what must come of it. */
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { IterationSummary, ModelEvaluation } from '../../contracts/run.js';
 import type { RunEvent } from '../../cli/events.js';
@@ -101,6 +101,7 @@ export class Acceptance {
       return `at iteration ${at}, ends with the same policy, to the bit`;
     },
     export: async () => {
+      await rm(this.#exported, { recursive: true, force: true }); // of an earlier run in the same home
       const [{ version, directory }] = await this.#attnrl.run<{ version: number; directory: string }>([
         'export',
         this.#run,
