@@ -1,8 +1,10 @@
 """Where the influence of steps comes from: attention_sinks.py DIRECTORY RESPONSES, of which the second is the file
-responses.json that `npm run real -- MODEL --home FOLDER` leaves. Prints one JSON object."""
+responses.json that `npm run real -- MODEL --home FOLDER` leaves. Prints one JSON object: each response with influence that is
+cut into more than single tokens, and a summary."""
 
 import json
 import sys
+from collections import Counter
 
 import torch
 from transformers import AutoTokenizer
@@ -100,13 +102,68 @@ def analyse(model, tokenizer, row):
     }
 
 
+def has_influence(row):
+    steps = len(row["stepRanges"]) - 1
+    cut_by_token = len(row["tokens"]) - row["promptLength"] == steps
+    return steps > row["delta"] + 1 and not cut_by_token
+
+
+def mean(values):
+    values = list(values)
+    return sum(values) / max(1, len(values))
+
+
+def counts(values):
+    return dict(Counter(values).most_common(6))
+
+
+def summary(responses):
+    later = [step for response in responses for step in response["steps"] if step["step"] >= 2]
+    tops = [step for response in responses for step in response["steps"] if step["step"] == response["highest"]]
+    highest = [step["influence"] for step in tops]
+    of = lambda steps, name: mean(step[name] for step in steps)
+    about = lambda steps: {
+        "steps": len(steps),
+        "tokens": of(steps, "tokens"),
+        "of marks only": mean(is_mark(step["text"]) for step in steps),
+        "begin with a mark": mean(is_mark(step["text"][:1]) for step in steps),
+        "layer and head of the maximum": counts(f"{step['layer']}.{step['head']}" for step in steps),
+        "different heads": len({(step["layer"], step["head"]) for step in steps}),
+        "those heads' share for the first token": of(steps, "head's share for the first token"),
+        "share of the strongest token": of(steps, "its share"),
+        "place of the strongest token": counts(step["its place"] for step in steps),
+        "strongest token is a mark": mean(is_mark(step["strongest token"]) for step in steps),
+        "strongest tokens": counts(step["strongest token"] for step in steps),
+        "share of marks": of(steps, "share of marks"),
+        "marks among tokens": of(steps, "marks among tokens"),
+    }
+    return {
+        "responses": len(responses),
+        "steps of a response": of(responses, "steps in all"),
+        "shares": {name: mean(r["shares"][name] for r in responses) for name in responses[0]["shares"]},
+        "sum of the prompt, before zeroing": of(responses, "prompt"),
+        "sum of the first step, before zeroing": of(responses, "first step"),
+        "highest influence behind it": mean(highest),
+        "prompt would be highest": mean(r["prompt"] > top for r, top in zip(responses, highest)),
+        "first step would be highest": mean(r["first step"] > top for r, top in zip(responses, highest)),
+        "highest is step 2": mean(r["highest"] == 2 for r in responses),
+        "highest is the same by words only": mean(r["highest"] == r["highest by words only"] for r in responses),
+        "highest is the same by the mean of heads": mean(
+            r["highest"] == r["highest by the mean of heads"] for r in responses
+        ),
+        "steps with influence": about(later),
+        "highest steps": about(tops),
+    }
+
+
 @torch.inference_mode()
 def main(directory, file):
-    with open(file) as responses:
-        rows = json.load(responses)
+    with open(file) as lines:
+        rows = [row for row in json.load(lines) if has_influence(row)]
     model = load_model(directory, "eager", torch.get_num_threads())
     tokenizer = AutoTokenizer.from_pretrained(directory)
-    json.dump([analyse(model, tokenizer, row) for row in rows], sys.stdout, indent=1, ensure_ascii=False)
+    responses = [analyse(model, tokenizer, row) for row in rows]
+    json.dump({"summary": summary(responses), "responses": responses}, sys.stdout, indent=1, ensure_ascii=False)
 
 
 main(*sys.argv[1:])
