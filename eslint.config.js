@@ -20,7 +20,7 @@ const mayImport = {
   planning: ['activities', 'policy', 'tasks', 'format', 'contracts', 'algorithm'],
   cli: ['audit', 'planning', 'contracts', 'store', 'scripts'],
   // Development commands: they measure and make things, and run no workflow.
-  tools: ['cli', 'policy', 'tasks', 'store', 'format', 'contracts', 'algorithm', 'scripts'],
+  tools: ['cli', 'policy', 'tasks', 'store', 'format', 'contracts', 'algorithm'],
   scripts: [],
 };
 const folders = Object.keys(mayImport).filter((category) => !['tools', 'format'].includes(category));

