@@ -2,14 +2,15 @@
 import { access, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PolicyFiles } from '../../contracts/engine.js';
-import { readChatTemplate } from '../../policy/chat-template.js';
+import { NoChatTemplate, readChatTemplate } from '../../policy/chat-template.js';
 import { inspectCheckpoint } from '../../policy/checkpoint/inspect.js';
 import { readTokenizer } from '../../policy/tokenizer.js';
 import type { ModelConfig } from '../../policy/transformer/config.js';
 import { ifAbsent } from '../../store/absent.js';
+import { ASKED } from '../acceptance/form.js';
 import { execute, peerPython, PEERS } from '../peer-environment.js';
 import { realModel, RealModelNotMade, type RealModelName } from '../real-model.js';
-import { wordProblems } from '../word-problems.js';
+import { type WordProblem, wordProblems } from '../word-problems.js';
 
 /** Those that are measured. */
 export const MEASURED = ['smollm2-135m', 'qwen2.5-coder-0.5b'] as const satisfies readonly RealModelName[];
@@ -32,9 +33,9 @@ export interface MeasuredModel {
 
 /** Of which the most common length is taken: there are some hundreds of it. */
 const PROBLEMS = 3000;
-const INSTRUCTION = 'Work step by step, one step per paragraph. Put the final answer within \\boxed{}.';
+const SEED = 0;
 
-/** Rejects with `RealModelNotMade`, `PeersNotInstalled`. */
+/** Rejects with `RealModelNotMade`, `PeersNotInstalled`, `NoChatTemplate`. */
 export async function measuredModel(name: MeasuredName): Promise<MeasuredModel> {
   const { directory, gguf } = await realModel(name);
   const { config, configJson, weights } = await inspectCheckpoint(directory);
@@ -44,7 +45,7 @@ export async function measuredModel(name: MeasuredName): Promise<MeasuredModel> 
     config,
     policy: { id: name, config: configJson, weights },
     gguf: { F32: await ggufAs(name, gguf, 'F32'), Q8_0: await ggufAs(name, gguf, 'Q8_0') },
-    prompts: mostOfOneLength(await chats(directory)),
+    prompts: mostOfOneLength(await promptTokens(directory)),
   };
 }
 
@@ -66,13 +67,18 @@ async function ggufAs(name: RealModelName, source: string, type: GgufType): Prom
   return path;
 }
 
-async function chats(directory: string): Promise<number[][]> {
+async function promptTokens(directory: string): Promise<number[][]> {
   const tokenizer = await readTokenizer(directory);
+  const texts = await promptTexts(directory, wordProblems(PROBLEMS, SEED));
+  return texts.map((text) => [...tokenizer.encode(text)]);
+}
+
+/** As the model gets them. */
+export async function promptTexts(directory: string, problems: readonly WordProblem[]): Promise<string[]> {
   const template = await readChatTemplate(directory);
-  if (!template) throw new RangeError(`${directory} has no chat template`);
-  return wordProblems(PROBLEMS, 0).map(({ prompt }) => {
-    const content = `${prompt}\n${INSTRUCTION}`;
-    return [...tokenizer.encode(template.render([{ role: 'user', content }]))];
+  if (!template) throw new NoChatTemplate(directory);
+  return problems.map(({ prompt }) => {
+    return template.render([{ role: 'user', content: `${prompt} ${ASKED.instruction}` }]);
   });
 }
 
