@@ -15,6 +15,7 @@ def load(directory, attention, threads, checkpointing, learningRate, betas, eps,
     state.clear()  # the one before
     model = load_model(directory, attention, threads).train()
     model.config.use_cache = False
+    model.get_input_embeddings().padding_idx = None  # it would get no gradient, though here it is a token like others
     if checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     settings = {"lr": learningRate, "betas": tuple(betas), "eps": eps, "weight_decay": weightDecay, "fused": True}

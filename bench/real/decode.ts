@@ -3,6 +3,7 @@
  * vLLM, and beside what the machine needs if it does nothing but the matrix products, or nothing but reading the weights.
  */
 import { inTurn } from '../in-turn.js';
+import { PeerFailed } from '../peer.js';
 import { markMemory, peakMemory } from '../process-memory.js';
 import { alone, higherIsBetter, lowerIsBetter, type Row } from '../report.js';
 import { VllmNotInstalled } from '../vllm-environment.js';
@@ -84,8 +85,8 @@ async function everybody(model: MeasuredModel, rollouts: number, length: number)
   try {
     return { samplers: samplers.set(VLLM, await vllm(model, { rollouts, length })) };
   } catch (error) {
-    if (!(error instanceof VllmNotInstalled)) throw error;
-    return { samplers, absent: error.message };
+    if (!(error instanceof VllmNotInstalled || error instanceof PeerFailed)) throw error;
+    return { samplers, absent: error.message.trim().split('\n').at(-1)! };
   }
 }
 

@@ -64,7 +64,7 @@ export async function transformers({ directory }: MeasuredModel): Promise<Sample
 
 /** Rejects with `VllmNotInstalled`. */
 export async function vllm({ directory }: MeasuredModel, limits: Limits): Promise<Sampler> {
-  const peer = Peer.run(await vllmPython(), 'vllm.py');
+  const peer = Peer.run(await vllmPython(), 'sample_vllm.py');
   await peer.ask({ operation: 'load', directory, threads: THREADS, ...limits });
   return asSampler(peer, {});
 }

@@ -9,6 +9,7 @@ const POINTS = [24, 48];
 const BRANCHES_PER_POINT = 2;
 
 interface Branch extends Rollout {
+  /** Tokens of the response before it. */
   readonly kept: number;
 }
 
@@ -34,7 +35,8 @@ export async function sampleTrees(
   );
 }
 
-function packed({ prompt, tokens, logProbs }: Response, branches: readonly Branch[]): TrainingSequence {
+/** The response's tokens stand before those of its branches. */
+export function packed({ prompt, tokens, logProbs }: Response, branches: readonly Branch[]): TrainingSequence {
   const row = {
     tokens: [...prompt],
     predecessors: prompt.map((_, t) => t - 1),
