@@ -21,7 +21,9 @@ export interface GrpoComparison {
   readonly form: RunForm;
   readonly directory: string;
   /** The first so many, as texts that the model gets. */
-  readonly problems: (count: number) => readonly { readonly prompt: Prompt; readonly answer: string | readonly string[] }[];
+  readonly problems: (
+    count: number,
+  ) => readonly { readonly prompt: Prompt; readonly answer: string | readonly string[] }[];
   /** Of TRL, in paths: the fastest. */
   readonly microBatch: number;
   /** Of our iterations in each turn. */
