@@ -107,9 +107,9 @@ async function measure(engine: InferenceEngine, peer: Peer, model: RandomModel, 
 /** @throws RangeError when not every token was generated */
 export async function generate(
   engine: InferenceEngine,
-  { policy }: RandomModel,
+  { policy }: Pick<RandomModel, 'policy'>,
   prompts: readonly number[][],
-  { siblings, newTokens }: Case,
+  { siblings, newTokens }: Pick<Case, 'siblings' | 'newTokens'>,
   round: number,
 ): Promise<void> {
   const requests = prompts.flatMap((prompt, problem) => {
@@ -129,6 +129,6 @@ export async function generate(
   );
 }
 
-function requireTokens(made: number, wanted: number): void {
+export function requireTokens(made: number, wanted: number): void {
   if (made !== wanted) throw new RangeError(`${made} tokens were generated, not ${wanted}`);
 }

@@ -12,13 +12,13 @@ const WARM_UPS = 3;
 export async function inTurn<Name extends string>(
   title: string,
   contenders: Readonly<Record<Name, (round: number) => Promise<number>>>,
-  rounds = ROUNDS,
+  { rounds = ROUNDS, warmUps = WARM_UPS } = {},
 ): Promise<Record<Name, number>> {
   const names = Object.keys(contenders) as Name[];
   const values = new Map<Name, number[]>(names.map((name) => [name, []]));
-  for (let round = 0; round < WARM_UPS + rounds; round++) {
-    const counts = round >= WARM_UPS;
-    const which = counts ? `round ${round - WARM_UPS + 1} of ${rounds}` : `warm-up ${round + 1} of ${WARM_UPS}`;
+  for (let round = 0; round < warmUps + rounds; round++) {
+    const counts = round >= warmUps;
+    const which = counts ? `round ${round - warmUps + 1} of ${rounds}` : `warm-up ${round + 1} of ${warmUps}`;
     for (const name of names) {
       const value = await contenders[name](round);
       if (counts) values.get(name)?.push(value);

@@ -2,6 +2,7 @@
 import type { RunForm } from '../contracts/config-form.js';
 import { resolveConfig } from '../contracts/config.js';
 import { SHIPPED_FACTS } from '../contracts/model-defaults.js';
+import type { Prompt } from '../contracts/prompt.js';
 import { trainingProblems } from '../tasks/straight-line/problem-sets.js';
 import { median } from './in-turn.js';
 import { THREADS } from './machine.js';
@@ -15,19 +16,49 @@ const WARM_UP = 2;
 const MEASURED = 8;
 const DEFAULT_RUN: RunForm = { iterations: WARM_UP + MEASURED + 1 };
 
-const GRPO: RunForm = {
-  algorithm: 'grpo',
-  sampling: { problemsPerIteration: 24, responsesPerProblem: 12, maxResponseTokens: 96 },
-  update: { miniBatchPaths: 288 },
+/** Our GRPO mode and TRL on the same model and problems, in turns of so many steps each. */
+export interface GrpoComparison {
+  readonly name: string;
+  readonly form: RunForm;
+  readonly directory: string;
+  /** The first so many, as texts that the model gets. */
+  readonly problems: (
+    count: number,
+  ) => readonly { readonly prompt: Prompt; readonly answer: string | readonly string[] }[];
+  /** Of TRL, in paths: the fastest. */
+  readonly microBatch: number;
+  /** Of our iterations in each turn. */
+  readonly warmUp: number;
+  readonly turns: number;
+  readonly stepsPerTurn: number;
+  readonly target: number;
+}
+
+const GRPO: GrpoComparison = {
+  name: 'GRPO · 24 problems x 12 responses, at most 96 tokens',
+  form: {
+    algorithm: 'grpo',
+    sampling: { problemsPerIteration: 24, responsesPerProblem: 12, maxResponseTokens: 96 },
+    update: { miniBatchPaths: 288 },
+  },
+  directory: SHIPPED_MODEL,
+  problems: (count) => {
+    const problems = trainingProblems(0);
+    return Array.from({ length: count }, (_, i) => {
+      const { prompt, groundTruth } = problems.problem(i);
+      return { prompt, answer: groundTruth };
+    });
+  },
+  // Of 288 paths at once, 144 and 72, TRL is fastest with 72 (sdpa: 4.6, 4.5, 4.2 s a step), and slower with eager attention.
+  microBatch: 72,
+  warmUp: WARM_UP,
+  turns: 2,
+  stepsPerTurn: 4,
+  target: 3,
 };
-/** Ours and TRL take turns, so many steps each. */
-const TURNS = 2;
-const STEPS_PER_TURN = 4;
-/** Of 288 paths at once, 144 and 72, TRL is fastest with 72 (sdpa: 4.6, 4.5, 4.2 s a step), and slower with eager attention. */
-const TRL_MICRO_BATCH = 72;
 
 export async function iteration(): Promise<Row[]> {
-  return [...(await defaultRun()), await besideTrl()];
+  return [...(await defaultRun()), await besideTrl(GRPO)];
 }
 
 function defaultRun(): Promise<Row[]> {
@@ -47,29 +78,30 @@ function defaultRun(): Promise<Row[]> {
   });
 }
 
-async function besideTrl(): Promise<Row> {
+export async function besideTrl(comparison: GrpoComparison): Promise<Row> {
+  const { name, turns, stepsPerTurn, target } = comparison;
   const peer = await Peer.start('grpo.py');
   try {
-    await peer.ask(trlSettings());
+    await peer.ask(trlSettings(comparison));
     await peer.ask({}); // warms up
     const ours: number[] = [];
     const trl: number[] = [];
-    for (let turn = 0; turn < TURNS; turn++) {
-      ours.push(...(await grpoSeconds(turn)));
-      for (let step = 0; step < STEPS_PER_TURN; step++) trl.push((await peer.ask<{ seconds: number }>({})).seconds);
+    for (let turn = 0; turn < turns; turn++) {
+      ours.push(...(await grpoSeconds(comparison, turn)));
+      for (let step = 0; step < stepsPerTurn; step++) trl.push((await peer.ask<{ seconds: number }>({})).seconds);
       console.error(
-        `iteration GRPO · turn ${turn + 1} of ${TURNS} · ours ${median(ours).toFixed(2)} s · TRL ${median(trl).toFixed(2)} s`,
+        `${name} · turn ${turn + 1} of ${turns} · ours ${median(ours).toFixed(2)} s · TRL ${median(trl).toFixed(2)} s`,
       );
     }
     return lowerIsBetter(
       {
-        case: 'GRPO · 24 problems x 12 responses, at most 96 tokens',
+        case: name,
         metric: 'one iteration (peer: TRL GRPOTrainer, sdpa)',
         unit: 's',
         ours: median(ours),
         peer: median(trl),
       },
-      3,
+      target,
     );
   } finally {
     await peer.close();
@@ -77,27 +109,22 @@ async function besideTrl(): Promise<Row> {
 }
 
 /** Another seed each turn: other problems, so nothing is already known. */
-function grpoSeconds(seed: number): Promise<readonly number[]> {
-  const iterations = WARM_UP + STEPS_PER_TURN;
-  return runTraining({ ...GRPO, seed, iterations }, ({ observation }) =>
-    Promise.resolve(observation.iterationSeconds.slice(-STEPS_PER_TURN)),
+function grpoSeconds({ form, warmUp, stepsPerTurn }: GrpoComparison, seed: number): Promise<readonly number[]> {
+  return runTraining({ ...form, seed, iterations: warmUp + stepsPerTurn }, ({ observation }) =>
+    Promise.resolve(observation.iterationSeconds.slice(-stepsPerTurn)),
   );
 }
 
-function trlSettings(): object {
-  const { sampling, update } = resolveConfig(GRPO, SHIPPED_FACTS);
-  const problems = trainingProblems(0);
-  const steps = 1 + TURNS * STEPS_PER_TURN;
+function trlSettings({ form, directory, problems, microBatch, turns, stepsPerTurn }: GrpoComparison): object {
+  const { sampling, update } = resolveConfig(form, SHIPPED_FACTS);
+  const steps = 1 + turns * stepsPerTurn;
   return {
-    directory: SHIPPED_MODEL,
-    problems: Array.from({ length: steps * sampling.problemsPerIteration }, (_, i) => {
-      const { prompt, groundTruth } = problems.problem(i);
-      return { prompt, answer: groundTruth };
-    }),
+    directory,
+    problems: problems(steps * sampling.problemsPerIteration),
     problemsPerStep: sampling.problemsPerIteration,
     responses: sampling.responsesPerProblem,
     maxNewTokens: sampling.maxResponseTokens,
-    microBatch: TRL_MICRO_BATCH,
+    microBatch,
     attention: 'sdpa',
     learningRate: update.learningRate,
     threads: THREADS,

@@ -4,12 +4,12 @@
  * with an error instead of taking the machine down.
  */
 import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ScoreRequest } from '../contracts/engine.js';
 import { openInferenceEngine, openLearner } from '../policy/engine/open.js';
 import { generate } from './decode.js';
+import { freeMemory } from './free-memory.js';
 import { secondsOf } from './in-turn.js';
 import { OPTIMIZER, supervise } from './learn.js';
 import { THREADS } from './machine.js';
@@ -29,8 +29,6 @@ const DELTA = 4;
 const MOST_MIB_OF_SCORE = 1.5e9 / 2 ** 20;
 const UPDATE_TOKENS = 2048;
 const MIB = 2 ** 20;
-/** For what else runs on the machine. */
-const RESERVE = 2 ** 30;
 
 /** What a peer measured; undefined where it ran out of memory. */
 interface Measured {
@@ -188,12 +186,6 @@ async function asPeer<Result>(script: string, work: (ask: Ask) => Promise<Result
 
 function loadArguments({ directory }: RandomModel): object {
   return { name: 'large', directory, threads: THREADS };
-}
-
-/** Bytes that a peer may use. */
-async function freeMemory(): Promise<number> {
-  const kibibytes = /^MemAvailable:\s+(\d+) kB/m.exec(await readFile('/proc/meminfo', 'utf8'))?.[1];
-  return Number(kibibytes) * 1024 - RESERVE;
 }
 
 function requireProcess(pid: number | undefined): number {

@@ -14,9 +14,9 @@ const STAMP = join(ENVIRONMENT, '.requirements-sha256');
 
 export class PeersNotInstalled extends Error {
   override readonly name = 'PeersNotInstalled';
-  constructor(command: string, how: string) {
+  constructor(how: string) {
     super(
-      `the peers could not be installed: ${command} ${how}, see above. Needed: Python 3.10 or newer with venv ` +
+      `the peers could not be installed: ${how}, see above. Needed: Python 3.10 or newer with venv ` +
         '(PYTHON names another executable than python3), a package index, 6 GB of disk.',
     );
   }
@@ -33,19 +33,27 @@ export async function peerPython(): Promise<string> {
 
   console.error('installing the peers (some minutes)');
   await rm(ENVIRONMENT, { recursive: true, force: true });
-  await execute(process.env.PYTHON ?? 'python3', ['-m', 'venv', ENVIRONMENT]);
-  await execute(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', REQUIREMENTS]);
+  await install(process.env.PYTHON ?? 'python3', ['-m', 'venv', ENVIRONMENT]);
+  await install(python, ['-m', 'pip', 'install', ...QUIETLY, '-r', REQUIREMENTS]);
   await writeFile(STAMP, wanted);
   return python;
 }
 
-function execute(command: string, args: readonly string[]): Promise<void> {
-  return new Promise((resolve, reject) => {
+/** For pip. */
+export const QUIETLY = ['--quiet', '--disable-pip-version-check'];
+
+async function install(command: string, args: readonly string[]): Promise<void> {
+  const failure = await execute(command, args);
+  if (failure !== undefined) throw new PeersNotInstalled(failure);
+}
+
+/** Shows on stderr whatever the command says. Resolves with what went wrong: `python3 ended with exit code 1`. */
+export function execute(command: string, args: readonly string[]): Promise<string | undefined> {
+  return new Promise((resolve) => {
     const child = spawn(command, args, { stdio: ['ignore', 2, 2] });
-    child.once('error', ({ message }) => reject(new PeersNotInstalled(command, message)));
-    child.once('exit', (code, signal) => {
-      if (code === 0) resolve();
-      else reject(new PeersNotInstalled(command, `ended with ${signal ?? `exit code ${code}`}`));
-    });
+    child.once('error', ({ message }) => resolve(`${command} ${message}`));
+    child.once('exit', (code, signal) =>
+      resolve(code === 0 ? undefined : `${command} ended with ${signal ?? `exit code ${code}`}`),
+    );
   });
 }

@@ -28,10 +28,20 @@ export class Peer {
     child.stderr.on('data', (text: Buffer) => (this.#stderr = (this.#stderr + text.toString()).slice(-STDERR_SHOWN)));
   }
 
-  /** @param script file in bench/peers */
+  /** @param script file in bench/peers, run with the peers' Python */
   static async start(script: string): Promise<Peer> {
-    const python = await peerPython();
-    return new Peer(script, spawn(python, [join(PEERS, script)], { stdio: ['pipe', 'pipe', 'pipe'] }));
+    return Peer.run(await peerPython(), script);
+  }
+
+  /** @param command runs scripts of the kind that `script` is */
+  static run(command: string, script: string, args: readonly string[] = []): Peer {
+    return new Peer(script, spawn(command, [join(PEERS, script), ...args], { stdio: ['pipe', 'pipe', 'pipe'] }));
+  }
+
+  /** @throws PeerFailed where the process could not be started */
+  get pid(): number {
+    if (this.child.pid === undefined) throw new PeerFailed(this.script, this.#stderr);
+    return this.child.pid;
   }
 
   /** One at a time. Rejects with `PeerFailed`. */

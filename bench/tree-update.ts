@@ -13,18 +13,11 @@ import { inTurn, secondsPerStep } from './in-turn.js';
 import { leafRows } from './leaf-rows.js';
 import { THREADS } from './machine.js';
 import { alone, lowerIsBetter, type Row } from './report.js';
+import { SHOW_GRADIENT } from './show-gradient.js';
 import { shippedPolicy } from './shipped-model.js';
 import { runTraining } from './training-run.js';
 
 const ITERATIONS = 2;
-/** AdamW's first step is learningRate * g / (|g| + eps): with a large eps it shows the gradient g. */
-const SHOW_GRADIENT: OptimizerSettings = {
-  learningRate: 1e4,
-  betas: [0.9, 0.999],
-  eps: 1,
-  weightDecay: 0,
-  maxGradNorm: 1e9,
-};
 
 export async function treeUpdate(): Promise<Row[]> {
   const config = resolveConfig({}, SHIPPED_FACTS);

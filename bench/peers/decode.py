@@ -17,8 +17,9 @@ def load(name, directory, attention, threads):
 
 
 @torch.inference_mode()
-def generate(name, prompts, siblings, newTokens, cache):
+def generate(name, prompts, siblings, newTokens, cache, seed=0):
     """Every sequence gets exactly newTokens tokens; prompts are of one length, so nothing is padded."""
+    torch.manual_seed(seed)
     started = time.perf_counter()
     output = models[name].generate(
         input_ids=torch.tensor(prompts),

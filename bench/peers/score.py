@@ -16,7 +16,7 @@ def load(name, directory, threads):
 
 
 @torch.inference_mode()
-def score(name, tokens, promptLength, stepRanges, delta):
+def score(name, tokens, promptLength, stepRanges, delta, thinkEndStep=-1):
     """One row or several of the same length and steps."""
     ids = torch.tensor(tokens)
     started = time.perf_counter()
@@ -24,7 +24,7 @@ def score(name, tokens, promptLength, stepRanges, delta):
     predicted = torch.log_softmax(output.logits[:, promptLength - 1 : -1], dim=-1)
     log_probs = predicted.gather(-1, ids[:, promptLength:, None])[..., 0]
     entropies = -(predicted.exp() * predicted).sum(-1)
-    fci = influence(output.attentions, stepRanges, delta)
+    fci = influence(output.attentions, stepRanges, delta, thinkEndStep)
     seconds = time.perf_counter() - started
     return {
         "seconds": seconds,
@@ -34,8 +34,9 @@ def score(name, tokens, promptLength, stepRanges, delta):
     }
 
 
-def influence(attentions, ranges, delta):
-    """attentions: per layer [B, H, S, S]. Returns [B, K]; the prompt and the first step are zero."""
+def influence(attentions, ranges, delta, think_end_step):
+    """attentions: per layer [B, H, S, S]. Returns [B, K]; the prompt, the first step and those from the end of the
+    thinking on (-1: it has none) are zero."""
     length = attentions[0].shape[-1]
     steps = len(ranges)
     means = torch.zeros(steps, length)
@@ -48,6 +49,8 @@ def influence(attentions, ranges, delta):
         received = (by_step * later.T).sum(-2)  # [B, H, k]
         best = torch.maximum(best, received.amax(1))
     best[:, :2] = 0
+    if think_end_step >= 0:
+        best[:, think_end_step:] = 0
     return best
 
 

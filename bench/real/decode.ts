@@ -1,0 +1,168 @@
+/**
+ * Sampling from pretrained models: word problems, and siblings that share a long prefix. Beside llama.cpp, transformers and
+ * vLLM, and beside what the machine needs if it does nothing but the matrix products, or nothing but reading the weights.
+ */
+import { inTurn } from '../in-turn.js';
+import { PeerFailed } from '../peer.js';
+import { markMemory, peakMemory } from '../process-memory.js';
+import { alone, higherIsBetter, lowerIsBetter, type Row } from '../report.js';
+import { VllmNotInstalled } from '../vllm-environment.js';
+import { leastSeconds, type LeastSeconds } from './limits.js';
+import { type MeasuredModel, type MeasuredName, promptsOf } from './model.js';
+import { llama, ours, type Sampler, transformers, vllm, type Work } from './samplers.js';
+
+export interface Case {
+  readonly problems: number;
+  readonly siblings: number;
+  /** Prompts are made so long, with what came before them; left out: they stay as they are. */
+  readonly prefixTokens?: number;
+  readonly newTokens: Readonly<Record<MeasuredName, number>>;
+  /** Least ratio to llama.cpp in F32. */
+  readonly target?: number;
+}
+
+const tokens = (small: number, large: number): Case['newTokens'] => ({
+  'smollm2-135m': small,
+  'qwen2.5-coder-0.5b': large,
+});
+export const ROLLOUTS: readonly Case[] = [
+  { problems: 4, siblings: 1, newTokens: tokens(128, 32) },
+  { problems: 24, siblings: 1, newTokens: tokens(64, 32) },
+  { problems: 48, siblings: 1, newTokens: tokens(64, 16), target: 4 },
+  { problems: 128, siblings: 1, newTokens: tokens(32, 16) },
+];
+export const BRANCHES: readonly Case[] = [
+  { problems: 24, siblings: 4, prefixTokens: 256, newTokens: tokens(32, 16), target: 4 },
+];
+/** A round of the larger model takes minutes. */
+const ROUNDS: Readonly<Record<MeasuredName, number>> = { 'smollm2-135m': 3, 'qwen2.5-coder-0.5b': 1 };
+/** Graphs are built and memory is found before. */
+const WARM_UP_TOKENS = 2;
+const LEAST_SHARE = 0.7;
+
+const OURS = 'ours';
+const LLAMA = 'llama.cpp F32';
+const VLLM = 'vLLM';
+
+/** @param show gets the rows of a case as soon as it is measured */
+export async function decode(
+  model: MeasuredModel,
+  cases: readonly Case[],
+  show: (rows: readonly Row[]) => void,
+): Promise<void> {
+  const works = cases.map((one) => workOf(model, one, 0));
+  const rollouts = works.map(({ prompts, siblings }) => prompts.length * siblings);
+  // Before the others are there: it needs memory of its own.
+  const least = await leastSeconds(
+    model,
+    works.map(({ prompts, newTokens }, i) => ({
+      rollouts: rollouts[i],
+      promptTokens: prompts.flat().length,
+      newTokens,
+    })),
+  );
+  const contenders = await everybody(model, Math.max(...rollouts), Math.max(...works.map(lengthOf)));
+  try {
+    for (const [i, one] of cases.entries()) show(await measure(model, one, contenders, least[i]));
+  } finally {
+    for (const sampler of contenders.samplers.values()) await sampler.close();
+  }
+}
+
+interface Contenders {
+  readonly samplers: ReadonlyMap<string, Sampler>;
+  /** Why vLLM is not among them. */
+  readonly absent?: string;
+}
+
+async function everybody(model: MeasuredModel, rollouts: number, length: number): Promise<Contenders> {
+  const samplers = new Map([
+    [OURS, await ours(model)],
+    [LLAMA, await llama(model, 'F32')],
+    ['llama.cpp Q8_0', await llama(model, 'Q8_0')],
+    ['transformers', await transformers(model)],
+  ]);
+  try {
+    return { samplers: samplers.set(VLLM, await vllm(model, { rollouts, length })) };
+  } catch (error) {
+    if (!(error instanceof VllmNotInstalled || error instanceof PeerFailed)) throw error;
+    return { samplers, absent: error.message.trim().split('\n').at(-1)! };
+  }
+}
+
+async function measure(
+  model: MeasuredModel,
+  one: Case,
+  { samplers, absent }: Contenders,
+  least: LeastSeconds,
+): Promise<Row[]> {
+  const name = nameOf(model, one);
+  const warmUp = { ...workOf(model, one, ROUNDS[model.name]), newTokens: WARM_UP_TOKENS };
+  const work = workOf(model, one, 0);
+  const rollouts = work.prompts.length * work.siblings;
+  for (const sampler of samplers.values()) {
+    await sampler.prepare(rollouts, lengthOf(work));
+    await sampler.sample(warmUp);
+    await markMemory(sampler.pid);
+  }
+  const turns = [...samplers].map(([who, sampler]) => {
+    return [who, (round: number) => sampler.sample(workOf(model, one, round))] as const;
+  });
+  const seconds = await inTurn(name, Object.fromEntries(turns), { rounds: ROUNDS[model.name], warmUps: 0 });
+  const made = rollouts * work.newTokens;
+  const rate = { case: name, unit: 'tokens/s', ours: made / seconds[OURS] };
+  const rows: Row[] = [...samplers.keys()]
+    .filter((who) => who !== OURS)
+    .map((who) => {
+      const target = who === LLAMA ? one.target : who === VLLM ? 1 : undefined;
+      return higherIsBetter({ ...rate, metric: `throughput (peer: ${who})`, peer: made / seconds[who] }, target);
+    });
+  if (absent !== undefined) rows.push(alone({ ...rate, metric: `throughput (no vLLM: ${absent})` }));
+  const nearest = least.products > least.reading ? LEAST_SHARE : undefined;
+  rows.push(
+    higherIsBetter(
+      { ...rate, metric: 'share of the limit (peer: products alone)', peer: made / least.products },
+      nearest,
+    ),
+    higherIsBetter(
+      { ...rate, metric: 'share of the limit (peer: reading the weights)', peer: made / least.reading },
+      nearest === undefined ? LEAST_SHARE : undefined,
+    ),
+  );
+  const own = (await peakMemory(samplers.get(OURS)!.pid)) / 2 ** 20;
+  for (const [who, { pid }] of samplers) {
+    if (who === OURS) continue;
+    const peer = (await peakMemory(pid)) / 2 ** 20;
+    rows.push(lowerIsBetter({ case: name, metric: `peak memory (peer: ${who})`, unit: 'MiB', ours: own, peer }));
+  }
+  return rows;
+}
+
+function workOf(model: MeasuredModel, { problems, siblings, prefixTokens, newTokens }: Case, round: number): Work {
+  const prompts = promptsOf(model, problems, round);
+  return {
+    prompts:
+      prefixTokens === undefined ? prompts : prompts.map((prompt, i) => lengthened(prompt, prompts, i, prefixTokens)),
+    siblings,
+    newTokens: newTokens[model.name],
+    round,
+  };
+}
+
+/** The prompts before it, as far back as it takes: each prefix is another from its first token on. */
+function lengthened(prompt: readonly number[], prompts: readonly number[][], i: number, length: number): number[] {
+  const before: number[][] = [];
+  const missing = Math.ceil(length / prompt.length);
+  for (let back = missing; back > 0; back--) before.push(prompts[(i + prompts.length - back) % prompts.length]);
+  return [...before.flat(), ...prompt].slice(-length);
+}
+
+const lengthOf = ({ prompts, newTokens }: Work): number => prompts[0].length + newTokens;
+
+function nameOf({ name }: MeasuredModel, { problems, siblings, prefixTokens, newTokens }: Case): string {
+  const what =
+    prefixTokens === undefined
+      ? `${problems} rollouts`
+      : `${problems} prefixes of ${prefixTokens}, ${siblings} siblings`;
+  return `${name} · ${what}, ${newTokens[name]} tokens each`;
+}
