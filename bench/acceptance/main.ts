@@ -39,6 +39,7 @@ async function main(name: RealModelName, { without, home: kept, json, ...size }:
   const interrupted = new Promise<never>((_, reject) => {
     for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => reject(new Interrupted(home)));
   });
+  interrupted.catch(() => undefined); // it may come between two steps
   const reports: StepReport[] = [];
   try {
     for (const step of STEPS) {
