@@ -1,5 +1,6 @@
 /** The `attnrl` command as users start it, with a home and a development server of its own. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -18,6 +19,7 @@ export class CommandFailed extends Error {
 
 export class Attnrl {
   readonly #env: NodeJS.ProcessEnv;
+  #running: ChildProcess | undefined;
 
   /** @param home an existing folder */
   constructor(readonly home: string) {
@@ -38,6 +40,7 @@ export class Attnrl {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: this.#env,
     });
+    this.#running = child;
     let said = '';
     child.stderr.on('data', (text: Buffer) => (said += text.toString()));
     const ended = new Promise<string | undefined>((resolve, reject) => {
@@ -56,8 +59,18 @@ export class Attnrl {
       for (const pid of victims) killIfThere(pid);
     }
     const how = await ended;
+    this.#running = undefined;
     if (how !== undefined && !killed) throw new CommandFailed(args, how, said || JSON.stringify(lines.at(-1)));
     return lines;
+  }
+
+  /** As Ctrl-C: a run stays on the server. Resolves when the command has ended, if one runs. */
+  async interrupt(): Promise<void> {
+    const child = this.#running;
+    if (!child) return;
+    const exited = once(child, 'exit');
+    child.kill('SIGINT');
+    await exited;
   }
 }
 

@@ -7,8 +7,10 @@ import { Argument, InvalidArgumentError, Option, program } from 'commander';
 import { stopTemporalServer } from '../../cli/temporal-server.js';
 import { peerPython } from '../peer-environment.js';
 import { REAL_MODELS, realModel, type RealModelName } from '../real-model.js';
+import { Attnrl } from './command.js';
 import { writeSetting, type Size } from './form.js';
 import { withPeakMemory } from './process-tree.js';
+import { Progress } from './progress.js';
 import { reportTable, type StepReport } from './report.js';
 import { Acceptance, NEEDS, STEPS, type StepName } from './steps.js';
 
@@ -18,29 +20,45 @@ interface Options extends Size {
   readonly json?: string;
 }
 
+class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+  constructor(home: string) {
+    super(`interrupted; the same command with --home ${home} goes on behind the steps that passed`);
+  }
+}
+
 async function main(name: RealModelName, { without, home: kept, json, ...size }: Options): Promise<void> {
   await peerPython();
   const { directory } = await realModel(name);
   const home = kept === undefined ? await mkdtemp(join(tmpdir(), 'attnrl-real-')) : resolve(kept);
   await mkdir(home, { recursive: true });
+  const progress = await Progress.open(home, name, size);
+  const attnrl = new Attnrl(home);
   const setting = await writeSetting(home, directory, size);
-  const acceptance = new Acceptance(home, directory, setting, size, (line) => console.log(`  ${line}`));
+  const acceptance = new Acceptance(attnrl, directory, setting, progress, (line) => console.log(`  ${line}`));
+  const interrupted = new Promise<never>((_, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => reject(new Interrupted(home)));
+  });
+  interrupted.catch(() => undefined); // it may come between two steps
   const reports: StepReport[] = [];
   try {
     for (const step of STEPS) {
-      const report = await reportOf(acceptance, step, without, reports);
+      const passed = progress.state.passed.find((report) => report.step === step);
+      const report = passed ?? (await Promise.race([reportOf(acceptance, step, without, reports), interrupted]));
       console.log(`${report.outcome.padEnd(8)} ${step}: ${report.result}`);
       reports.push(report);
+      if (!passed && report.outcome === 'passed') await progress.note({ passed: [...progress.state.passed, report] });
     }
   } finally {
+    await attnrl.interrupt();
     await stopTemporalServer(home);
   }
   console.log(reportTable(name, reports));
   if (json !== undefined) await writeFile(json, `${JSON.stringify({ model: name, size, steps: reports }, null, 2)}\n`);
   const failed = reports.some(({ outcome }) => outcome === 'failed');
   if (failed) process.exitCode = 1;
-  if (failed || kept !== undefined) console.log(`what the run left: ${home}`);
-  else await rm(home, { recursive: true, force: true });
+  if (failed) console.log(`the same command with --home ${home} goes on behind the steps that passed`);
+  else if (kept === undefined) await rm(home, { recursive: true, force: true });
 }
 
 async function reportOf(
@@ -78,13 +96,13 @@ await program
   .option('--tokens <number>', 'at most in a response', wholeNumber, 96)
   .option('--seed <number>', 'of problems and run', wholeNumber, 1)
   .addOption(new Option('--without <steps...>', 'leave out these steps').choices(STEPS).default([]))
-  .option('--home <folder>', "keep the run's store and records there")
+  .option('--home <folder>', "keep the run's store and records there; what has passed in it is not done again")
   .option('--json <file>', 'write the table there, too')
   .action(main)
   .parseAsync()
   .catch((error: unknown) => {
     console.error(error instanceof Error ? error.message : error);
-    process.exitCode = 1;
+    process.exit(1); // engines may be at work
   });
 
 function wholeNumber(text: string): number {

@@ -5,8 +5,9 @@ import type { IterationSummary, ModelEvaluation } from '../../contracts/run.js';
 import type { RunEvent } from '../../cli/events.js';
 import type { RunPlanned } from '../../planning/plan-run.js';
 import type { AuditReport } from '../../audit/findings.js';
-import { Attnrl } from './command.js';
-import type { Setting, Size } from './form.js';
+import type { Attnrl } from './command.js';
+import type { Setting } from './form.js';
+import type { Progress } from './progress.js';
 import { mostSteps, responsesOfRun, sampleResponses } from './responses.js';
 import { compareWithTransformers } from './scored-rows.js';
 
@@ -31,24 +32,17 @@ export class Unexpected extends Error {
 }
 
 export class Acceptance {
-  readonly #attnrl: Attnrl;
-  #run = '';
-  #policy = '';
-
   /**
-   * @param home an existing folder
    * @param model Hugging Face directory
    * @param tell is given a line about what happens in between
    */
   constructor(
-    private readonly home: string,
+    private readonly attnrl: Attnrl,
     private readonly model: string,
     private readonly setting: Setting,
-    private readonly size: Size,
+    private readonly progress: Progress,
     private readonly tell: (line: string) => void,
-  ) {
-    this.#attnrl = new Attnrl(home);
-  }
+  ) {}
 
   /** Does a step; resolves with what came of it, in a few words. */
   do(step: StepName): Promise<string> {
@@ -57,52 +51,55 @@ export class Acceptance {
 
   readonly #steps: Readonly<Record<StepName, () => Promise<string>>> = {
     plan: async () => {
-      const [{ problems, cost }] = await this.#attnrl.run<RunPlanned>(['plan', '--config', this.setting.configuration]);
+      const [{ problems, cost }] = await this.attnrl.run<RunPlanned>(['plan', '--config', this.setting.configuration]);
       if (problems.length > 0 || !cost) throw new Unexpected(problems.map(({ problem }) => problem).join('; '));
       return `${(cost.model.parameters / 1e6).toFixed(0)}M parameters, ${cost.seconds.oneMachine.toFixed(0)} s per iteration foreseen`;
     },
     evaluate: async () => {
       const args = ['evaluate', this.model, '--config', this.setting.configuration];
-      const [{ sets }] = await this.#attnrl.run<ModelEvaluation>(args);
+      const [{ sets }] = await this.attnrl.run<ModelEvaluation>(args);
       const [{ problems, accuracy, truncated }] = sets;
       return `${problems} problems, ${percent(accuracy)} right, ${percent(truncated)} cut off`;
     },
     influence: async () => {
-      const { tokens, seed } = this.size;
+      const { tokens, seed } = this.progress.state.size;
       const rows = await sampleResponses(this.model, this.setting.training, { ...SAMPLED, tokens, seed });
       const asJson = rows.map((row) => ({ ...row, tokens: [...row.tokens] }));
-      await writeFile(join(this.home, 'responses.json'), JSON.stringify(asJson)); // for bench/peers/attention_sinks.py
+      await writeFile(join(this.attnrl.home, 'responses.json'), JSON.stringify(asJson)); // for bench/peers/attention_sinks.py
       const compared = mostSteps(rows, COMPARED);
       const steps = compared.map(({ stepRanges }) => stepRanges.length - 1);
       return `${await compareWithTransformers(this.model, compared)}; ${Math.min(...steps)} to ${Math.max(...steps)} steps`;
     },
     train: async () => {
-      const { iterations } = this.size;
-      const killed = iterations > 1 ? await this.#trainUntilKilled(1) : undefined;
-      const args = killed === undefined ? ['--config', this.setting.configuration, '--new'] : ['--resume'];
-      const trained = await this.#train(args);
-      [this.#run, this.#policy] = [trained.run, trained.policy];
-      return `${trained.iterations}${killed === undefined ? '' : `; killed in ${killed}, and resumed`}`;
+      const { size, killedIn = size.iterations > 1 ? await this.#trainUntilKilled(1) : undefined } =
+        this.progress.state;
+      const { policy, iterations } = await this.#train();
+      await this.progress.note({ policy });
+      return `${iterations}${killedIn === undefined ? '' : `; killed in ${killedIn}, and resumed`}`;
     },
     audit: async () => {
-      const replayed = String(Math.min(1, this.size.iterations - 1));
-      const [report] = await this.#attnrl.run<AuditReport>(['audit', this.#run, '--replay', replayed]);
+      const replayed = String(Math.min(1, this.progress.state.size.iterations - 1));
+      const [report] = await this.attnrl.run<AuditReport>(['audit', this.#run, '--replay', replayed]);
       if (report.verdict !== 'proved') throw new Unexpected(JSON.stringify(report.findings));
       return `proved, iteration ${replayed} replayed to the bit`;
     },
     fork: async () => {
-      const { iterations } = this.size;
+      const { iterations } = this.progress.state.size;
       const at = iterations - 1;
       if (at < 1) return 'nothing to fork behind';
-      await this.#attnrl.run(['fork', this.#run, '--at', String(at)]);
-      const { policy } = await this.#train(['--resume']);
-      if (policy !== this.#policy)
-        throw new Unexpected(`forked at ${at}, the run ends with another policy: ${policy}, not ${this.#policy}`);
+      if (this.progress.state.fork === undefined) {
+        const [{ run }] = await this.attnrl.run<{ run: string }>(['fork', this.#run, '--at', String(at)]);
+        await this.progress.note({ fork: run });
+      }
+      const { policy } = await this.#train();
+      const { policy: expected = '' } = this.progress.state;
+      if (policy !== expected)
+        throw new Unexpected(`forked at ${at}, the run ends with another policy: ${policy}, not ${expected}`);
       return `at iteration ${at}, ends with the same policy, to the bit`;
     },
     export: async () => {
       await rm(this.#exported, { recursive: true, force: true }); // of an earlier run in the same home
-      const [{ version, directory }] = await this.#attnrl.run<{ version: number; directory: string }>([
+      const [{ version, directory }] = await this.attnrl.run<{ version: number; directory: string }>([
         'export',
         this.#run,
         this.#exported,
@@ -110,44 +107,60 @@ export class Acceptance {
       return `policy ${version} in ${directory}`;
     },
     transformers: async () => {
-      const rows = await responsesOfRun(this.home, this.#run, this.size.iterations - 1);
+      const rows = await responsesOfRun(this.attnrl.home, this.#run, this.progress.state.size.iterations - 1);
       return compareWithTransformers(this.#exported, mostSteps(rows, COMPARED));
     },
   };
 
   get #exported(): string {
-    return join(this.home, 'exported');
+    return join(this.attnrl.home, 'exported');
+  }
+
+  get #run(): string {
+    return this.progress.state.run ?? '';
   }
 
   /** Kills the command, its worker and its engines in the middle of an iteration; resolves with what they were at. */
   async #trainUntilKilled(iteration: number): Promise<string> {
-    let at: string | undefined;
-    await this.#attnrl.run<RunEvent>(['train', '--config', this.setting.configuration, '--new'], (event) => {
+    let killedIn: string | undefined;
+    await this.#follow((event) => {
       if (event.event !== 'progress' || event.iteration < iteration) return false;
       const underWay = event.work.find(({ done, tokens }) => done > 0 || tokens > 0);
-      at = underWay && `iteration ${event.iteration}, ${underWay.name}`;
-      return at !== undefined;
+      killedIn = underWay && `iteration ${event.iteration}, ${underWay.name}`;
+      return killedIn !== undefined;
     });
-    if (at === undefined) throw new Unexpected('the run came to its end before it could be killed');
-    this.tell(`killed in ${at}`);
-    return at;
+    if (killedIn === undefined) throw new Unexpected('the run came to its end before it could be killed');
+    await this.progress.note({ killedIn });
+    this.tell(`killed in ${killedIn}`);
+    return killedIn;
   }
 
-  async #train(args: readonly string[]): Promise<Trained> {
-    const events = await this.#attnrl.run<RunEvent>(['train', ...args], (event) => {
+  async #train(): Promise<Trained> {
+    const events = await this.#follow((event) => {
       if (event.event === 'iteration') this.tell(inWords(event));
       return false;
     });
-    const run = events.find((event) => event.event === 'run');
     const result = events.find((event) => event.event === 'result');
-    if (!run || !result) throw new Unexpected('train printed no result');
+    if (!result) throw new Unexpected('train printed no result');
     const summaries = events.filter((event) => event.event === 'iteration');
-    return { run: run.run, policy: result.policy.sha256, iterations: inAll(summaries) };
+    return { policy: result.policy.sha256, iterations: inAll(summaries) };
+  }
+
+  /** Starts the run, or goes on with what was started in this home. */
+  async #follow(onEvent: (event: RunEvent) => boolean): Promise<RunEvent[]> {
+    const { run } = this.progress.state;
+    const args = run === undefined ? ['--config', this.setting.configuration, '--new'] : ['--resume'];
+    const noted: Promise<void>[] = [];
+    const events = await this.attnrl.run<RunEvent>(['train', ...args], (event) => {
+      if (event.event === 'run' && run === undefined) noted.push(this.progress.note({ run: event.run }));
+      return onEvent(event);
+    });
+    await Promise.all(noted);
+    return events;
   }
 }
 
 interface Trained {
-  readonly run: string;
   /** SHA-256 of the last policy. */
   readonly policy: string;
   /** In words. */

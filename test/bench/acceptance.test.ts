@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { writeSetting } from '../../bench/acceptance/form.js';
 import { descendantsOf } from '../../bench/acceptance/process-tree.js';
+import { OtherRunThere, Progress } from '../../bench/acceptance/progress.js';
 import { reportTable } from '../../bench/acceptance/report.js';
 import { mostSteps } from '../../bench/acceptance/responses.js';
 import type { ScoredRow } from '../../bench/acceptance/scored-rows.js';
@@ -57,6 +58,22 @@ test.skipIf(process.platform !== 'linux')('children of children are found', asyn
   process.kill(grandchild);
   child.kill();
   expect(found).toEqual(expect.arrayContaining([child.pid, grandchild]));
+});
+
+test('what has passed in a home is known to the next run of the same model and size, and no other may have it', async () => {
+  const size = { iterations: 3, problems: 4, responses: 4, tokens: 96, seed: 1 };
+  const step = { step: 'plan', outcome: 'passed', seconds: 1, peakBytes: 0, result: '' } as const;
+  const first = await Progress.open(folder, 'a model', size);
+  await first.note({ run: 'a run' });
+  await first.note({ passed: [step] });
+  expect((await Progress.open(folder, 'a model', { ...size })).state).toEqual({
+    model: 'a model',
+    size,
+    run: 'a run',
+    passed: [step],
+  });
+  await expect(Progress.open(folder, 'a model', { ...size, tokens: 128 })).rejects.toThrow(OtherRunThere);
+  await expect(Progress.open(folder, 'another', size)).rejects.toThrow(OtherRunThere);
 });
 
 test('the table tells each step and the sum', () => {
