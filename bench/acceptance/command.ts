@@ -20,6 +20,7 @@ export class CommandFailed extends Error {
 export class Attnrl {
   readonly #env: NodeJS.ProcessEnv;
   #running: ChildProcess | undefined;
+  #interrupted = false;
 
   /** @param home an existing folder */
   constructor(readonly home: string) {
@@ -64,10 +65,15 @@ export class Attnrl {
     return lines;
   }
 
+  get interrupted(): boolean {
+    return this.#interrupted;
+  }
+
   /** As Ctrl-C: a run stays on the server. Resolves when the command has ended, if one runs. */
   async interrupt(): Promise<void> {
+    this.#interrupted = true;
     const child = this.#running;
-    if (!child) return;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
     child.kill('SIGINT');
     await exited;

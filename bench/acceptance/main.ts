@@ -37,7 +37,8 @@ async function main(name: RealModelName, { without, home: kept, json, ...size }:
   const setting = await writeSetting(home, directory, size);
   const acceptance = new Acceptance(attnrl, directory, setting, progress, (line) => console.log(`  ${line}`));
   const interrupted = new Promise<never>((_, reject) => {
-    for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => reject(new Interrupted(home)));
+    // Not once: who sends it to a whole group of processes may send it twice.
+    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => reject(new Interrupted(home)));
   });
   interrupted.catch(() => undefined); // it may come between two steps
   const reports: StepReport[] = [];

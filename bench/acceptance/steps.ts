@@ -45,8 +45,16 @@ export class Acceptance {
   ) {}
 
   /** Does a step; resolves with what came of it, in a few words. */
-  do(step: StepName): Promise<string> {
-    return this.#steps[step]();
+  async do(step: StepName): Promise<string> {
+    try {
+      return await this.#steps[step]();
+    } catch (error) {
+      // What came to its end without success can not be gone on with.
+      if (!this.attnrl.interrupted && step === 'train')
+        await this.progress.note({ run: undefined, killedIn: undefined });
+      if (!this.attnrl.interrupted && step === 'fork') await this.progress.note({ fork: undefined });
+      throw error;
+    }
   }
 
   readonly #steps: Readonly<Record<StepName, () => Promise<string>>> = {
@@ -73,9 +81,9 @@ export class Acceptance {
     train: async () => {
       const { size, killedIn = size.iterations > 1 ? await this.#trainUntilKilled(1) : undefined } =
         this.progress.state;
-      const { policy, iterations } = await this.#train();
+      const { policy, summaries } = await this.#train();
       await this.progress.note({ policy });
-      return `${iterations}${killedIn === undefined ? '' : `; killed in ${killedIn}, and resumed`}`;
+      return `${inAll(summaries)}${killedIn === undefined ? '' : `; killed in ${killedIn}, and resumed`}`;
     },
     audit: async () => {
       const replayed = String(Math.min(1, this.progress.state.size.iterations - 1));
@@ -143,7 +151,7 @@ export class Acceptance {
     const result = events.find((event) => event.event === 'result');
     if (!result) throw new Unexpected('train printed no result');
     const summaries = events.filter((event) => event.event === 'iteration');
-    return { policy: result.policy.sha256, iterations: inAll(summaries) };
+    return { policy: result.policy.sha256, summaries };
   }
 
   /** Starts the run, or goes on with what was started in this home. */
@@ -163,8 +171,7 @@ export class Acceptance {
 interface Trained {
   /** SHA-256 of the last policy. */
   readonly policy: string;
-  /** In words. */
-  readonly iterations: string;
+  readonly summaries: readonly IterationSummary[];
 }
 
 function inWords({ iteration, responses, branches, leaves, update, seconds }: IterationSummary): string {
