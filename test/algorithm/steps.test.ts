@@ -170,7 +170,7 @@ test('sentences end where they do, however the text is cut into tokens', () => {
   };
   fc.assert(
     fc.property(texts, (response) => {
-      const characters = [...response.join('')];
+      const characters = Array.from(response.join(''));
       const starts = response.map((_, token) => response.slice(0, token).join('').length);
       const expected = ending(characters).map((end) => {
         const last = starts.findLastIndex((start) => start < end);
