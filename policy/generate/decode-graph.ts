@@ -18,22 +18,18 @@ import {
   dimension,
   div,
   equal,
-  expandToRows,
   gather,
   greater,
   identity,
-  ifElse,
-  mul,
   not,
   reduceMax,
   reduceSum,
-  slice,
   squeeze,
   sub,
   unsqueeze,
   where,
 } from '../onnx/operators.js';
-import { groupSize, type ModelConfig } from '../transformer/config.js';
+import type { ModelConfig } from '../transformer/config.js';
 import {
   constantParameters,
   embed,
@@ -45,48 +41,23 @@ import {
 import { hasLargeVocabulary, hasLargeWeights } from '../transformer/large.js';
 import type { Weights } from '../transformer/parameters.js';
 import { blockOf } from './cumulative.js';
-import { type ChunkOfKeys, decodeAttention, type Projected, queryRowsOf } from './decode-attention.js';
-import { ownAttention } from './own-attention.js';
-import { blockOfKeys, prefillAttention } from './prefill-attention.js';
-import { type PrefixAttention, prefixAttention, sharedPrefixes } from './prefix-attention.js';
+import type { ChunkOfKeys } from './decode-attention.js';
+import { layerAttention } from './layer-attention.js';
+import { choicesOf, choose, type DecodeKind } from './run-kind.js';
 import { draw } from './sample.js';
 import { truncationInputs } from './truncation.js';
 
-/** What a graph is made for; 'any': each run says it. */
-export type DecodeKind = 'any' | RunKind;
-
-export interface RunKind {
-  /** Rows may have top-k or top-p. */
-  readonly truncates: boolean;
-  /** Rows have prefixes of their own behind those that siblings share. */
-  readonly own: boolean;
-}
-
-/** Whether a run does something: decided when the graph is made, or told to each run as a bool []. */
-type Choice = boolean | Value;
-
-function choose(
-  g: Graph,
-  choice: Choice,
-  whenTrue: (branch: Graph) => readonly Value[],
-  whenFalse: (branch: Graph) => readonly Value[],
-  shapes?: readonly Value['shape'][],
-): readonly Value[] {
-  if (typeof choice === 'boolean') return (choice ? whenTrue : whenFalse)(g);
-  return ifElse(g, choice, whenTrue, whenFalse, shapes);
-}
-
-/** Axes: R rows (slots in use), W tokens of a row at a time (K in a prefill, else 1), P prefix positions (padded), K chunk length, F places of the chunk given as keys and values. */
+/**
+ * Axes: R rows (slots in use), W tokens of a row at a time (K in a prefill, else 1), P prefix positions (padded), K chunk length,
+ * F places of the chunk given as keys and values.
+ */
 export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number, kind: DecodeKind): Graph {
   const { layers, kvHeads, headSize } = config;
   const g = new Graph();
   const parameter = constantParameters(g, config, weights, kind === 'any' || !hasLargeWeights(config));
   const rope = ropeConstants(g, config);
 
-  const told = (name: string): Value => g.input(name, 'bool', []);
-  const prefills: Choice = kind === 'any' ? told('prefills') : false;
-  const hasOwn: Choice = kind === 'any' ? told('hasOwn') : kind.own;
-  const truncates: Choice = kind === 'any' ? told('truncates') : kind.truncates;
+  const choices = choicesOf(g, kind);
   const width = kind === 'any' ? 'width' : 1;
   const steps = g.input('steps', 'int64', []);
   /** F: place in the chunk where the run begins; what lies before it was prefilled. */
@@ -102,19 +73,9 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
   const budget = g.input('budget', 'int64', ['rows']);
   /** Filled up with -1, which no token equals. */
   const stopIds = g.input('stopIds', 'int64', ['rows', 'stops']);
-  const truncation = truncates === false ? undefined : truncationInputs(g);
+  const truncation = choices.truncates === false ? undefined : truncationInputs(g);
   const rows = dimension(g, tokens, 0);
-  const queryRows = queryRowsOf(config);
-  const prefixes = sharedPrefixes(g, config);
-  const shared = prefixAttention(g, config, prefixes, chunk, rows, queryRows);
-  const own = hasOwn === false ? shared : ownAttention(g, config, shared, rows, queryRows);
-  const ofBlock =
-    prefills === false ? shared : prefixAttention(g, config, prefixes, chunk, rows, groupSize(config) * chunk);
-  /** A prefill samples nothing: behind the last layer's keys and values it goes on with no row at all. */
-  const sampling = typeof prefills === 'boolean' ? rows : mul(g, rows, cast(g, not(g, prefills), 'int64'));
-  const ofSampling = (part: Graph, x: Value): Value =>
-    prefills === false ? x : slice(part, x, part.int64s([0]), sampling, 0, 'sampling');
-  const closed = expandToRows(g, g.float(-Infinity), rows, [kvHeads, queryRows, chunk]);
+  const attention = layerAttention(g, config, chunk, rows, width, choices);
   const before = Array.from({ length: layers }, (_, i) => ({
     keys: g.input(`chunkKeys${i}`, 'float32', ['rows', kvHeads, 'first', headSize]),
     values: g.input(`chunkValues${i}`, 'float32', ['rows', kvHeads, 'first', headSize]),
@@ -130,58 +91,24 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
     keys: body.input(`carriedKeys${i}`, 'float32', ['rows', kvHeads, 'past', headSize]),
     values: body.input(`carriedValues${i}`, 'float32', ['rows', kvHeads, 'past', headSize]),
   }));
-  const end = add(body, unsqueeze(body, t, 0), body.int64s([1]));
-  const place = { end, ahead: slice(body, closed, end, body.int64s([chunk]), 3, 'ahead') };
-  const decoded = (
-    branch: Graph,
-    layer: number,
-    projected: Projected,
-    attention: PrefixAttention = shared,
-  ): readonly Value[] => {
-    const { attended, grown } = decodeAttention(branch, config, attention, layer, projected, carried[layer], place);
-    return [attended, grown.keys, grown.values];
-  };
-  const prefilled = (branch: Graph, layer: number, [q, k, v]: Projected): readonly Value[] => {
-    const block = blockOfKeys(branch, config, chunk, k, v);
-    const attended =
-      layer < layers - 1 ? prefillAttention(branch, config, chunk, ofBlock, layer, q, block) : ofSampling(branch, q);
-    return [attended, block.keys, block.values];
-  };
-  const grownShape = ['rows', kvHeads, 'past+width', headSize];
-
+  const chunkEnd = add(body, unsqueeze(body, t, 0), body.int64s([1]));
   const at = add(body, positions, step);
   let x = embed(body, parameter, token); // [R, W, hidden]
   const grown: Value[] = [];
   for (let i = 0; i < layers; i++) {
     const projected = queriesKeysValues(body, config, parameter, rope, i, x, at);
-    const [attended, keys, values] = choose(
-      body,
-      prefills,
-      (branch) => prefilled(branch, i, projected),
-      (branch) =>
-        choose(
-          branch,
-          hasOwn,
-          (inner) => decoded(inner, i, projected, own),
-          (inner) => decoded(inner, i, projected),
-        ),
-      [
-        [prefills !== false && i === layers - 1 ? 'sampling' : 'rows', width, config.heads * headSize],
-        grownShape,
-        grownShape,
-      ],
-    );
-    grown.push(keys, values);
-    const residual = i < layers - 1 ? x : ofSampling(body, x);
+    const { attended, grown: chunkOfKeys } = attention.attend(body, i, projected, carried[i], chunkEnd);
+    grown.push(chunkOfKeys.keys, chunkOfKeys.values);
+    const residual = i < layers - 1 ? x : attention.ofSampling(body, x);
     x = outputAndFeedForward(body, config, parameter, i, residual, attended);
   }
-  // Not within the choice below: two subgraphs deep, onnxruntime packs no weights.
+  // Not within the choice below: two subgraphs deep, onnxruntime packs no weights. Where it is looked at, all rows sample.
   const predicted = { ...logits(body, config, parameter, x), shape: ['rows', 1, config.vocabSize] };
 
   const block = hasLargeVocabulary(config) ? blockOf(config.vocabSize) : undefined;
   const [sampled, probability] = choose(
     body,
-    prefills,
+    choices.prefills,
     // Anything of the right shape.
     (branch) => [identity(branch, left), cast(branch, left, 'float32')],
     (branch) => {
@@ -189,7 +116,7 @@ export function decodeGraph(config: ModelConfig, weights: Weights, chunk: number
       const uniform = gather(branch, uniforms, t);
       return choose(
         branch,
-        truncates,
+        choices.truncates,
         (inner) => draw(inner, scaled, uniform, block, truncation),
         (inner) => draw(inner, scaled, uniform, block),
       );

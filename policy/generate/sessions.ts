@@ -4,8 +4,9 @@ import { SessionPool } from '../onnx/session-pool.js';
 import type { ModelConfig } from '../transformer/config.js';
 import { packsOnce } from '../transformer/large.js';
 import type { Weights } from '../transformer/parameters.js';
-import { decodeGraph, type DecodeKind, type RunKind } from './decode-graph.js';
+import { decodeGraph } from './decode-graph.js';
 import { prefillGraph } from './prefill-graph.js';
+import type { DecodeKind, RunKind } from './run-kind.js';
 
 export interface GeneratingSession {
   readonly session: Session;
