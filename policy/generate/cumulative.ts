@@ -11,13 +11,13 @@ import {
   cumSumBefore,
   gatherElements,
   gatherRow,
+  lastColumn,
   less,
   max,
   min,
   mul,
   reduceSum,
   reshape,
-  slice,
   squeeze,
   sub,
 } from '../onnx/operators.js';
@@ -77,8 +77,4 @@ function byBlocks(g: Graph, p: Value, size: number): Cumulative {
 /** int32 [R], or [R, 1] */
 function countBelow(g: Graph, sums: Value, bound: Value, keepDims = false): Value {
   return reduceSum(g, cast(g, less(g, sums, bound), 'int32'), [1], keepDims);
-}
-
-function lastColumn(g: Graph, x: Value): Value {
-  return slice(g, x, g.int64s([-1]), g.int64s([Number.MAX_SAFE_INTEGER]), 1, 1);
 }

@@ -16,6 +16,7 @@ import {
   greater,
   identity,
   ifElse,
+  lastColumn,
   less,
   max,
   min,
@@ -23,7 +24,6 @@ import {
   or,
   reduceMax,
   reduceSum,
-  slice,
   squeeze,
   sub,
   topK as largest,
@@ -113,8 +113,4 @@ function thresholdAmong(
   const threshold = max(g, fromTopK, where(g, hasTopP, pth, g.float(0)));
   const missing = cast(g, and(g, hasTopP, less(g, massOfAll, wanted)), 'int32');
   return { threshold, missing };
-}
-
-function lastColumn(g: Graph, x: Value): Value {
-  return slice(g, x, g.int64s([-1]), g.int64s([Number.MAX_SAFE_INTEGER]), 1, 1);
 }

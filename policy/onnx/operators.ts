@@ -159,6 +159,11 @@ export function slice(g: Graph, x: Value, start: Value, end: Value, axis: number
   return g.node('Slice', [x, start, end, g.int64s([axis])], [{ type: x.type, shape }])[0];
 }
 
+/** Of x [R, columns]: [R, 1]. */
+export function lastColumn(g: Graph, x: Value): Value {
+  return slice(g, x, g.int64s([-1]), g.int64s([Number.MAX_SAFE_INTEGER]), 1, 1);
+}
+
 export function gather(g: Graph, x: Value, indices: Value, axis = 0): Value {
   const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
   return g.node('Gather', [x, indices], [{ type: x.type, shape }], { axis: BigInt(axis) })[0];
