@@ -69,8 +69,9 @@ export class Session {
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
       extra: {
-        // Spinning threads take the core of the other engine process; see docs/decisions.
-        session: { intra_op: { allow_spinning: '1' } },
+        // A thread that waits for work in a loop starts at once, but may only while its session runs: each session has threads
+        // of its own, and those of the session before would take the cores of this one's.
+        session: { intra_op: { allow_spinning: '1' }, force_spinning_stop: '1' },
         ...(refused.length > 0 ? { optimization: { disable_specified_optimizers: refused.join(';') } } : {}),
       },
     };
