@@ -1,6 +1,6 @@
 import { GenerationInterrupted } from '../contracts/engine-errors.js';
 import type { GenerateProgress, Growth, InferenceEngine, Rollout, RolloutRequest } from '../contracts/engine.js';
-import { beat, cancellable, cancellation } from './beat.js';
+import { beat, cancellable, cancellation, type Progress } from './beat.js';
 import { encodeGrowth, joinGrowth, type PartialRollout } from './formats/growth.js';
 import type { Journal } from './journal.js';
 
@@ -21,17 +21,26 @@ export async function generateDurably(
   const ended = requests.length - open.length;
   const keptTokens = kept.reduce((sum, one) => sum + (one.ended ? one.tokens.length : 0), 0);
   let saving: Promise<void> = Promise.resolve();
+  let last: Progress = {
+    doing: 'generate',
+    done: ended,
+    total: requests.length,
+    tokens: keptTokens,
+    ...(keptTokens > 0 && { journal: journal.name }),
+  };
 
   /** Store first, then the heartbeat: what a heartbeat tells of is there. */
   const onProgress = ({ grown = [], done, tokens }: GenerateProgress): Promise<void> => {
     saving = saving.then(async () => {
       if (grown.length > 0)
         await journal.append(encodeGrowth(grown.map((one) => ({ ...one, request: open[one.request] }))));
-      const progress = { done: ended + done, total: requests.length, tokens: keptTokens + tokens };
-      beat({ doing: 'generate', ...progress, journal: journal.name });
+      last = { ...last, done: ended + done, tokens: keptTokens + tokens, journal: journal.name };
+      beat(last);
     });
     return saving;
   };
+
+  const onAlive = (): void => beat(last);
 
   const rollouts: Rollout[] = kept.map(({ tokens, logProbs, finished }) => ({ tokens, logProbs, finished }));
   if (open.length === 0) return rollouts;
@@ -40,7 +49,7 @@ export async function generateDurably(
   );
   const generated = await cancellable(
     engine
-      .generate(policyId, continued, { onProgress, signal: cancellation(), background })
+      .generate(policyId, continued, { onProgress, onAlive, signal: cancellation(), background })
       .catch(async (error: unknown) => {
         await saving;
         if (error instanceof GenerationInterrupted) await saveRest(journal, open, error.rollouts);

@@ -1,4 +1,3 @@
-import { meanInfluence } from '../algorithm/adaptive-sampling.js';
 import type { ControlActivities } from '../contracts/activities.js';
 import { breathe } from './beat.js';
 import { durable, timed } from './durable.js';
@@ -7,7 +6,7 @@ import { decodeRollouts, type StoredRollout } from './formats/rollouts.js';
 import { decodeScores, type StoredScore } from './formats/scores.js';
 import { getArrays, getJson, putJson } from './io.js';
 import { storeRollouts } from './rollouts.js';
-import { meanEntropy, storeScores } from './scores.js';
+import { scoreMeans, storeScores } from './scores.js';
 
 type JoinShards = ControlActivities['joinShards'];
 
@@ -31,8 +30,7 @@ export const joinShards = durable<Parameters<JoinShards>[0], Awaited<ReturnType<
         verdicts: await putJson(store, 'verdicts', document),
         correct: verdicts.filter(({ reward }) => reward === 1).length,
         scores: await storeScores(store, scores),
-        meanFci: meanInfluence(scores.map(({ influence }) => influence)),
-        meanEntropy: meanEntropy(scores),
+        ...scoreMeans(scores),
       };
     }),
 );

@@ -1,17 +1,21 @@
-import { meanInfluence } from '../algorithm/adaptive-sampling.js';
 import { countSteps } from '../algorithm/step-counts.js';
 import type { RolloutActivities } from '../contracts/activities.js';
 import { durable, timed } from './durable.js';
 import { readManifest } from './io.js';
-import { loadedEngine } from './policies.js';
+import { loadedEngine, tokenizerOf } from './policies.js';
 import { readPrefixes } from './prefixes.js';
-import { meanEntropy, scoreWith, storeScores } from './scores.js';
+import { scoreMeans, scoreWith, storeScores } from './scores.js';
 import { initialScoreRequest } from './score-request.js';
 import { stepEnds } from './step-ranges.js';
 
 type ScoreInitial = RolloutActivities['scoreInitial'];
 
-/** One teacher-forced pass over the initial responses: log-probs, entropies and the influence of every step. */
+const NOTHING = { logProbs: new Float32Array(), entropies: new Float32Array(), influence: new Float32Array() };
+
+/**
+ * One teacher-forced pass over the initial responses: log-probs, entropies and the influence of every step. Where the update finds
+ * the log-probs itself, only where steps end.
+ */
 export const scoreInitial = durable<Parameters<ScoreInitial>[0], Awaited<ReturnType<ScoreInitial>>>(
   'scoreInitial',
   (services, input) =>
@@ -19,25 +23,24 @@ export const scoreInitial = durable<Parameters<ScoreInitial>[0], Awaited<ReturnT
       const { store } = services;
       const manifest = await readManifest(store, input.manifest);
       const { problems, initial } = await readPrefixes(store, input);
-      const { engine, id, tokenizer } = await loadedEngine(services, manifest, input.policy);
+      const tokenizer = await tokenizerOf(store, input.policy);
 
       const requests = initial.map(({ problem, tokens }) =>
         initialScoreRequest(problems[problem].prompt, tokens, manifest.config, tokenizer),
       );
+      const ends = requests.map(({ stepRanges, promptLength }) => stepEnds({ stepRanges }, promptLength));
+      if (manifest.config.update.oldLogProbs === 'update') {
+        const unscored = ends.map((stepEnds) => ({ ...NOTHING, stepEnds }));
+        return { scores: await storeScores(store, unscored), ...scoreMeans(unscored) };
+      }
+      const { engine, id } = await loadedEngine(services, manifest, input.policy);
       const asked = requests.map(({ cutBy: _, ...request }) => request);
       const scores = (await scoreWith(engine, id, asked)).map(({ logProbs, entropies, fci }, i) => {
-        const { stepRanges, promptLength } = requests[i];
-        return {
-          logProbs,
-          entropies,
-          influence: fci.subarray(1),
-          stepEnds: stepEnds({ stepRanges }, promptLength),
-        };
+        return { logProbs, entropies, influence: fci.subarray(1), stepEnds: ends[i] };
       });
       return {
         scores: await storeScores(store, scores),
-        meanFci: meanInfluence(scores.map(({ influence }) => influence)),
-        meanEntropy: meanEntropy(scores),
+        ...scoreMeans(scores),
         steps: countSteps(scores.map(({ influence }, i) => ({ influence, cutBy: requests[i].cutBy }))),
       };
     }),

@@ -98,11 +98,12 @@ function plant(problem: BatchProblem, branches: Branches, config: RunConfig): { 
       trainUnbranched: config.algorithm === 'grpo' || config.adaptiveSampling.includeUnbranched,
     },
   );
+  const scores = config.update.oldLogProbs !== 'update';
   const sampled = {
     prompt: problem.prompt,
     responses: grown.map((response) => ({
       tokens: response.rollout.tokens,
-      logProbs: response.score.logProbs,
+      ...(scores && { logProbs: response.score.logProbs }),
       rollouts: response.branches.map(({ rollout, logProbs }) => ({ tokens: rollout.tokens, logProbs })),
     })),
   };

@@ -10,8 +10,11 @@
 
 import type { StepRange } from './steps.js';
 
+/** The paper's: steps between the attending and the attended one, at least. */
+export const DELTA = 4;
+
 export interface InfluenceSettings {
-  /** Least distance in steps between the attending and the attended step; the paper's Delta, 4. */
+  /** Least distance in steps between the attending and the attended step; the paper's is `DELTA`. */
   readonly delta: number;
   /** Index of the step that holds the last think-end token, or -1. */
   readonly thinkEndStep: number;

@@ -20,16 +20,16 @@ export interface TrainingSequence {
   /** How many times the token counts in the loss: number of leaf paths through it; 0 = prompt, not trained on. */
   readonly weights: Float32Array;
   readonly advantages: Float32Array;
-  /** Log-probs by the policy that sampled the token (recomputed by scoring). */
-  readonly oldLogProbs: Float32Array;
+  /** Log-probs by the policy that sampled the token (recomputed by scoring); left out where that is the policy which learns. */
+  readonly oldLogProbs?: Float32Array;
   /** Log-probs by the frozen reference; filled by the learner when left out and klWeight > 0. */
   readonly refLogProbs?: Float32Array;
 }
 
-/** New tokens of a rollout (its prefix left out) and their log-probs. */
+/** New tokens of a rollout (its prefix left out) and their log-probs, if they were scored: of a problem all are, or none. */
 interface SampledTokens {
   readonly tokens: ArrayLike<number>;
-  readonly logProbs: ArrayLike<number>;
+  readonly logProbs?: ArrayLike<number>;
 }
 
 interface SampledResponse extends SampledTokens {
@@ -90,6 +90,7 @@ class RowBuilder {
   readonly #weights: number[] = [];
   readonly #advantages: number[] = [];
   readonly #oldLogProbs: number[] = [];
+  #isScored = false;
   /** Index of the last prompt token; -1 for an empty prompt. */
   readonly promptEnd: number;
 
@@ -104,6 +105,7 @@ class RowBuilder {
   /** Adds `count` tokens behind the token at index `before`; returns the index of the last one (`before` when there is none). */
   append(from: TokenSource, count: number, before: number, weight: number, advantage: number): number {
     let last = before;
+    this.#isScored ||= from.logProbs !== undefined;
     for (let i = from.offset; i < from.offset + count; i += 1) {
       this.#predecessors.push(last);
       last = this.#tokens.push(from.tokens[i]) - 1;
@@ -120,7 +122,7 @@ class RowBuilder {
       predecessors: Int32Array.from(this.#predecessors),
       weights: Float32Array.from(this.#weights),
       advantages: Float32Array.from(this.#advantages),
-      oldLogProbs: Float32Array.from(this.#oldLogProbs),
+      ...(this.#isScored && { oldLogProbs: Float32Array.from(this.#oldLogProbs) }),
     };
   }
 }
@@ -153,10 +155,9 @@ function requireFit(sampled: SampledProblem, tree: Tree): void {
     const source = node.rollout === null ? initial : initial?.rollouts[node.rollout];
     if (!source) throw new RangeError(`${where} of the tree has no tokens`);
     const needed = node.rollout === null ? node.start + node.length : node.length;
-    if (source.tokens.length < needed || source.logProbs.length !== source.tokens.length) {
-      throw new RangeError(
-        `${where} needs ${needed} tokens with log-probs, got ${source.tokens.length} and ${source.logProbs.length}`,
-      );
+    const scored = source.logProbs?.length ?? source.tokens.length;
+    if (source.tokens.length < needed || scored !== source.tokens.length) {
+      throw new RangeError(`${where} needs ${needed} tokens with log-probs, got ${source.tokens.length} and ${scored}`);
     }
   }
 }

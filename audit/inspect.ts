@@ -75,7 +75,7 @@ export interface SegmentView extends NodeView {
 
 export interface StepView {
   readonly step: number;
-  readonly fci: number;
+  readonly fci: number | null;
   readonly text: string;
 }
 
@@ -201,7 +201,7 @@ export class Inspection {
       .filter(({ begin, end }) => end > from && begin < to)
       .map(({ step, begin, end }) => ({
         step,
-        fci: influence[step],
+        fci: influence.at(step) ?? null,
         text: this.tokenizer.decode(tokens.subarray(Math.max(begin, from), Math.min(end, to))),
       }));
   }

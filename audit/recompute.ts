@@ -3,7 +3,6 @@
  * needs the model (tokens, log-probs, influence, the update) is left to the replay.
  */
 import { createHash } from 'node:crypto';
-import { meanInfluence } from '../algorithm/adaptive-sampling.js';
 import { FIRST_PROBLEM } from '../algorithm/data-order.js';
 import { countSteps, type StepCounts } from '../algorithm/step-counts.js';
 import { miniBatches } from '../algorithm/mini-batches.js';
@@ -19,7 +18,7 @@ import { getArrays, getJson } from '../activities/io.js';
 import { Judge, verifierOf } from '../activities/judge.js';
 import { promptsOf, tokenizerOf } from '../activities/policies.js';
 import { readPrefixes, type Prefixes } from '../activities/prefixes.js';
-import { meanEntropy } from '../activities/scores.js';
+import { scoreMeans } from '../activities/scores.js';
 import type { Services } from '../activities/services.js';
 import { stepEnds, stepsOf } from '../activities/step-ranges.js';
 import { openTask, trainingSet, type Task } from '../activities/task.js';
@@ -303,8 +302,7 @@ class Recomputation {
       responses: rollouts.length,
       correct: verdicts.filter(({ reward }) => reward === 1).length,
       tokens: rollouts.reduce((sum, { tokens }) => sum + tokens.length, 0),
-      meanFci: meanInfluence(scores.map(({ influence }) => influence)),
-      meanEntropy: meanEntropy(scores),
+      ...scoreMeans(scores),
       ...(metrics.steps ? { steps: await this.#steps(rollouts, scores) } : {}),
     };
   }

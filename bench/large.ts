@@ -3,6 +3,7 @@
  * measured once, since once takes minutes. A peer may use what memory is free and not more: where it does not fit it ends
  * with an error instead of taking the machine down.
  */
+import { DELTA } from '../algorithm/influence.js';
 import { createReadStream } from 'node:fs';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -24,7 +25,6 @@ const SCORES = [
   { rows: 1, length: 2048, promptTokens: 256, stepTokens: 64 },
   { rows: 1, length: 8192, promptTokens: 256, stepTokens: 64 },
 ];
-const DELTA = 4;
 /** Of a score, above the weights. */
 const MOST_MIB_OF_SCORE = 1.5e9 / 2 ** 20;
 const UPDATE_TOKENS = 2048;

@@ -15,11 +15,12 @@ function pathTo(tree: TrainingSequence, last: number): TrainingSequence {
   const path: number[] = [];
   for (let t = last; t >= 0; t = tree.predecessors[t]) path.push(t);
   path.reverse();
+  const old = tree.oldLogProbs;
   return {
     tokens: Int32Array.from(path, (t) => tree.tokens[t]),
     predecessors: Int32Array.from(path, (_, i) => i - 1),
     weights: Float32Array.from(path, (t) => Math.min(1, tree.weights[t])),
     advantages: Float32Array.from(path, (t) => tree.advantages[t]),
-    oldLogProbs: Float32Array.from(path, (t) => tree.oldLogProbs[t]),
+    ...(old && { oldLogProbs: Float32Array.from(path, (t) => old[t]) }),
   };
 }

@@ -1,4 +1,5 @@
 /** Log-probs, entropies and FCI in one pass: beside the same without FCI, and beside transformers with `output_attentions`. */
+import { DELTA } from '../algorithm/influence.js';
 import type { Score, ScoreRequest } from '../contracts/engine.js';
 import { openInferenceEngine } from '../policy/engine/open.js';
 import { inTurn, secondsOf } from './in-turn.js';
@@ -19,7 +20,6 @@ const LONG: Case = { rows: 1, length: 2048, promptTokens: 64, stepTokens: 32 };
 /** About the initial responses of an iteration of the default run. */
 const SHORT: Case = { rows: 144, length: 128, promptTokens: 32, stepTokens: 8 };
 const TOY_CASE: Case = { rows: 1, length: 64, promptTokens: 8, stepTokens: 8 };
-const DELTA = 4;
 const TOLERANCE = 1e-4;
 
 export type PeerScore = Readonly<Record<keyof Score, readonly (readonly number[])[]>> & { readonly seconds: number };

@@ -79,10 +79,10 @@ export interface Verified extends Timed {
 
 export interface Scored extends Timed {
   readonly scores: ArtifactRef;
-  /** 0 where FCI was not asked for. */
-  readonly meanFci: number;
-  readonly meanEntropy: number;
-  /** Of initial responses; absent in results of before. */
+  /** 0 where FCI was not asked for; null where nothing was scored. */
+  readonly meanFci: number | null;
+  readonly meanEntropy: number | null;
+  /** Of initial responses; absent where they were not scored, and in results of before. */
   readonly steps?: StepCounts;
 }
 

@@ -108,6 +108,14 @@ const update = z.strictObject({
     .max(10)
     .default(0.001)
     .describe('Weight of the divergence from the frozen reference; 0 leaves the reference out'),
+  oldLogProbs: z
+    .enum(['scored', 'update'])
+    .optional()
+    .describe(
+      'Log-probs that ratios are taken to. scored: those of a pass over the responses before the update. update: those that the ' +
+        'update itself finds, which are the same where it is one step on on-policy responses; spares grpo the pass, and with it ' +
+        'FCI and entropy of the responses. Left out: scored',
+    ),
   miniBatchPaths: count(1_000_000)
     .optional()
     .describe(

@@ -16,8 +16,9 @@ export function contradictions({ steps, branching }: FilledForm): InputProblem[]
 
 /** Values that are fine alone and impossible together. */
 export function crossFieldProblems(config: RunConfig): CrossFieldProblem[] {
-  const { sampling, branching, adaptiveSampling, update, evaluation, algorithm, verifier } = config;
+  const { sampling, branching, adaptiveSampling, update, evaluation, algorithm, pipeline, verifier } = config;
   const longestPath = sampling.maxPromptTokens + sampling.maxResponseTokens;
+  const paths = sampling.problemsPerIteration * sampling.responsesPerProblem; // of grpo
   const problems: CrossFieldProblem[] = [];
   /** The first path is where the problem is shown. */
   const refuse = (wrong: boolean, about: readonly [string, ...string[]], problem: string): void => {
@@ -38,6 +39,27 @@ export function crossFieldProblems(config: RunConfig): CrossFieldProblem[] {
     algorithm === 'grpo' && adaptiveSampling.includeUnbranched,
     ['adaptiveSampling.includeUnbranched', 'algorithm'],
     'grpo always trains on unbranched responses; leave it out',
+  );
+  refuse(
+    update.oldLogProbs === 'update' && algorithm !== 'grpo',
+    ['update.oldLogProbs', 'algorithm'],
+    `${algorithm} chooses branch points by scores; leave it out`,
+  );
+  refuse(
+    update.oldLogProbs === 'update' && pipeline !== 'on-policy',
+    ['update.oldLogProbs', 'pipeline'],
+    'is for on-policy responses, which the updated policy itself sampled',
+  );
+  refuse(
+    update.oldLogProbs === 'update' && paths > update.miniBatchPaths,
+    [
+      'update.oldLogProbs',
+      'sampling.problemsPerIteration',
+      'sampling.responsesPerProblem',
+      'update.miniBatchPaths',
+      'algorithm',
+    ],
+    `is for updates of one step, and ${paths} paths make more than one of update.miniBatchPaths (${update.miniBatchPaths})`,
   );
   refuse(
     adaptiveSampling.responsesDrawn < sampling.responsesPerProblem,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { DELTA } from '../algorithm/influence.js';
 import type { StepSeparator } from '../algorithm/steps.js';
 import { canonicalJson } from './canonical-json.js';
 import type { FilledForm } from './config-form.js';
@@ -103,9 +104,6 @@ export function stepSettings({ steps, branching }: Pick<RunConfig, 'steps' | 'br
 export function configHash(config: RunConfig): string {
   return createHash('sha256').update(canonicalJson(config)).digest('hex');
 }
-
-/** The paper's. */
-const DELTA = 4;
 
 /** Fills what depends on other fields of the form. */
 function decide({ $schema: _, steps, ...filled }: FilledForm): OpenConfig {

@@ -75,6 +75,8 @@ export interface GenerateOptions {
    * rejects, so does the call.
    */
   readonly onProgress?: (progress: GenerateProgress) => void | Promise<void>;
+  /** Called about once a second while all processes that serve the call live: a chunk of a large model takes a minute. */
+  readonly onAlive?: () => void;
   /** Aborting stops at the next chunk; `generate` then rejects with `GenerationInterrupted`, which carries what exists. */
   readonly signal?: AbortSignal;
   /** Enters slots only when no other request waits for one (evaluation beside training). */

@@ -51,7 +51,7 @@ const metrics = z.strictObject({
   responses: count,
   accuracy: z.number().describe('Share of correct initial responses'),
   reward: z.number().describe('Mean over all leaves'),
-  meanFci: z.number(),
+  meanFci: z.number().nullable().describe('Null where the responses were not scored'),
   steps: steps.optional().describe('Of the initial responses; absent in records of before'),
   branchPoints: count,
   branches: count,
@@ -94,7 +94,10 @@ export const iterationRecord = z
       problems: artifact('problems', 'Drawn problems: index in the data set, prompt tokens, ground truth'),
       responses: artifact('tokens', 'Initial responses: tokens and log-probs as sampled'),
       verdicts: artifact('verdicts', 'Reward of each response and its reason'),
-      scores: artifact('scores', 'Log-prob and entropy of each token; end and FCI of each step'),
+      scores: artifact(
+        'scores',
+        'End of each step; where responses are scored its FCI, and log-prob and entropy of each token',
+      ),
     }),
     branches: z
       .strictObject({

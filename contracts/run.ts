@@ -54,10 +54,10 @@ export interface InitialStatistics {
   readonly responses: number;
   readonly correct: number;
   readonly tokens: number;
-  /** Mean over responses of the mean FCI of their steps. */
-  readonly meanFci: number;
-  readonly meanEntropy: number;
-  /** Absent in batches of before. */
+  /** Mean over responses of the mean FCI of their steps; null where they were not scored. */
+  readonly meanFci: number | null;
+  readonly meanEntropy: number | null;
+  /** Absent where they were not scored, and in batches of before. */
   readonly steps?: StepCounts;
 }
 
@@ -70,8 +70,9 @@ export interface IterationMetrics {
   readonly accuracy: number;
   /** Mean reward over all leaves, initial responses and branches. */
   readonly reward: number;
-  readonly meanFci: number;
-  /** Of the initial responses; absent in iterations of before. */
+  /** Null where the responses were not scored. */
+  readonly meanFci: number | null;
+  /** Of the initial responses; absent where they were not scored, and in iterations of before. */
   readonly steps?: StepMetrics;
   readonly branchPoints: number;
   readonly branches: number;

@@ -11,7 +11,9 @@ import { SHIPPED_FACTS } from '../contracts/model-defaults.js';
 import type { InferenceEngine, Learner, PolicyFiles, RolloutRequest } from '../contracts/engine.js';
 import { modelConfigJson, parseModelConfig } from '../policy/checkpoint/model-config.js';
 import { openInferenceEngine, openLearner } from '../policy/engine/open.js';
+import { type Limits, LIMITS } from '../policy/limits.js';
 import type { ModelConfig } from '../policy/transformer/config.js';
+import { hasLargeWeights, packsOnce } from '../policy/transformer/large.js';
 import { toHuggingFaceShapes } from '../policy/transformer/parameters.js';
 import { writeSafetensors } from '../store/safetensors-file.js';
 import { modelSize, type ModelSize } from './model-size.js';
@@ -45,9 +47,10 @@ export async function measureRates(model: ModelConfig, settings: RunConfig['engi
     maxPositions: Math.max(model.maxPositions, TRAINED_TOKENS),
   };
   const folder = await mkdtemp(join(tmpdir(), 'attnrl-probe-'));
-  const threads = settings.threads === 0 ? {} : { threads: settings.threads };
-  const engine = openInferenceEngine({ ...settings, slots: ROWS, ...threads });
-  const learner = openLearner(threads);
+  const { threads, ...others } = settings;
+  const handling = { limits: limitsOf(model, settings), ...(threads > 0 && { threads }) };
+  const engine = openInferenceEngine({ ...others, ...handling, slots: ROWS });
+  const learner = openLearner(handling);
   try {
     const policy = await writeProbe(probe, folder);
     await engine.load(policy);
@@ -60,6 +63,17 @@ export async function measureRates(model: ModelConfig, settings: RunConfig['engi
     await Promise.all([engine.close(), learner.close()]);
     await rm(folder, { recursive: true });
   }
+}
+
+/** By which one layer is handled as the whole model would be. */
+function limitsOf(model: ModelConfig, settings: RunConfig['engine']): Limits {
+  if (!hasLargeWeights(model)) return LIMITS;
+  const packedOnceParameters = packsOnce(model, settings) ? Number.MAX_SAFE_INTEGER : 0;
+  return {
+    ...LIMITS,
+    model: { ...LIMITS.model, packedParameters: 0, packedOnceParameters },
+    processes: { ...LIMITS.processes, bytesEverywhere: 0 },
+  };
 }
 
 async function generationRate(engine: InferenceEngine, { id }: PolicyFiles, size: ModelSize): Promise<number> {

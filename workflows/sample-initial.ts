@@ -40,7 +40,8 @@ export async function sampleInitial(input: SampleInitialInput): Promise<InitialB
 
   const { rollouts: responses, verdicts, scores, seconds } = sampled;
   const judged = `${sampled.count} responses · ${percent(sampled.correct, sampled.count)} correct`;
-  setCurrentDetails(`${label} · ${judged} · mean FCI ${sampled.meanFci.toFixed(4)}`);
+  const { meanFci } = sampled;
+  setCurrentDetails([label, judged, ...(meanFci === null ? [] : [`mean FCI ${meanFci.toFixed(4)}`])].join(' · '));
   return {
     iteration,
     sampledBy: policy,
@@ -55,7 +56,7 @@ export async function sampleInitial(input: SampleInitialInput): Promise<InitialB
       responses: sampled.count,
       correct: sampled.correct,
       tokens: sampled.tokens,
-      meanFci: sampled.meanFci,
+      meanFci,
       meanEntropy: sampled.meanEntropy,
       ...(sampled.steps ? { steps: sampled.steps } : {}),
     },

@@ -141,7 +141,7 @@ function iterationDetails(recent: readonly IterationSummary[]): string {
       `${row.iteration}`,
       `${row.responses}`,
       percent(row.accuracy, 1),
-      row.meanFci.toFixed(3),
+      row.meanFci?.toFixed(3) ?? '–',
       row.steps?.perResponse.toFixed(1) ?? '–',
       row.steps ? percent(row.steps.withoutInfluence, 1) : '–',
       `${row.branches}`,

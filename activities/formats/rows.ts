@@ -13,6 +13,7 @@ export interface StoredRow {
 
 export function encodeRows(rows: readonly StoredRow[]): Arrays {
   const tokens = joinInts(rows.map(({ sequence }) => sequence.tokens));
+  const old = rows.flatMap(({ sequence }) => sequence.oldLogProbs ?? []);
   return {
     problem: Int32Array.from(rows, ({ problem }) => problem),
     paths: Int32Array.from(rows, ({ paths }) => paths),
@@ -21,7 +22,7 @@ export function encodeRows(rows: readonly StoredRow[]): Arrays {
     predecessors: joinInts(rows.map(({ sequence }) => sequence.predecessors)).values,
     weights: joinFloats(rows.map(({ sequence }) => sequence.weights)).values,
     advantages: joinFloats(rows.map(({ sequence }) => sequence.advantages)).values,
-    old_log_probs: joinFloats(rows.map(({ sequence }) => sequence.oldLogProbs)).values,
+    ...(old.length === 0 ? {} : { old_log_probs: joinFloats(old).values }),
   };
 }
 
@@ -33,7 +34,7 @@ export function decodeRows(arrays: Arrays): StoredRow[] {
   const predecessors = split({ values: int32(arrays, 'predecessors'), offsets });
   const weights = split({ values: float32(arrays, 'weights'), offsets });
   const advantages = split({ values: float32(arrays, 'advantages'), offsets });
-  const oldLogProbs = split({ values: float32(arrays, 'old_log_probs'), offsets });
+  const oldLogProbs = arrays['old_log_probs'] && split({ values: float32(arrays, 'old_log_probs'), offsets });
   return tokens.map((list, i) => ({
     problem: problem[i],
     paths: paths[i],
@@ -42,7 +43,7 @@ export function decodeRows(arrays: Arrays): StoredRow[] {
       predecessors: predecessors[i],
       weights: weights[i],
       advantages: advantages[i],
-      oldLogProbs: oldLogProbs[i],
+      ...(oldLogProbs && { oldLogProbs: oldLogProbs[i] }),
     },
   }));
 }

@@ -2,27 +2,27 @@ import type { Arrays } from './arrays.js';
 import { float32, int32 } from './arrays.js';
 import { joinFloats, joinInts, split } from './ragged.js';
 
-/** Scores of one rollout, in the order of the rollouts they belong to. */
+/** Scores of one rollout, in the order of the rollouts they belong to. A response that was not scored has the ends of its steps only. */
 export interface StoredScore {
   /** Per new token. */
   readonly logProbs: Float32Array;
   readonly entropies: Float32Array;
   /** FCI of the T response steps; empty for branches. */
   readonly influence: Float32Array;
-  /** End of each of the T steps, relative to the first response token. */
+  /** End of each of the T steps, relative to the first response token; empty for branches. */
   readonly stepEnds: Int32Array;
 }
 
 export function encodeScores(scores: readonly StoredScore[]): Arrays {
   const logProbs = joinFloats(scores.map((score) => score.logProbs));
-  const influence = joinFloats(scores.map((score) => score.influence));
+  const ends = joinInts(scores.map((score) => score.stepEnds));
   return {
     offsets: logProbs.offsets,
     log_probs: logProbs.values,
     entropies: joinFloats(scores.map((score) => score.entropies)).values,
-    step_offsets: influence.offsets,
-    influence: influence.values,
-    step_ends: joinInts(scores.map((score) => score.stepEnds)).values,
+    step_offsets: ends.offsets,
+    influence: joinFloats(scores.map((score) => score.influence)).values,
+    step_ends: ends.values,
   };
 }
 
@@ -31,6 +31,7 @@ export function decodeScores(arrays: Arrays): StoredScore[] {
   const stepOffsets = int32(arrays, 'step_offsets');
   const logProbs = split({ values: float32(arrays, 'log_probs'), offsets });
   const entropies = split({ values: float32(arrays, 'entropies'), offsets });
+  // `split` gives an empty list where nothing was scored: there are no values.
   const influence = split({ values: float32(arrays, 'influence'), offsets: stepOffsets });
   const stepEnds = split({ values: int32(arrays, 'step_ends'), offsets: stepOffsets });
   return logProbs.map((list, i) => ({

@@ -1,4 +1,5 @@
 /** Responses of a real model, sampled by the engine or taken from a run, with their steps. */
+import { DELTA } from '../../algorithm/influence.js';
 import { readBatch } from '../../activities/batch.js';
 import { responseRanges, stepsOf } from '../../activities/step-ranges.js';
 import { readRunFiles, readEntry } from '../../audit/index.js';
@@ -12,8 +13,6 @@ import { join } from 'node:path';
 import { THREADS } from '../machine.js';
 import { ASKED } from './form.js';
 import type { ScoredRow } from './scored-rows.js';
-
-const DELTA = 4;
 
 export interface Sampling {
   readonly problems: number;

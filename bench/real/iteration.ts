@@ -21,7 +21,12 @@ export async function iteration(model: MeasuredModel, show: (rows: readonly Row[
     const texts = await promptTexts(directory, problems);
     const row = await besideTrl({
       name: `${name} · GRPO · ${SIZE.problems} problems x ${SIZE.responses} responses, at most ${SIZE.tokens} tokens`,
-      form: { ...form, algorithm: 'grpo', adaptiveSampling: {}, update: { ...form.update, miniBatchPaths: PATHS } },
+      form: {
+        ...form,
+        algorithm: 'grpo',
+        adaptiveSampling: {},
+        update: { ...form.update, miniBatchPaths: PATHS, oldLogProbs: 'update' },
+      },
       directory,
       problems: (count) =>
         problems.slice(0, count).map(({ groundTruth }, i) => ({ prompt: texts[i], answer: groundTruth })),

@@ -1,4 +1,5 @@
 /** Log-probs, entropies and FCI of a model's own responses, beside transformers with `output_attentions`. */
+import { DELTA } from '../../algorithm/influence.js';
 import type { Score, ScoreRequest } from '../../contracts/engine.js';
 import { openInferenceEngine } from '../../policy/engine/open.js';
 import { inTurn, secondsOf } from '../in-turn.js';
@@ -22,7 +23,6 @@ const CASES: readonly Case[] = [
   { rows: 1, length: 1536, peerRows: 1 },
 ];
 const STEP_TOKENS = 16;
-const DELTA = 4;
 const ROUNDS = { rounds: 3, warmUps: 1 };
 const TOLERANCE = 1e-4;
 const MIB = 2 ** 20;

@@ -200,7 +200,7 @@ async function medianStep(step: () => Promise<number>): Promise<number> {
 }
 
 function asNumbers(row: TrainingSequence): Record<string, number[]> {
-  const { tokens, predecessors, weights, advantages, oldLogProbs } = row;
-  const columns = { tokens, predecessors, weights, advantages, oldLogProbs };
+  const { tokens, predecessors, weights, advantages } = row;
+  const columns = { tokens, predecessors, weights, advantages, oldLogProbs: row.oldLogProbs! };
   return Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, [...values]]));
 }

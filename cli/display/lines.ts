@@ -46,7 +46,7 @@ function iterationLines(row: Extract<RunEvent, { event: 'iteration' }>): string 
     `iteration ${number}/${row.iterations}`,
     `correct ${percent(row.accuracy)}`,
     `reward ${row.reward.toFixed(3)}`,
-    `FCI ${row.meanFci.toFixed(4)}`,
+    ...(row.meanFci === null ? [] : [`FCI ${row.meanFci.toFixed(4)}`]),
     `${row.branches} branches at ${row.branchPoints}`,
     `dropped ${reasons.length === 0 ? 'none' : reasons.map(([why, problems]) => `${problems} ${why}`).join(', ')}`,
   ];

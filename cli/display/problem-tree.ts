@@ -20,7 +20,7 @@ function reasonOf({ why, influence }: StepReason): string {
 
 export function problemTree(problem: ProblemView): string {
   const scale = Math.max(
-    ...problem.trees.flatMap(({ segments }) => segments.flatMap(({ steps }) => steps.map(({ fci }) => fci))),
+    ...problem.trees.flatMap(({ segments }) => segments.flatMap(({ steps }) => steps.map(({ fci }) => fci ?? 0))),
     0,
   );
   return [...heading(problem), ...problem.trees.flatMap((response) => responseLines(response, scale))].join('\n');
@@ -112,6 +112,7 @@ function nodeFacts({
 }
 
 function stepLine({ step, fci, text }: StepView, scale: number): string {
+  if (fci === null) return `${`${step}`.padStart(3)} ${visible(text)}`;
   const full = scale > 0 ? Math.round((BAR_CELLS * fci) / scale) : 0;
   const bar = `${pc.magenta('█'.repeat(full))}${pc.dim('░'.repeat(BAR_CELLS - full))}`;
   return `${`${step}`.padStart(3)} ${bar} ${fci.toFixed(4)}  ${visible(text)}`;

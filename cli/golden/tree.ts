@@ -137,10 +137,10 @@ function rowDifferences(
       const wanted = expected.find(({ response, rollout }) => response === leaf.response && rollout === leaf.rollout);
       const advantagesWanted = wanted?.adv_rle?.flatMap(([count, value]) => new Array<number>(count).fill(value));
       const initial = wanted?.initial_tokens ?? 0;
-      const origins = Array.from(rows[row].oldLogProbs, (_, t) => (t < initial ? -1 : -2));
+      const origins = Array.from(rows[row].oldLogProbs!, (_, t) => (t < initial ? -1 : -2));
       return [
         ...closely(`${leafName(leaf)} advantages`, rows[row].advantages, advantagesWanted),
-        ...exactly(`${leafName(leaf)} log-probs`, rows[row].oldLogProbs, origins),
+        ...exactly(`${leafName(leaf)} log-probs`, rows[row].oldLogProbs!, origins),
       ];
     });
 }

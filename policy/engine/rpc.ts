@@ -7,6 +7,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { inspect } from 'node:util';
 import { EngineCrashed, type EngineEnd } from '../../contracts/engine-errors.js';
 import { passedOn } from './last-words.js';
+import { feelPulse, givePulse } from './pulse.js';
 import { placeOf, type SentError, toSent } from './sent-error.js';
 
 interface CallMessage {
@@ -35,6 +36,8 @@ type ToParent = AboutCall | UncaughtMessage;
 
 export interface CallOptions {
   readonly onProgress?: (progress: never) => void | Promise<void>;
+  /** Called each second while the child lives, whatever it is computing. */
+  readonly onAlive?: () => void;
   readonly signal?: AbortSignal;
 }
 
@@ -42,6 +45,7 @@ interface Pending {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
   readonly onProgress: ((progress: never) => void | Promise<void>) | undefined;
+  readonly onAlive: (() => void) | undefined;
 }
 
 const PING = 'ping';
@@ -92,8 +96,12 @@ export class ChildCaller {
     return performance.now() - this.#pinged;
   }
 
-  /** Progress is reported in the caller's async context, not in that of whoever started the child. */
-  async call<Result>(method: string, argument: unknown, { onProgress, signal }: CallOptions = {}): Promise<Result> {
+  /** Progress and signs of life are reported in the caller's async context, not in that of whoever started the child. */
+  async call<Result>(
+    method: string,
+    argument: unknown,
+    { onProgress, onAlive, signal }: CallOptions = {},
+  ): Promise<Result> {
     const child = this.#running();
     const call = this.#next++;
     const cancel = (): void => tell(child, { cancel: call });
@@ -103,6 +111,7 @@ export class ChildCaller {
           resolve: resolve as (result: unknown) => void,
           reject,
           onProgress: onProgress && AsyncResource.bind((progress: unknown) => onProgress(progress as never)),
+          onAlive: onAlive && AsyncResource.bind(onAlive),
         });
         tell(child, { call, method, argument });
         if (signal?.aborted) cancel();
@@ -130,9 +139,10 @@ export class ChildCaller {
       env: this.env,
       execArgv: [...withoutScript(process.execArgv), NO_HELPERS, SOURCE_MAPS],
       serialization: 'advanced',
-      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc', 'pipe'],
     });
     const lastWords = passedOn(child.stderr!);
+    feelPulse(child.stdio, () => this.#pending.forEach(({ onAlive }) => onAlive?.()));
     let exception: string | undefined;
     // An idle engine keeps nobody alive; a call under way does, through its listener's promise in the activity.
     this.#child = child;
@@ -200,6 +210,7 @@ export type Methods = Readonly<Record<string, (argument: never, call: ServedCall
 
 /** The child's side: answers calls until the parent goes away. */
 export function serve(methods: Methods): void {
+  givePulse();
   const calls = new Map<number, AbortController>();
   const untaken = new Map<number, { readonly signal: AbortSignal; readonly resolve: (goOn: boolean) => void }>();
   let sent = 0;

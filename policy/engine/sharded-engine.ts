@@ -18,6 +18,7 @@ import { GenerationInterrupted } from '../../contracts/engine-errors.js';
 import { type Limits, LIMITS } from '../limits.js';
 import { ChildInferenceEngine } from './child-engine.js';
 import { dealOut } from './deal-out.js';
+import { SharedPulse } from './pulse.js';
 import type { EngineSettings } from './settings.js';
 
 type Counts = Omit<GenerateProgress, 'grown'>;
@@ -61,11 +62,11 @@ export class ShardedInferenceEngine implements InferenceEngine {
   async generate(
     policyId: string,
     requests: readonly RolloutRequest[],
-    { onProgress, signal, background = false }: GenerateOptions = {},
+    { background = false, ...options }: GenerateOptions = {},
   ): Promise<Rollout[]> {
     const work = ({ maxNewTokens, generated }: RolloutRequest): number => maxNewTokens - (generated?.length ?? 0);
     const interrupted: GenerationInterrupted[] = [];
-    const parts = await this.#deal(policyId, requests, work, { onProgress, signal }, async (engine, part, options) => {
+    const parts = await this.#deal(policyId, requests, work, options, async (engine, part, options) => {
       try {
         return await engine.generate(policyId, part, { ...options, background });
       } catch (error) {
@@ -78,13 +79,9 @@ export class ShardedInferenceEngine implements InferenceEngine {
     return parts.flat();
   }
 
-  async score(
-    policyId: string,
-    requests: readonly ScoreRequest[],
-    { onProgress, signal }: GenerateOptions = {},
-  ): Promise<Score[]> {
+  async score(policyId: string, requests: readonly ScoreRequest[], options: GenerateOptions = {}): Promise<Score[]> {
     const work = ({ tokens }: ScoreRequest): number => tokens.length;
-    const parts = await this.#deal(policyId, requests, work, { onProgress, signal }, (engine, part, options) =>
+    const parts = await this.#deal(policyId, requests, work, options, (engine, part, options) =>
       engine.score(policyId, part, options),
     );
     return parts.flat();
@@ -95,7 +92,7 @@ export class ShardedInferenceEngine implements InferenceEngine {
     policyId: string,
     requests: readonly Request[],
     work: (request: Request) => number,
-    { onProgress, signal }: Pick<GenerateOptions, 'onProgress' | 'signal'>,
+    { onProgress, onAlive, signal }: Omit<GenerateOptions, 'background'>,
     serve: (
       engine: ChildInferenceEngine,
       part: readonly Request[],
@@ -107,6 +104,7 @@ export class ShardedInferenceEngine implements InferenceEngine {
     const idlest = [...shards].sort((a, b) => a.load - b.load);
     const starts = parts.map((_, i) => parts.slice(0, i).reduce((sum, part) => sum + part.length, 0));
     const progress: Counts[] = parts.map((part) => ({ done: 0, total: part.length, tokens: 0 }));
+    const pulses = new SharedPulse(parts.length, onAlive);
     const failure = new AbortController();
     const failures: unknown[] = [];
     const ended = await Promise.all(
@@ -116,6 +114,7 @@ export class ShardedInferenceEngine implements InferenceEngine {
         try {
           return await serve(shard.engine, part, {
             signal: signal ? AbortSignal.any([signal, failure.signal]) : failure.signal,
+            onAlive: () => pulses.felt(i),
             onProgress: ({ grown = [], ...now }) => {
               progress[i] = now;
               const ofAll = grown.map((growth) => ({ ...growth, request: starts[i] + growth.request }));
@@ -127,6 +126,7 @@ export class ShardedInferenceEngine implements InferenceEngine {
           failure.abort();
           return [];
         } finally {
+          pulses.end(i);
           shard.load -= part.length;
         }
       }),

@@ -25,15 +25,17 @@ export async function policyGradient(
   const rows = treePieces(trees, evenShare(trees, tokenBudget));
   const batch = miniBatchOf(rows);
   const { temperature, clipLow, clipHigh, dualClip, klWeight } = settings;
-  const goal = { kind: 'policy', loss: { clipLow, clipHigh, dualClip, klWeight } } as const;
+  const ownOldLogProbs = comeWithout(rows);
+  const loss = { clipLow, clipHigh, dualClip, klWeight };
+  const goal = { kind: 'policy', loss, ...(ownOldLogProbs && { ownOldLogProbs }) } as const;
   const given = {
     advantages: column(rows, (row) => row.advantages),
-    oldLogProbs: column(rows, (row) => row.oldLogProbs),
+    ...(ownOldLogProbs ? {} : { oldLogProbs: column(rows, (row) => row.oldLogProbs!) }),
   };
   const refLogProbs = await ofReference(passes, rows, batch, settings, tokenBudget);
   const fed = { ...given, shares: batch.shares, ...(klWeight > 0 ? { refLogProbs } : {}) };
   const passed = await passes.policy(batch, fed, goal, temperature, tokenBudget);
-  const columns = { ...given, ...passed };
+  const columns = { oldLogProbs: passed.logProbs, ...given, ...passed };
   setGiven(columns.refLogProbs, rows, batch); // what rows came with has every member of a team: it is not a sum
   const { gradient: _, ...metrics } = policyLoss({ ...columns, weights: batch.weights }, settings);
   return { ...metrics, entropy: mean(batch, passed.entropies), tokens: batch.total };
@@ -50,6 +52,16 @@ export async function supervisedGradient(
   const batch = miniBatchOf(rows);
   const { logProbs } = await passes.policy(batch, { shares: batch.shares }, { kind: 'cross-entropy' }, 1, tokenBudget);
   return { loss: -mean(batch, logProbs), tokens: batch.total };
+}
+
+/** Whether the rows have no old log-probs: the policy that learns has sampled them. @throws RangeError where some have */
+function comeWithout(rows: readonly TrainingSequence[]): boolean {
+  const without = rows.filter(({ oldLogProbs }) => !oldLogProbs).length;
+  if (without > 0 && without < rows.length)
+    throw new RangeError(
+      `${without} of ${rows.length} training rows have no old log-probs: all must have them, or none`,
+    );
+  return without > 0;
 }
 
 /** Log-probs of the frozen reference for rows that come without; zeros where the divergence has no weight. */

@@ -6,7 +6,8 @@ import { add, clip, exp, less, max, min, mul, neg, reduceSum, sub, where } from 
 /** One entry per trained token, all [N]. */
 export interface PolicyLossInputs {
   readonly logProbs: Value;
-  readonly oldLogProbs: Value;
+  /** Absent where they are `logProbs`. */
+  readonly oldLogProbs?: Value;
   /** Absent where klWeight is 0. */
   readonly refLogProbs?: Value;
   readonly advantages: Value;
@@ -18,17 +19,24 @@ const MAX_LOG_RATIO = 20;
 const MAX_K3 = 10;
 
 export function policyLossGraph(g: Graph, tokens: PolicyLossInputs, settings: PolicyLossSettings): Value {
-  const { logProbs, oldLogProbs, refLogProbs, advantages, shares } = tokens;
-  const ratio = exp(g, clip(g, sub(g, logProbs, oldLogProbs), -MAX_LOG_RATIO, MAX_LOG_RATIO));
-  const loss = neg(g, advantages);
-  const clipped = clip(g, ratio, 1 - settings.clipLow, 1 + settings.clipHigh);
-  const worst = max(g, mul(g, loss, ratio), mul(g, loss, clipped));
-  const bounded = min(g, worst, mul(g, loss, g.float(settings.dualClip)));
-  let perToken = where(g, less(g, advantages, g.float(0)), bounded, worst);
+  const { logProbs, refLogProbs, shares } = tokens;
+  let perToken = clippedLoss(g, tokens, settings);
   if (refLogProbs) {
     const d = clip(g, sub(g, refLogProbs, logProbs), -MAX_LOG_RATIO, MAX_LOG_RATIO);
     const k3 = clip(g, sub(g, sub(g, exp(g, d), d), g.float(1)), -MAX_K3, MAX_K3);
     perToken = add(g, perToken, mul(g, k3, g.float(settings.klWeight)));
   }
   return reduceSum(g, mul(g, perToken, shares), [0]);
+}
+
+/** [N]; without old log-probs only its slope is right, which is that of the policy gradient: ratios are 1, and nothing is clipped. */
+function clippedLoss(g: Graph, tokens: PolicyLossInputs, settings: PolicyLossSettings): Value {
+  const { logProbs, oldLogProbs, advantages } = tokens;
+  const loss = neg(g, advantages);
+  if (!oldLogProbs) return mul(g, loss, logProbs);
+  const ratio = exp(g, clip(g, sub(g, logProbs, oldLogProbs), -MAX_LOG_RATIO, MAX_LOG_RATIO));
+  const clipped = clip(g, ratio, 1 - settings.clipLow, 1 + settings.clipHigh);
+  const worst = max(g, mul(g, loss, ratio), mul(g, loss, clipped));
+  const bounded = min(g, worst, mul(g, loss, g.float(settings.dualClip)));
+  return where(g, less(g, advantages, g.float(0)), bounded, worst);
 }

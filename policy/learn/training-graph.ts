@@ -18,7 +18,12 @@ export type TrainingGoal =
   /** Log-probs only: of the frozen reference. */
   | { readonly kind: 'log-probs' }
   | { readonly kind: 'cross-entropy' }
-  | { readonly kind: 'policy'; readonly loss: PolicyLossSettings };
+  | {
+      readonly kind: 'policy';
+      readonly loss: PolicyLossSettings;
+      /** Old log-probs are those that the pass itself finds, and no input. */
+      readonly ownOldLogProbs?: boolean;
+    };
 
 /** Output: gradient of each token's embedding, [T, hidden]; to be added to the row of its id. */
 export const EMBEDDED_GRADIENT = 'd embedded';
@@ -86,19 +91,23 @@ export function entropies(g: Graph, logDistribution: Value): Value {
 
 /** Of the trained tokens' log-probs [N]; what else it needs become inputs. */
 export function lossOf(g: Graph, goal: Exclude<TrainingGoal, { readonly kind: 'log-probs' }>, logProbs: Value): Value {
-  return goal.kind === 'policy' ? policyLossOf(g, logProbs, goal.loss) : crossEntropyOf(g, logProbs);
+  return goal.kind === 'policy' ? policyLossOf(g, logProbs, goal) : crossEntropyOf(g, logProbs);
 }
 
-function policyLossOf(g: Graph, logProbs: Value, settings: PolicyLossSettings): Value {
+function policyLossOf(
+  g: Graph,
+  logProbs: Value,
+  { loss, ownOldLogProbs }: Extract<TrainingGoal, { kind: 'policy' }>,
+): Value {
   const perToken = (name: string): Value => g.input(name, 'float32', ['trained']);
   const tokens = {
     logProbs,
-    oldLogProbs: perToken('oldLogProbs'),
-    ...(settings.klWeight > 0 ? { refLogProbs: perToken('refLogProbs') } : {}),
+    ...(ownOldLogProbs ? {} : { oldLogProbs: perToken('oldLogProbs') }),
+    ...(loss.klWeight > 0 ? { refLogProbs: perToken('refLogProbs') } : {}),
     advantages: perToken('advantages'),
     shares: perToken('shares'),
   };
-  return policyLossGraph(g, tokens, settings);
+  return policyLossGraph(g, tokens, loss);
 }
 
 function crossEntropyOf(g: Graph, logProbs: Value): Value {

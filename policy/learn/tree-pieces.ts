@@ -71,7 +71,7 @@ function rowOf(tree: TrainingSequence, path: readonly number[], own: Int32Array)
     predecessors: Int32Array.from(places, (place) => placeIn.get(tree.predecessors[place]) ?? -1),
     weights: Float32Array.from(places, (place, i) => (i < path.length ? 0 : tree.weights[place])),
     advantages: floats(tree.advantages),
-    oldLogProbs: floats(tree.oldLogProbs),
+    ...(tree.oldLogProbs && { oldLogProbs: floats(tree.oldLogProbs) }),
     ...(tree.refLogProbs && { refLogProbs: floats(tree.refLogProbs) }),
   };
 }

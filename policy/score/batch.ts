@@ -3,12 +3,12 @@
  * the same hidden state wherever all before it is the same (siblings, responses to one prompt). Only attention sees rows.
  * Axes: B rows, S padded length, D distinct tokens (each with all before it), N wanted tokens.
  */
+import { DELTA } from '../../algorithm/influence.js';
 import type { ScoreRequest } from '../../contracts/engine.js';
 import type { ModelConfig } from '../transformer/config.js';
 import { hasLargeVocabulary, hasLargeWeights } from '../transformer/large.js';
 import { PART_TOKENS } from './token-scores.js';
 
-const DEFAULT_DELTA = 4;
 /** Sequences up to this length are one block of attention, longer ones are cut into blocks. Decides bits of the FCI. */
 const ONE_BLOCK = 128;
 const QUERY_BLOCK = 64;
@@ -135,7 +135,7 @@ function stepColumns(requests: readonly ScoreRequest[], length: number): StepCol
   const weight = new Float32Array(requests.length * length);
   const reach = new BigInt64Array(requests.length * length);
   const ranges = requests.map(({ stepRanges }) => stepRanges!);
-  requests.forEach(({ delta = DEFAULT_DELTA }, r) => {
+  requests.forEach(({ delta = DELTA }, r) => {
     ranges[r].forEach(([start, end], j) => {
       // Steps 0 .. j - delta are far enough back; their keys end where step j - delta ends.
       const far = j >= delta ? ranges[r][j - delta][1] : 0;

@@ -165,7 +165,7 @@ function slopesOf(
     if (goal.kind === 'cross-entropy') return of(shares).map((share) => -share);
     const tokens = {
       logProbs,
-      oldLogProbs: of(columns['oldLogProbs']),
+      oldLogProbs: columns['oldLogProbs'] ? of(columns['oldLogProbs']) : logProbs,
       refLogProbs: columns['refLogProbs'] ? of(columns['refLogProbs']) : logProbs,
       advantages: of(columns['advantages']),
       weights: of(shares),

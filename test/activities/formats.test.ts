@@ -43,6 +43,9 @@ it('scores come back as they were', () => {
   fc.assert(
     fc.property(fc.array(score), (scores) => {
       expect(decodeScores(stored(encodeScores(scores)))).toEqual(scores);
+      const none = new Float32Array();
+      const unscored = scores.map(({ stepEnds }) => ({ logProbs: none, entropies: none, influence: none, stepEnds }));
+      expect(decodeScores(stored(encodeScores(unscored)))).toEqual(unscored);
     }),
   );
 });
@@ -64,6 +67,8 @@ it('training rows come back as they were', () => {
   fc.assert(
     fc.property(fc.array(row), (rows) => {
       expect(decodeRows(stored(encodeRows(rows)))).toEqual(rows);
+      const unscored = rows.map(({ sequence: { oldLogProbs: _, ...sequence }, ...row }) => ({ ...row, sequence }));
+      expect(decodeRows(stored(encodeRows(unscored)))).toEqual(unscored);
     }),
   );
 });

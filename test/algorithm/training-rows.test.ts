@@ -51,7 +51,7 @@ describe('the packed row', () => {
           const path = pathTo(packed, at.get(row.tokens.at(-1) ?? -1) ?? -1);
           expect(path.map((i) => packed.tokens[i])).toEqual([...row.tokens]);
           expect(path.map((i) => packed.advantages[i])).toEqual([...row.advantages]);
-          expect(path.map((i) => packed.oldLogProbs[i])).toEqual([...row.oldLogProbs]);
+          expect(path.map((i) => packed.oldLogProbs?.[i])).toEqual([...row.oldLogProbs!]);
         }
       }),
     );
@@ -74,7 +74,7 @@ describe('the packed row', () => {
   test('has the loss and the gradient of the leaf rows', () => {
     const settings = { clipLow: 0.2, clipHigh: 0.28, dualClip: 3, klWeight: 0.1 };
     const lossOf = (rows: readonly TrainingSequence[]) => {
-      const column = (name: 'weights' | 'advantages' | 'oldLogProbs') => rows.flatMap((row) => [...row[name]]);
+      const column = (name: 'weights' | 'advantages' | 'oldLogProbs') => rows.flatMap((row) => [...row[name]!]);
       const tokens = rows.flatMap((row) => [...row.tokens]);
       const logProbs = tokens.map((token) => -Math.abs(Math.cos(token)));
       const refLogProbs = tokens.map((token) => -Math.abs(Math.sin(2 * token)));
@@ -139,7 +139,7 @@ describe('the packed row', () => {
     expect([...tokens]).toEqual([7, 1, 2, 3, 4, 5]);
     expect([...predecessors]).toEqual([-1, 0, 1, 2, 1, 4]);
     expect([...weights]).toEqual([0, 2, 1, 1, 1, 1]);
-    expect([...oldLogProbs]).toEqual([0, -1, -2, -3, -4, -5]);
+    expect([...oldLogProbs!]).toEqual([0, -1, -2, -3, -4, -5]);
   });
 
   test('is refused when tokens do not fit the tree, or nothing is trained on', () => {

@@ -157,6 +157,12 @@ describe('resolveConfig', () => {
     [{ sampling: { problemsPerIteration: 97 } }, 'sampling.problemsPerIteration'],
     [{ update: { tokenBudget: 100 } }, 'update.tokenBudget'],
     [{ evaluation: { sets: ['a', 'a'] } }, 'evaluation.sets'],
+    [{ algorithm: 'treerl', update: { oldLogProbs: 'update', miniBatchPaths: 1000 } }, 'update.oldLogProbs'],
+    [{ algorithm: 'grpo', update: { oldLogProbs: 'update', miniBatchPaths: 100 } }, 'update.oldLogProbs'],
+    [
+      { algorithm: 'grpo', pipeline: 'one-step-off-policy', update: { oldLogProbs: 'update', miniBatchPaths: 1000 } },
+      'update.oldLogProbs',
+    ],
     ['attnrl', ''],
     [[], ''],
   ])('refuses %j', (form, path) => {

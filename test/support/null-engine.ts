@@ -97,7 +97,7 @@ export class NullLearner implements Learner {
   async update(miniBatch: readonly TrainingSequence[]): Promise<UpdateMetrics> {
     const hash = createHash('sha256').update(this.#digest);
     for (const row of miniBatch)
-      hash.update(row.tokens).update(row.advantages).update(row.weights).update(row.oldLogProbs);
+      hash.update(row.tokens).update(row.advantages).update(row.weights).update(row.oldLogProbs ?? new Float32Array());
     this.#digest = hash.digest('hex');
     this.#skill = Math.min(0.95, this.#skill + this.gain);
     const tokens = miniBatch.reduce((sum, { weights }) => sum + weights.reduce((a, b) => a + b, 0), 0);

@@ -89,7 +89,7 @@ it.each(MODES)(
     const { update, meanFci, ...counts } = found.metrics;
     const { update: expectedUpdate, meanFci: expectedFci, ...expectedCounts } = expected.metrics;
     expect(counts).toEqual(expectedCounts);
-    expect([meanFci]).toBeAllclose([expectedFci], { rtol: 1e-4 });
+    expect([meanFci!]).toBeAllclose([expectedFci!], { rtol: 1e-4 });
     expect(Object.values(update!)).toBeAllclose(Object.values(expectedUpdate!), { rtol: 1e-3, atol: 1e-5 });
   },
   300_000,

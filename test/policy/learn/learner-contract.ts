@@ -134,6 +134,25 @@ export function learnerContract(open: () => OpenLearner, limits?: ModelLimits): 
       }
     });
 
+    it('of rows without old log-probs is that of cross-entropy, times the advantage', async () => {
+      const rows = (advantage: number): TrainingSequence[] =>
+        packed.map(({ oldLogProbs: _, ...row }) => ({ ...row, advantages: row.advantages.map(() => advantage) }));
+      const settings = { ...loss, klWeight: 0, temperature: 1 };
+      const learner = await learnerOf();
+      await learner.supervise(packed, optimizer, BUDGET);
+      const expected = copyOf(learner.gradient);
+      for (const advantage of [1, -4]) {
+        await started(learner, smallConfig);
+        const metrics = await learner.update(rows(advantage), settings, optimizer, 200);
+        expect(metrics).toMatchObject({ clipFraction: 0, clipFractionLower: 0, approxKl: 0 });
+        expect(metrics.policyLoss).toBeCloseTo(-advantage, 5);
+        const scaled = [...expected].map(([name, values]) => [name, values.map((x) => advantage * x)] as const);
+        expectSameGradient(learner.gradient, new Map(scaled));
+      }
+      const mixed = [packed[0], ...rows(1).slice(1)];
+      await expect(learner.update(mixed, settings, optimizer, BUDGET)).rejects.toThrow(/4 of 5 training rows/);
+    });
+
     it('of a policy with reference log-probs given equals that with the reference itself', async () => {
       const learner = await learnerOf();
       const withReference = await learner.update(packed, loss, optimizer, BUDGET);

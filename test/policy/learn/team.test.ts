@@ -17,7 +17,7 @@ const chains = (lengths: readonly number[]): TrainingSequence[] =>
   lengths.map((length, i) => chain(i, length, VOCABULARY));
 /** Every other row brings the reference's log-probs along. */
 const partlyReferred = (rows: readonly TrainingSequence[]): TrainingSequence[] =>
-  rows.map((row, i) => (i % 2 === 0 ? { ...row, refLogProbs: row.oldLogProbs.map((logProb) => logProb - 0.1) } : row));
+  rows.map((row, i) => (i % 2 === 0 ? { ...row, refLogProbs: row.oldLogProbs!.map((logProb) => logProb - 0.1) } : row));
 /** One micro-batch; two; four, one to a lane; more than there are lanes. */
 const miniBatches = [
   { rows: [randomTree(1, VOCABULARY).packed], budget: 8192, microBatches: 1 },

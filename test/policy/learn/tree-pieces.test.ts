@@ -11,7 +11,7 @@ function countedTokens(rows: readonly TrainingSequence[]): string[] {
       [...row.weights].flatMap((weight, place) => {
         const path: number[] = [];
         for (let t = place; t >= 0; t = row.predecessors[t]) path.push(row.tokens[t]);
-        return weight === 0 ? [] : [[weight, row.advantages[place], row.oldLogProbs[place], ...path].join()];
+        return weight === 0 ? [] : [[weight, row.advantages[place], row.oldLogProbs![place], ...path].join()];
       }),
     )
     .sort();
