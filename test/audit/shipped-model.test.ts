@@ -27,6 +27,10 @@ const MODES: Record<string, RunForm> = {
   attnrl: { algorithm: 'attnrl' },
   treerl: { algorithm: 'treerl' },
   grpo: { algorithm: 'grpo' },
+  'grpo with the log-probs of the update': {
+    algorithm: 'grpo',
+    update: { oldLogProbs: 'update', miniBatchPaths: 16 },
+  },
   ...(findTfjs() === undefined ? {} : { 'attnrl on TensorFlow.js': { learner: 'tfjs' } }),
 };
 
