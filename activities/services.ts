@@ -1,4 +1,4 @@
-import type { InferenceEngine, Learner } from '../contracts/engine.js';
+import type { InferenceEngine, StandingLearner } from '../contracts/engine.js';
 import type { RunConfig } from '../contracts/config.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
 import type { Verifier } from '../tasks/verifier.js';
@@ -9,7 +9,7 @@ export interface Services {
   /** Folder with one folder of readable records per run. */
   readonly runsFolder: string;
   readonly engine: (settings: RunConfig['engine']) => Promise<InferenceEngine>;
-  readonly learner: (settings: RunConfig['engine'], runtime: RunConfig['learner']) => Promise<Learner>;
+  readonly learner: (settings: RunConfig['engine'], runtime: RunConfig['learner']) => Promise<StandingLearner>;
   /** @param module hash of the user's module, where there is one: with another content it is another verifier */
   readonly verifier: (settings: RunConfig['verifier'], module?: string) => Verifier;
 }

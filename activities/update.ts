@@ -59,8 +59,10 @@ export const update = durable<Parameters<Update>[0], Awaited<ReturnType<Update>>
       metrics.push(await cancellable(beating('update', checked, progress), drop));
     }
     const save = () => cancellable(beating('save the policy', savePolicy(store, learner, policy)), drop);
+    const saved = await whenStoreTakesIt(save);
+    await learner.rest();
     return {
-      policy: await whenStoreTakesIt(save),
+      policy: saved,
       update: summarise(metrics),
     };
   }),

@@ -197,3 +197,9 @@ export interface Learner {
   save(weightsPath: string, optimizerPath: string): Promise<void>;
   close(): Promise<void>;
 }
+
+/** A learner that stays there between updates. */
+export interface StandingLearner extends Learner {
+  /** Nothing is asked of it for a while: lets go the memory of a large policy, which the engine needs. `load` starts anew. */
+  rest(): Promise<void>;
+}

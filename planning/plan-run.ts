@@ -6,7 +6,7 @@ import { checkLengths } from '../activities/checks.js';
 import { ATTEMPT_HOURS } from '../contracts/activity-roles.js';
 import type { ChosenByModel, RunConfig } from '../contracts/config.js';
 import type { InputProblem } from '../contracts/errors.js';
-import { LIMITS } from '../policy/limits.js';
+import { type Limits, LIMITS, MACHINE_BYTES } from '../policy/limits.js';
 import type { ModelConfig } from '../policy/transformer/config.js';
 import { publishedModel } from './known-models.js';
 import { modelSize, type ModelSize } from './model-size.js';
@@ -19,8 +19,8 @@ export interface PlanOptions {
   readonly responseTokens?: number;
   /** Tokens of the model per second, new ones, scored ones, trained ones; what is left out is measured on this machine. */
   readonly rates?: Partial<Rates>;
-  /** Bytes that the learner may use; left out: as on this machine. */
-  readonly learnerMemory?: number;
+  /** Of engine and learner; left out: those of this machine. */
+  readonly limits?: Limits;
   readonly onProgress?: (doing: string) => void;
 }
 
@@ -73,7 +73,8 @@ export async function planRun(form: unknown, options: PlanOptions = {}): Promise
   const rates = await tokenRates(model, config, work, assumed.means, options);
   const seconds = secondsOf(work, config, rates.rates);
   const stored = storedBytes(size, work);
-  notes.push(...cutOff(seconds, work), ...diskNotes(config, stored));
+  const memory = memoryByRole(config, model, size, work, options.limits ?? LIMITS);
+  notes.push(...memoryNotes(memory), ...cutOff(seconds, work), ...diskNotes(config, stored));
   return {
     config,
     chosen,
@@ -83,7 +84,7 @@ export async function planRun(form: unknown, options: PlanOptions = {}): Promise
       model: size,
       assumptions: assumed.means,
       work,
-      memory: memoryByRole(config, model, size, work, options.learnerMemory ?? LIMITS.learn.updateBytes),
+      memory,
       stored,
       rates: rates.rates,
       measured: rates.measured,
@@ -210,6 +211,17 @@ function secondsOf(work: Work, { pipeline, update }: RunConfig, rates: Rates): I
 const MUCH_DISK = 20 * 2 ** 30;
 
 /** What the run's policies take. */
+/** What `npm start` begins is one worker for all. */
+function memoryNotes({ rollout, learner }: Memory): string[] {
+  const bytes = [...rollout, ...learner].reduce((sum, part) => sum + part.bytes, 0);
+  if (bytes < MACHINE_BYTES) return [];
+  const gibibytes = (count: number): string => `${(count / 2 ** 30).toFixed(1)} GiB`;
+  return [
+    `rollouts and learner take ${gibibytes(bytes)} together, this machine has ${gibibytes(MACHINE_BYTES)}: ` +
+      'give each a machine of its own (`attnrl worker`), or lower engine.slots',
+  ];
+}
+
 function diskNotes({ iterations, retention }: RunConfig, { policy }: Stored): string[] {
   const all = iterations * policy;
   if (all < MUCH_DISK) return [];

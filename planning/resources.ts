@@ -3,8 +3,8 @@ import type { RunConfig } from '../contracts/config.js';
 import { PREFERRED_TOKENS } from '../policy/learn/micro-batches.js';
 import { layersKept, updateMemory } from '../policy/learn/segments/memory-budget.js';
 import type { ModelConfig } from '../policy/transformer/config.js';
-import { LIMITS } from '../policy/limits.js';
-import { copiesOfWeights, isLearntInPieces } from '../policy/transformer/large.js';
+import type { LearnLimits, Limits } from '../policy/limits.js';
+import { copiesOfWeights, isLearntInPieces, policiesKept } from '../policy/transformer/large.js';
 import { FLOAT_BYTES, type ModelSize } from './model-size.js';
 import type { Work } from './work.js';
 
@@ -29,38 +29,43 @@ const ROW_TOKEN_BYTES = 5 * 4;
 /** A Node process. */
 const PROCESS_BYTES = 150 * 2 ** 20;
 
-/** @param budget bytes that the learner of a large model may use */
+/** @param limits of what policies and the learner of a large model may take */
 export function memoryByRole(
   config: RunConfig,
   model: ModelConfig,
   size: ModelSize,
   work: Work,
-  budget: number,
+  limits: Limits,
 ): Memory {
   const { sampling, engine, update } = config;
   const weights = size.parameters * FLOAT_BYTES;
   const rows = Math.min(engine.slots, work.responses + work.branches);
   const longest = sampling.maxPromptTokens + sampling.maxResponseTokens;
-  const { keptPolicies: policiesHeld } = LIMITS.processes;
+  const held = policiesKept(model, engine, limits.processes);
   const copies = copiesOfWeights(model, engine);
   return {
     rollout: [
       {
-        what: `weights of ${policiesHeld} policies, one of them at least${copies > 1 ? '; each packed, and as it is' : ''}`,
-        bytes: policiesHeld * copies * weights,
+        what: `weights of ${held === 1 ? 'a policy' : `${held} policies`}${copies > 1 ? ', packed, and as they are' : ''}`,
+        bytes: held * copies * weights,
       },
       {
         what: `keys and values of ${rows} rollouts of ${longest} tokens`,
         bytes: rows * longest * size.cacheBytesPerToken,
       },
-      { what: 'keys and values of shared prefixes', bytes: LIMITS.generate.prefixCacheBytes },
+      { what: 'keys and values of shared prefixes', bytes: limits.generate.prefixCacheBytes },
     ],
     learner: [
       { what: 'weights', bytes: weights },
       { what: 'gradient', bytes: weights },
       ...(update.klWeight > 0 ? [{ what: 'weights of the reference', bytes: weights }] : []),
       ...(isLearntInPieces(model)
-        ? ofPieces(model, Math.max(Math.min(update.tokenBudget, PREFERRED_TOKENS), longest), budget)
+        ? ofPieces(
+            model,
+            Math.max(Math.min(update.tokenBudget, PREFERRED_TOKENS), longest),
+            update.klWeight > 0,
+            limits.learn,
+          )
         : ofOneGraph(model, size, Math.max(update.tokenBudget, longest))),
     ],
     control: [{ what: 'an iteration being put together', bytes: storedBytes(size, work).rows * 2 + PROCESS_BYTES }],
@@ -81,17 +86,22 @@ function ofOneGraph({ layers, hiddenSize, intermediateSize, ...model }: ModelCon
   ];
 }
 
-function ofPieces(model: ModelConfig, tokens: number, budget: number): Part[] {
-  const { kept, inner, pieces } = updateMemory(model, LIMITS.learn.segments, tokens);
-  const layers = layersKept(model, LIMITS.learn.segments, tokens, budget);
+function ofPieces(
+  model: ModelConfig,
+  tokens: number,
+  hasReference: boolean,
+  { segments, updateBytes, momentsPiece }: LearnLimits,
+): Part[] {
+  const { kept, inner, pieces } = updateMemory(model, segments, tokens, hasReference);
+  const layers = layersKept(model, segments, tokens, hasReference, updateBytes);
   const some = layers < model.layers ? `${layers} of ${model.layers}` : `all ${layers}`;
   return [
     {
       what: 'two moments, a piece at a time; all of them are in a file',
-      bytes: 2 * LIMITS.learn.momentsPiece * FLOAT_BYTES,
+      bytes: 2 * momentsPiece * FLOAT_BYTES,
     },
     {
-      what: `activations of ${tokens} tokens, those of ${some} layers kept (budget of the learner: ${gibibytes(budget)})`,
+      what: `activations of ${tokens} tokens, those of ${some} layers kept (budget of the learner: ${gibibytes(updateBytes)})`,
       bytes: kept + layers * inner + pieces,
     },
   ];

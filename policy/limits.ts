@@ -118,7 +118,7 @@ export interface Limits {
 
 const MIB = 2 ** 20;
 /** Of the machine, or what the container may use; that is 0, or beyond the machine's, where there is no limit. */
-const memory = Math.min(totalmem(), constrainedMemory() || Infinity);
+export const MACHINE_BYTES = Math.min(totalmem(), constrainedMemory() || Infinity);
 
 export const LIMITS: Limits = {
   model: { packedParameters: 64e6, packedOnceParameters: 1e9, wholeVocabulary: 16_384 },
@@ -126,7 +126,7 @@ export const LIMITS: Limits = {
     bytesEverywhere: 128 * MIB,
     requestsEach: 4,
     keptPolicies: 3,
-    keptPolicyBytes: memory / 2,
+    keptPolicyBytes: MACHINE_BYTES / 3,
     rememberedPolicies: 64,
   },
   sessions: { constantsBeside: 16_384, halvedMatrix: 1024 },
@@ -140,7 +140,7 @@ export const LIMITS: Limits = {
   learn: {
     // 256 MiB of logits, 64 MiB of scores: little beside the model, and enough to fill matrix products. They decide bits.
     segments: { tokens: 1024, logits: 2 ** 26, headTokens: 128, scores: 2 ** 24 },
-    updateBytes: memory / 2, // the other half is for the engine and the system's file cache
+    updateBytes: 0.4 * MACHINE_BYTES, // the rest is for the engine and the system's file cache
     momentsPiece: 2 ** 18,
     fileCallBytes: 2 ** 30,
   },

@@ -1,6 +1,12 @@
 /** Engine and learner that count what they do. */
 import type { Services } from '../activities/services.js';
-import type { GenerateOptions, InferenceEngine, Learner, Rollout, RolloutRequest } from '../contracts/engine.js';
+import type {
+  GenerateOptions,
+  InferenceEngine,
+  StandingLearner,
+  Rollout,
+  RolloutRequest,
+} from '../contracts/engine.js';
 import type { WorkerMetrics } from './metrics.js';
 
 export function measuredServices(services: Services, metrics: WorkerMetrics): Services {
@@ -81,7 +87,7 @@ class MeasuredEngine implements InferenceEngine {
   close: InferenceEngine['close'] = () => this.engine.close();
 }
 
-function measuredLearner(learner: Learner, metrics: WorkerMetrics): Learner {
+function measuredLearner(learner: StandingLearner, metrics: WorkerMetrics): StandingLearner {
   return {
     load: (state) => learner.load(state),
     update: async (...step) => {
@@ -93,6 +99,7 @@ function measuredLearner(learner: Learner, metrics: WorkerMetrics): Learner {
     },
     supervise: (...step) => learner.supervise(...step),
     save: (...paths) => learner.save(...paths),
+    rest: () => learner.rest(),
     close: () => learner.close(),
   };
 }

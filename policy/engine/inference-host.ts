@@ -13,8 +13,8 @@ import { loadWeights } from '../checkpoint/load.js';
 import { Generator, type GeneratorSettings, type Submitted } from '../generate/generator.js';
 import { LIMITS } from '../limits.js';
 import type { ModelConfig } from '../transformer/config.js';
-import { copiesOfWeights } from '../transformer/large.js';
-import { parameterCount, type Weights } from '../transformer/parameters.js';
+import { policiesKept } from '../transformer/large.js';
+import type { Weights } from '../transformer/parameters.js';
 import { Scorer } from '../score/scorer.js';
 import type { EngineSettings, EngineShare, SharedPolicy } from './settings.js';
 import type { ServedCall } from './rpc.js';
@@ -158,12 +158,9 @@ export class InferenceHost {
   async #open(files: PolicyFiles, share: EngineShare): Promise<void> {
     const { limits } = this.settings;
     const { processes } = limits ?? LIMITS;
-    const sizes = [...this.#policies.values()].map(
-      ({ config }) => 4 * parameterCount(config) * copiesOfWeights(config, this.settings),
-    );
     // The new one is as large as the others, of a run they all are.
-    const fitting = sizes.length === 0 ? Infinity : Math.floor(processes.keptPolicyBytes / Math.max(...sizes));
-    await this.#keep(Math.max(0, Math.min(processes.keptPolicies, fitting) - 1));
+    const kept = [...this.#policies.values()].map(({ config }) => policiesKept(config, this.settings, processes));
+    await this.#keep(Math.min(processes.keptPolicies, ...kept) - 1);
     const { config, weights } = await loadWeights(files, limits?.model);
     const generatorSettings = { ...this.settings, ...share };
     const scorer = new Scorer(config, weights, generatorSettings);

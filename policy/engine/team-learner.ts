@@ -6,10 +6,10 @@
  */
 import { stat } from 'node:fs/promises';
 import type {
-  Learner,
   LearnerState,
   LossSettings,
   OptimizerSettings,
+  StandingLearner,
   StepOptions,
   StepProgress,
   TrainingSequence,
@@ -22,8 +22,9 @@ import { ChildLearner, type LearnerSettings, type MemberOptions } from './child-
 import { Meeting } from './meeting.js';
 import { TeamFolder } from './team-folder.js';
 
-export class TeamLearner implements Learner {
+export class TeamLearner implements StandingLearner {
   #members: readonly ChildLearner[] = [];
+  #isLarge = false;
   /** For what the members exchange. */
   #folder: TeamFolder | undefined;
 
@@ -40,8 +41,8 @@ export class TeamLearner implements Learner {
   async load(state: LearnerState): Promise<void> {
     const sizes = await Promise.all(state.policy.weights.map(async (path) => (await stat(path)).size));
     const { bytesEverywhere } = (this.settings.limits ?? LIMITS).processes;
-    const small = sizes.reduce((a, b) => a + b, 0) <= bytesEverywhere;
-    const size = small && !usesGpu(this.settings) ? teamSize(this.settings.threads) : 1;
+    this.#isLarge = sizes.reduce((a, b) => a + b, 0) > bytesEverywhere;
+    const size = !this.#isLarge && !usesGpu(this.settings) ? teamSize(this.settings.threads) : 1;
     if (this.#members.length !== size) {
       await this.close();
       this.#members = this.#gather(size);
@@ -70,6 +71,11 @@ export class TeamLearner implements Learner {
 
   save(weightsPath: string, optimizerPath: string): Promise<void> {
     return this.#first().save(weightsPath, optimizerPath);
+  }
+
+  /** A process gives memory back when it ends, and not before. */
+  rest(): Promise<void> {
+    return this.#isLarge ? this.close() : Promise.resolve();
   }
 
   /** 2-norm of each parameter's clipped gradient in the last update, by Hugging Face name. */

@@ -11,8 +11,8 @@ export type ChangeMoments = (first: Float32Array, second: Float32Array, from: nu
 export interface Moments {
   /** Calls `change` with the two moments of a parameter, piece after piece, which it may change in place. */
   change(parameter: string, change: ChangeMoments): void;
-  /** The two moments of a parameter, to be read. */
-  read(parameter: string): readonly [first: Float32Array, second: Float32Array];
+  /** The first (0) or second (1) moment of a parameter, to be read. */
+  read(parameter: string, which: 0 | 1): Float32Array;
   close(): void;
 }
 
@@ -30,11 +30,11 @@ export class MomentsInMemory implements Moments {
   }
 
   change(parameter: string, change: ChangeMoments): void {
-    change(...this.read(parameter), 0);
+    change(...this.#moments.get(parameter)!, 0);
   }
 
-  read(parameter: string): readonly [Float32Array, Float32Array] {
-    return this.#moments.get(parameter)!;
+  read(parameter: string, which: 0 | 1): Float32Array {
+    return this.#moments.get(parameter)![which];
   }
 
   /** The first moments of all parameters, and the second. */
@@ -92,14 +92,11 @@ export class MomentsInFile implements Moments {
     }
   }
 
-  read(parameter: string): readonly [Float32Array, Float32Array] {
+  read(parameter: string, which: 0 | 1): Float32Array {
     const { start, size } = this.#places.get(parameter)!;
-    const [first, second] = [0, 1].map((i) => {
-      const moments = new Float32Array(size / Float32Array.BYTES_PER_ELEMENT);
-      this.#read(moments, start + i * size);
-      return moments;
-    });
-    return [first, second];
+    const moment = new Float32Array(size / Float32Array.BYTES_PER_ELEMENT);
+    this.#read(moment, start + which * size);
+    return moment;
   }
 
   close(): void {

@@ -73,7 +73,7 @@ export class OnnxLearner {
       weights,
       optimizer: optimizer === undefined ? { steps: 0, moments } : await readOptimizer(config, optimizer, moments),
       reference: typeof reference === 'object' ? () => Promise.resolve(reference) : reference,
-      runner: await this.#runnerOf(config),
+      runner: await this.#runnerOf(config, reference !== undefined),
     };
   }
 
@@ -129,10 +129,10 @@ export class OnnxLearner {
     return this.#started().runner.gradient;
   }
 
-  async #runnerOf(config: ModelConfig): Promise<GradientSource> {
+  async #runnerOf(config: ModelConfig, hasReference: boolean): Promise<GradientSource> {
     const shape = JSON.stringify(config);
     if (this.#kept && this.#kept.shape !== shape) await this.#closeKept();
-    if (isLearntInPieces(config)) return new SegmentedRunner(config, this.settings);
+    if (isLearntInPieces(config)) return new SegmentedRunner(config, this.settings, hasReference);
     this.#kept ??= { shape, runner: new GradientRunner(config, this.settings, this.settings.team) };
     this.#kept.runner.restart();
     return this.#kept.runner;

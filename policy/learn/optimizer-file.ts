@@ -41,10 +41,9 @@ export async function writeOptimizer(
 ): Promise<void> {
   const named = parameters(config).flatMap((parameter) =>
     MOMENTS.flatMap((prefix, k) =>
-      takenApart(parameter, () => moments.read(parameter.name)[k]).map(([name, tensor]): [string, TensorInput] => [
-        `${prefix}.${name}`,
-        { ...tensor, dtype: 'F32' },
-      ]),
+      takenApart(parameter, () => moments.read(parameter.name, k as 0 | 1)).map(
+        ([name, tensor]): [string, TensorInput] => [`${prefix}.${name}`, { ...tensor, dtype: 'F32' }],
+      ),
     ),
   );
   await writeSafetensors(path, { ...Object.fromEntries(named), steps: BigInt64Array.of(BigInt(steps)) });

@@ -1,5 +1,5 @@
 /** Which models are handled as large ones: what is fastest for small ones would take too much memory. */
-import { LIMITS } from '../limits.js';
+import { LIMITS, type ProcessLimits } from '../limits.js';
 import type { SessionSettings } from '../onnx/runtime.js';
 import type { ModelConfig } from './config.js';
 import { parameterCount } from './parameters.js';
@@ -25,6 +25,16 @@ export function packsOnce(
 /** How often an engine that generates and scores holds the weights; of a small model, whose sessions all pack them, at least. */
 export function copiesOfWeights(config: ModelConfig, settings: Pick<SessionSettings, 'provider' | 'weights'>): number {
   return packsOnce(config, settings) ? 2 : 1;
+}
+
+/** Policies of one model that an engine keeps loaded: at least the one in use. */
+export function policiesKept(
+  config: ModelConfig,
+  settings: Pick<SessionSettings, 'provider' | 'weights'>,
+  { keptPolicies, keptPolicyBytes }: Pick<ProcessLimits, 'keptPolicies' | 'keptPolicyBytes'>,
+): number {
+  const bytes = 4 * parameterCount(config) * copiesOfWeights(config, settings);
+  return Math.max(1, Math.min(keptPolicies, Math.floor(keptPolicyBytes / bytes)));
 }
 
 /** Logits are computed for some tokens at a time. */

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import type { RunForm } from '../../contracts/config-form.js';
 import { planRun } from '../../planning/plan-run.js';
+import { LIMITS } from '../../policy/limits.js';
 import { withFolder } from '../support/temporal.js';
 import { writeCheckpoint } from '../support/checkpoint.js';
 
@@ -29,7 +30,8 @@ test("the paper's run without its files: the published shape, 1,920 paths in 10 
 test('what the learner keeps follows its budget: weights and gradient take 13.2 GiB', async () => {
   const form = await paper('attnrl');
   const keptWith = async (gibibytes: number): Promise<{ layers: string | undefined; bytes: number }> => {
-    const options = { rates: RATES, responseTokens: 4000, learnerMemory: gibibytes * 2 ** 30 };
+    const limits = { ...LIMITS, learn: { ...LIMITS.learn, updateBytes: gibibytes * 2 ** 30 } };
+    const options = { rates: RATES, responseTokens: 4000, limits };
     const parts = (await planRun(form, options)).cost!.memory.learner;
     const { what, bytes } = parts.find(({ what }) => what.startsWith('activations'))!;
     return { layers: /those of (.+) layers/.exec(what)?.[1], bytes };

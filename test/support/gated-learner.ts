@@ -1,4 +1,4 @@
-import type { Learner } from '../../contracts/engine.js';
+import type { StandingLearner } from '../../contracts/engine.js';
 import { NullLearner } from './null-engine.js';
 
 /** Learners that stop before an update until they are let on: a run is then known to be in that iteration. */
@@ -8,17 +8,19 @@ export class Gates {
   readonly #gates = new Map<number, { reached: () => void; opened: Promise<void> }>();
 
   /** For `nullRun`: one learner per iteration. */
-  readonly learner = (): Learner => {
+  readonly learner = (): StandingLearner => {
     const iteration = this.rates.length;
     const learner = new NullLearner();
-    const update: Learner['update'] = async (batch, _, { learningRate }) => {
+    const update: StandingLearner['update'] = async (batch, _, { learningRate }) => {
       this.rates[iteration] = learningRate;
       const gate = this.#gates.get(iteration);
       gate?.reached();
       await gate?.opened;
       return learner.update(batch);
     };
-    return new Proxy<Learner>(learner, { get: (_, name) => (name === 'update' ? update : bound(learner, name)) });
+    return new Proxy<StandingLearner>(learner, {
+      get: (_, name) => (name === 'update' ? update : bound(learner, name)),
+    });
   };
 
   /** Closes the gate of an iteration; `at` resolves when the run stands before it. Call it before the run starts. */

@@ -7,7 +7,7 @@ import type { AuditReport } from '../../audit/findings.js';
 import { readRunFiles } from '../../audit/run-files.js';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { RunForm } from '../../contracts/config-form.js';
-import type { Learner } from '../../contracts/engine.js';
+import type { StandingLearner } from '../../contracts/engine.js';
 import { LocalArtifactStore } from '../../store/local-artifact-store.js';
 import { nullRun, type FinishedRun } from './null-run.js';
 import { withFolder, type Temporal } from './temporal.js';
@@ -21,7 +21,7 @@ export interface KeptRun {
 export async function keptRun(
   temporal: Temporal,
   form: RunForm,
-  learner?: () => Learner,
+  learner?: () => StandingLearner,
   during?: (handle: WorkflowHandle) => Promise<unknown>,
 ): Promise<KeptRun> {
   const home = await mkdtemp(join(tmpdir(), 'attnrl-kept-'));

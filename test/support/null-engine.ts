@@ -7,7 +7,7 @@ import { uniform } from '../../algorithm/random.js';
 import type {
   GenerateOptions,
   InferenceEngine,
-  Learner,
+  StandingLearner,
   LearnerState,
   PolicyFiles,
   Rollout,
@@ -82,7 +82,11 @@ export class NullEngine implements InferenceEngine {
   }
 }
 
-export class NullLearner implements Learner {
+export class NullLearner implements StandingLearner {
+  rest(): Promise<void> {
+    return Promise.resolve();
+  }
+
   #skill = 0;
   #digest = '';
 
@@ -97,7 +101,11 @@ export class NullLearner implements Learner {
   async update(miniBatch: readonly TrainingSequence[]): Promise<UpdateMetrics> {
     const hash = createHash('sha256').update(this.#digest);
     for (const row of miniBatch)
-      hash.update(row.tokens).update(row.advantages).update(row.weights).update(row.oldLogProbs ?? new Float32Array());
+      hash
+        .update(row.tokens)
+        .update(row.advantages)
+        .update(row.weights)
+        .update(row.oldLogProbs ?? new Float32Array());
     this.#digest = hash.digest('hex');
     this.#skill = Math.min(0.95, this.#skill + this.gain);
     const tokens = miniBatch.reduce((sum, { weights }) => sum + weights.reduce((a, b) => a + b, 0), 0);

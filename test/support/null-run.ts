@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { Services } from '../../activities/services.js';
 import type { RunForm } from '../../contracts/config-form.js';
-import type { Learner } from '../../contracts/engine.js';
+import type { StandingLearner } from '../../contracts/engine.js';
 import type { RunResult } from '../../contracts/run.js';
 import { readTokenizer } from '../../policy/tokenizer.js';
 import { openVerifier } from '../../tasks/verifiers.js';
@@ -26,7 +26,7 @@ const checkpoint = writeCheckpoint(mkdtempSync(join(tmpdir(), 'attnrl-model-')))
 
 export async function nullServices(
   folder: string,
-  learner: () => Learner = () => new NullLearner(),
+  learner: () => StandingLearner = () => new NullLearner(),
 ): Promise<Services> {
   const engine = new NullEngine(await readTokenizer(await checkpoint));
   return {
@@ -55,7 +55,7 @@ export async function nullRun<T>(
   temporal: Temporal,
   form: RunForm,
   look: (run: FinishedRun) => Promise<T>,
-  learner?: () => Learner,
+  learner?: () => StandingLearner,
   during?: (handle: WorkflowHandle, services: Services) => Promise<unknown>,
 ): Promise<T> {
   return withFolder(async (folder) => {

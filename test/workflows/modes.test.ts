@@ -16,7 +16,10 @@ const MODES: Record<string, RunForm> = {
   'attnrl, on policy': { algorithm: 'attnrl', pipeline: 'on-policy' },
   treerl: { algorithm: 'treerl' },
   grpo: { algorithm: 'grpo' },
-  'grpo, with the log-probs of the update': { algorithm: 'grpo', update: { oldLogProbs: 'update', miniBatchPaths: 1000 } },
+  'grpo, with the log-probs of the update': {
+    algorithm: 'grpo',
+    update: { oldLogProbs: 'update', miniBatchPaths: 1000 },
+  },
 };
 
 let temporal: Temporal;

@@ -46,6 +46,7 @@ export class SegmentedRunner implements GradientSource {
   constructor(
     private readonly config: ModelConfig,
     settings: SessionSettings,
+    private readonly hasReference = false,
   ) {
     this.#limits = (settings.limits ?? LIMITS).learn;
     this.gradient = emptyParameters(config);
@@ -67,7 +68,7 @@ export class SegmentedRunner implements GradientSource {
     const microBatches = cutIntoMicroBatches(batch, tokenBudget);
     const most = Math.max(...microBatches.map((members) => tokensOf(batch, members)));
     const memory = this.#memoryFor(most);
-    const kept = derives ? layersKept(this.config, this.#limits.segments, memory.tokens, this.#limits.updateBytes) : 0;
+    const kept = derives ? this.#layersKept(memory.tokens) : 0;
     for (const [i, members] of microBatches.entries()) {
       await between(i, microBatches.length);
       const micro = microBatch(this.config, batch, members);
@@ -83,6 +84,11 @@ export class SegmentedRunner implements GradientSource {
 
   close(): Promise<void> {
     return this.#sessions.close();
+  }
+
+  #layersKept(tokens: number): number {
+    const { segments, updateBytes } = this.#limits;
+    return layersKept(this.config, segments, tokens, this.hasReference, updateBytes);
   }
 
   /** That of the passes before where it is enough for micro-batches of so many tokens. */

@@ -23,7 +23,7 @@ it.each([{ momentsPiece: 3, fileCallBytes: 7 }, { momentsPiece: 16, fileCallByte
         const [memory, file] = [new MomentsInMemory(config), new MomentsInFile(config, folder, limits)];
         const change = (moments: Moments, i: number): void => {
           const { name, at, value } = changes[i];
-          const [{ length }] = moments.read(name);
+          const { length } = moments.read(name, 0);
           const places = [at % length, (at * 7) % length];
           moments.change(name, (first, second, from) => {
             if (places[0] >= from && places[0] < from + first.length) first[places[0] - from] += value;
@@ -31,7 +31,8 @@ it.each([{ momentsPiece: 3, fileCallBytes: 7 }, { momentsPiece: 16, fileCallByte
           });
         };
         changes.forEach((_, i) => [memory, file].forEach((moments) => change(moments, i)));
-        for (const name of names) expect(file.read(name)).toEqual(memory.read(name));
+        for (const name of names)
+          for (const which of [0, 1] as const) expect(file.read(name, which)).toEqual(memory.read(name, which));
         file.close();
       }),
       { numRuns: 30 },

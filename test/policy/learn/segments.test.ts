@@ -99,11 +99,11 @@ describe('piece by piece', () => {
   it('has the same bits whatever the memory budget lets it keep', async () => {
     const wide = asLarge({ ...untied, layers: 3, qkNorm: true });
     const tokens = Math.max(...rows.map(({ tokens }) => tokens.length), 512);
-    const { model, kept, inner, pieces } = updateMemory(wide, segments, tokens);
+    const { model, kept, inner, pieces } = updateMemory(wide, segments, tokens, false);
     const results = [];
     for (const layers of [0, 2, 3]) {
       const updateBytes = model + kept + pieces + (layers + 0.5) * inner;
-      expect(layersKept(wide, segments, tokens, updateBytes)).toBe(layers);
+      expect(layersKept(wide, segments, tokens, false, updateBytes)).toBe(layers);
       const learner = await learnerOf(
         { limits: { ...LIMITS, learn: { ...LIMITS.learn, segments, updateBytes } } },
         wide,
