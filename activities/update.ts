@@ -103,11 +103,11 @@ async function savePolicy(store: ArtifactStore, learner: Learner, before: Policy
 function summarise(metrics: readonly UpdateMetrics[]): UpdateSummary {
   const tokens = metrics.reduce((sum, step) => sum + step.tokens, 0);
   const mean = (field: 'loss' | 'kl' | 'entropy' | 'clipFraction'): number =>
-    metrics.reduce((sum, step) => sum + step[field] * step.tokens, 0) / tokens;
+    metrics.reduce((sum, step) => sum + (step[field] ?? 0) * step.tokens, 0) / tokens;
   return {
     steps: metrics.length,
     loss: mean('loss'),
-    kl: mean('kl'),
+    kl: metrics.some(({ kl }) => kl === null) ? null : mean('kl'),
     entropy: mean('entropy'),
     clipFraction: mean('clipFraction'),
     gradNorm: metrics.reduce((sum, step) => sum + step.gradNorm, 0) / metrics.length,

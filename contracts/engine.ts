@@ -137,8 +137,8 @@ export interface LossSettings extends PolicyLossSettings {
 export interface UpdateMetrics {
   readonly loss: number;
   readonly policyLoss: number;
-  /** Token mean of the clamped k3. */
-  readonly kl: number;
+  /** Token mean of the clamped k3; null without a reference. */
+  readonly kl: number | null;
   readonly clipFraction: number;
   readonly clipFractionLower: number;
   /** Mean of -(logp - logpOld). */

@@ -28,7 +28,7 @@ const controller = z.strictObject({
 const update = z.strictObject({
   steps: count.describe('Optimiser steps'),
   loss: z.number(),
-  kl: z.number(),
+  kl: z.number().nullable().describe('Null without a reference'),
   entropy: z.number(),
   clipFraction: z.number(),
   gradNorm: z.number().describe('Mean over the steps, before clipping'),

@@ -95,7 +95,8 @@ export interface IterationMetrics {
 export interface UpdateSummary {
   readonly steps: number;
   readonly loss: number;
-  readonly kl: number;
+  /** Null without a reference. */
+  readonly kl: number | null;
   readonly entropy: number;
   readonly clipFraction: number;
   readonly gradNorm: number;

@@ -148,7 +148,7 @@ function iterationDetails(recent: readonly IterationSummary[]): string {
       `${row.leaves}`,
       `${row.nextBatchSize}`,
       row.update?.loss.toFixed(4) ?? '–',
-      row.update?.kl.toFixed(4) ?? '–',
+      row.update?.kl?.toFixed(4) ?? '–',
       row.update?.entropy.toFixed(3) ?? '–',
       row.update?.gradNorm.toFixed(3) ?? '–',
       (row.seconds.total ?? 0).toFixed(1),

@@ -57,7 +57,7 @@ function iterationLines(row: Extract<RunEvent, { event: 'iteration' }>): string 
     ...(update
       ? [
           `loss ${update.loss.toFixed(4)}`,
-          `KL ${update.kl.toFixed(4)}`,
+          ...(update.kl === null ? [] : [`KL ${update.kl.toFixed(4)}`]),
           `entropy ${update.entropy.toFixed(3)}`,
           `clipped ${percent(update.clipFraction)}`,
           `gradient norm ${update.gradNorm.toFixed(3)}`,

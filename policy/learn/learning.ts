@@ -38,7 +38,8 @@ export async function policyGradient(
   const columns = { oldLogProbs: passed.logProbs, ...given, ...passed };
   setGiven(columns.refLogProbs, rows, batch); // what rows came with has every member of a team: it is not a sum
   const { gradient: _, ...metrics } = policyLoss({ ...columns, weights: batch.weights }, settings);
-  return { ...metrics, entropy: mean(batch, passed.entropies), tokens: batch.total };
+  const kl = klWeight > 0 ? metrics.kl : null;
+  return { ...metrics, kl, entropy: mean(batch, passed.entropies), tokens: batch.total };
 }
 
 /** The gradient of the cross-entropy. @throws RangeError for rows that can not be trained on */

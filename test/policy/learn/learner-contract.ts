@@ -162,6 +162,7 @@ export function learnerContract(open: () => OpenLearner, limits?: ModelLimits): 
       expect(withReference.kl).toBeGreaterThan(0);
       const without = await frozen.update(packed, { ...loss, klWeight: 0 }, optimizer, BUDGET);
       expect(without.policyLoss).toBe(withReference.policyLoss);
+      expect(without.kl).toBeNull();
     });
   });
 
