@@ -38,7 +38,7 @@ export async function policyGradient(
   const columns = { oldLogProbs: passed.logProbs, ...given, ...passed };
   setGiven(columns.refLogProbs, rows, batch); // what rows came with has every member of a team: it is not a sum
   const { gradient: _, ...metrics } = policyLoss({ ...columns, weights: batch.weights }, settings);
-  const kl = klWeight > 0 ? metrics.kl : null;
+  const kl = klWeight > 0 || rows.every((row) => row.refLogProbs) ? metrics.kl : null;
   return { ...metrics, kl, entropy: mean(batch, passed.entropies), tokens: batch.total };
 }
 
