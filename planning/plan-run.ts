@@ -10,7 +10,7 @@ import { type Limits, LIMITS, MACHINE_BYTES } from '../policy/limits.js';
 import type { ModelConfig } from '../policy/transformer/config.js';
 import { publishedModel } from './known-models.js';
 import { modelSize, type ModelSize } from './model-size.js';
-import { memoryByRole, storedBytes, type Memory, type Stored } from './resources.js';
+import { gibibytes, memoryByRole, storedBytes, type Memory, type Stored } from './resources.js';
 import { FLOPS_OF_LEARNING, measureRates, type Rates } from './throughput.js';
 import { iterationWork, type Assumptions, type Work } from './work.js';
 
@@ -210,18 +210,17 @@ function secondsOf(work: Work, { pipeline, update }: RunConfig, rates: Rates): I
 /** More than this fills a disk before somebody looks. */
 const MUCH_DISK = 20 * 2 ** 30;
 
-/** What the run's policies take. */
 /** What `npm start` begins is one worker for all. */
 function memoryNotes({ rollout, learner }: Memory): string[] {
   const bytes = [...rollout, ...learner].reduce((sum, part) => sum + part.bytes, 0);
   if (bytes < MACHINE_BYTES) return [];
-  const gibibytes = (count: number): string => `${(count / 2 ** 30).toFixed(1)} GiB`;
   return [
     `rollouts and learner take ${gibibytes(bytes)} together, this machine has ${gibibytes(MACHINE_BYTES)}: ` +
       'give each a machine of its own (`attnrl worker`), or lower engine.slots',
   ];
 }
 
+/** What the run's policies take. */
 function diskNotes({ iterations, retention }: RunConfig, { policy }: Stored): string[] {
   const all = iterations * policy;
   if (all < MUCH_DISK) return [];

@@ -107,7 +107,7 @@ function ofPieces(
   ];
 }
 
-const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+export const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 
 export interface Stored {
   readonly policy: number;

@@ -22,7 +22,7 @@ export function encodeRows(rows: readonly StoredRow[]): Arrays {
     predecessors: joinInts(rows.map(({ sequence }) => sequence.predecessors)).values,
     weights: joinFloats(rows.map(({ sequence }) => sequence.weights)).values,
     advantages: joinFloats(rows.map(({ sequence }) => sequence.advantages)).values,
-    ...(old.length === 0 ? {} : { old_log_probs: joinFloats(old).values }),
+    ...(rows.length > 0 && old.length === 0 ? {} : { old_log_probs: joinFloats(old).values }),
   };
 }
 

@@ -72,3 +72,7 @@ it('training rows come back as they were', () => {
     }),
   );
 });
+
+it('an iteration without training rows has the bytes it always had', () => {
+  expect(encodeRows([])).toHaveProperty('old_log_probs', new Float32Array());
+});

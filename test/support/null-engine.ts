@@ -83,10 +83,6 @@ export class NullEngine implements InferenceEngine {
 }
 
 export class NullLearner implements StandingLearner {
-  rest(): Promise<void> {
-    return Promise.resolve();
-  }
-
   #skill = 0;
   #digest = '';
 
@@ -96,6 +92,10 @@ export class NullLearner implements StandingLearner {
   async load({ policy }: LearnerState): Promise<void> {
     this.#skill = await skillOf(policy);
     this.#digest = policy.id;
+  }
+
+  rest(): Promise<void> {
+    return Promise.resolve();
   }
 
   async update(miniBatch: readonly TrainingSequence[]): Promise<UpdateMetrics> {
