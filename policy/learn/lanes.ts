@@ -90,7 +90,7 @@ export class Lanes {
       await meet();
       // A token is passed by one member; the others have zeros.
       for (let other = 0; other < size; other++) {
-        if (other !== rank) read(path(`tokens-${other}`), columns, addTo);
+        if (other !== rank) read(path(`tokens-${other}`), columns, fillIn);
       }
     }
     for (const lane of lanes) {
@@ -143,6 +143,11 @@ function read(
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);
+/** A sum would turn −0 into 0. */
+function fillIn(array: Float32Array, held: Float32Array): void {
+  for (let i = 0; i < array.length; i++) if (!Object.is(held[i], 0)) array[i] = held[i];
+}
+
 const copyTo = (array: Float32Array, held: Float32Array): void => array.set(held);
 
 function addTo(array: Float32Array, held: Float32Array): void {
