@@ -41,7 +41,8 @@ describe('what recorded verdicts must be', () => {
 const HANGS_SOMETIMES = `
 import { existsSync } from 'node:fs';
 export function verify({ groundTruth }, response) {
-  if (response.length % 5 === 0 && existsSync(new URL('./busy', import.meta.url))) for (;;);
+  const sum = Buffer.from(response).reduce((a, b) => a + b, 0);
+  if (sum % 19 === 0 && existsSync(new URL('./busy', import.meta.url))) for (;;);
   return response.includes(String(groundTruth)) ? { reward: 1, reason: 'correct' } : { reward: 0, reason: 'wrong answer' };
 }`;
 
