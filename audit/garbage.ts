@@ -16,6 +16,12 @@ import { runHead, type RunFiles } from './run-files.js';
  */
 export const LEASE_MS = 24 * 3_600_000;
 
+/**
+ * Weights that a run has let go were reachable before. The lease has to cover only who comes to the same bits again, such as a
+ * fork: from its writing them to their being in its history.
+ */
+export const RELEASED_LEASE_MS = 3_600_000;
+
 /** What a run needs can not be told, so nothing is removed. */
 export class LedgerUnreadable extends Error {
   override readonly name = 'LedgerUnreadable';
@@ -44,14 +50,21 @@ const NAMES_OTHERS: ReadonlySet<ArtifactKind> = new Set([
   'iteration-provenance',
 ]);
 
-/** SHA-256 of everything that is needed. Rejects with LedgerUnreadable. */
+/** By their SHA-256. */
+export interface Reach {
+  readonly needed: ReadonlySet<string>;
+  /** Weights and optimiser state that were needed until their run's retention let them go. */
+  readonly released: ReadonlySet<string>;
+}
+
+/** Rejects with LedgerUnreadable. */
 export async function reachable(
   store: ArtifactStore,
   runs: readonly RunFiles[],
   live: readonly LiveRefs[],
-): Promise<Set<string>> {
-  const kept = await keptPolicies(store, runs, live);
-  const needed = new Set<string>();
+): Promise<Reach> {
+  const { kept, told } = await policiesOf(store, runs, live);
+  const [needed, released] = [new Set<string>(), new Set<string>()];
   const walk = async (run: string, roots: readonly ArtifactRef[]): Promise<void> => {
     const open = [...roots];
     for (let ref = open.pop(); ref !== undefined; ref = open.pop()) {
@@ -59,7 +72,12 @@ export async function reachable(
       needed.add(ref.sha256);
       if (!NAMES_OTHERS.has(ref.kind)) continue;
       const content = await reading(run, getJson(store, ref));
-      open.push(...(ref.kind === 'policy' && !kept.has(ref.sha256) ? filesOf(content) : refsIn(content)));
+      const inner = refsIn(content);
+      if (ref.kind !== 'policy' || kept.has(ref.sha256)) open.push(...inner);
+      else {
+        open.push(...filesOf(content));
+        if (told.has(ref.sha256)) for (const { sha256 } of inner) released.add(sha256);
+      }
     }
   };
   for (const files of runs) {
@@ -67,16 +85,16 @@ export async function reachable(
     await walk(files.run, [record, provenance, ...files.evaluations.map(({ evaluation }) => evaluation)]);
   }
   for (const { run, refs } of live) await walk(run, refs);
-  return needed;
+  return { needed, released };
 }
 
-/** Policies whose weights are needed: by the runs' retention, or by something that goes on. */
-async function keptPolicies(
+/** Policies whose weights are needed, by the runs' retention or by something that goes on; and those that ledgers tell of. */
+async function policiesOf(
   store: ArtifactStore,
   runs: readonly RunFiles[],
   live: readonly LiveRefs[],
-): Promise<ReadonlySet<string>> {
-  const kept = new Set<string>();
+): Promise<{ kept: ReadonlySet<string>; told: ReadonlySet<string> }> {
+  const [kept, told] = [new Set<string>(), new Set<string>()];
   for (const files of runs) {
     const newest = (files.ledger.at(-1)?.number ?? 0) + 1;
     for (let ref: ArtifactRef | null = runHead(files).record; ref !== null;) {
@@ -84,6 +102,7 @@ async function keptPolicies(
       const { config, policy: base, parent } = await reading(files.run, getJson<RunManifest>(store, record.manifest));
       const { iteration, policy } = record;
       kept.add(base.sha256);
+      told.add(policy.before.sha256).add(policy.after.sha256);
       if (keepsPolicy(iteration, newest, config.retention)) kept.add(policy.before.sha256);
       if (keepsPolicy(iteration + 1, newest, config.retention)) kept.add(policy.after.sha256);
       // What a fork went out from.
@@ -96,7 +115,7 @@ async function keptPolicies(
     if (training && withLedger.has(run)) continue;
     for (const { kind, sha256 } of refs) if (kind === 'policy') kept.add(sha256);
   }
-  return kept;
+  return { kept, told };
 }
 
 /** A policy without its weights and optimiser state. */
@@ -128,24 +147,36 @@ export interface Totals {
   readonly bytes: number;
 }
 
+interface Collecting {
+  readonly remove: boolean;
+  readonly leaseMs?: number;
+  readonly releasedLeaseMs?: number;
+}
+
 /** Sorts what the store holds, and removes what nobody needs where `remove` is set. */
 export async function collect(
   collector: LocalCollector,
-  needed: ReadonlySet<string>,
-  { remove, leaseMs = LEASE_MS }: { readonly remove: boolean; readonly leaseMs?: number },
+  { needed, released }: Reach,
+  { remove, leaseMs = LEASE_MS, releasedLeaseMs = RELEASED_LEASE_MS }: Collecting,
 ): Promise<Collection> {
   const objects = await collector.list();
   const unneeded = objects.filter(({ sha256 }) => !needed.has(sha256));
-  const removable = unneeded.filter(({ ageMs }) => ageMs >= leaseMs);
+  const leaseOf = ({ sha256 }: StoredObject): number => (released.has(sha256) ? releasedLeaseMs : leaseMs);
+  const [removable, leased] = [
+    unneeded.filter((object) => object.ageMs >= leaseOf(object)),
+    unneeded.filter((object) => object.ageMs < leaseOf(object)),
+  ];
   const removed: StoredObject[] = [];
-  for (const object of remove ? removable : []) if (await collector.remove(object, leaseMs)) removed.push(object);
+  for (const object of remove ? removable : [])
+    if (await collector.remove(object, leaseOf(object))) removed.push(object);
   const gone = new Set(removed.map(({ sha256 }) => sha256));
   return {
     needed: totals(objects.filter(({ sha256 }) => needed.has(sha256))),
-    leased: totals(unneeded.filter(({ ageMs }) => ageMs < leaseMs)),
+    leased: totals(leased),
     removable: totals(removable),
     removed: remove ? totals(removed) : null,
-    results: remove ? await collector.removeResults(gone, leaseMs) : 0,
+    // A result that speaks of what is gone is no younger than it: whoever remembered it has written or renewed that.
+    results: remove ? await collector.removeResults(gone, Math.min(leaseMs, releasedLeaseMs)) : 0,
   };
 }
 

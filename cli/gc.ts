@@ -15,7 +15,7 @@ export function gcCommand(): Command {
     .addHelpText(
       'after',
       "\nKept: everything that the ledgers of the runs in runs/ lead to (of weights, what each run's `retention` says), whatever\n" +
-        'unfinished workflows of the server refer to, and what was written or used in the last 24 hours.\n',
+        'unfinished workflows of the server refer to, and what was written or used in the last 24 hours\n(weights that a run has let go: in the last hour).\n',
     )
     .action(gc);
 }
@@ -45,7 +45,7 @@ function collectionTable({ needed, leased, removable, removed, results }: Collec
     table.push([name, objects, (bytes / 1e6).toFixed(1)]);
   };
   row('needed by runs', needed);
-  row('written or used in the last 24 hours', leased);
+  row('written or used a short while ago', leased);
   row('needed by nobody', removable);
   if (removed) row('removed', removed);
   const end = removed

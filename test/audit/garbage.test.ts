@@ -108,6 +108,24 @@ describe('a store that several runs share', () => {
     });
   });
 
+  it('weights that a run has let go have a shorter lease', async () => {
+    await sharedHome(2 * HOUR, async (home) => {
+      const store = await LocalArtifactStore.open(join(home, 'store'));
+      const litter = await putJson(store, 'evaluation', { of: 'nobody' });
+      await age(home, 2 * HOUR);
+      const [{ ledger }] = await filesOf(home);
+      const { weights, optimizer } = await getJson<PolicyArtifact>(store, ledger[0].policy.after);
+      const { client } = temporal.environment;
+      await store.renew(weights[0].ref);
+      expect((await collectUnneeded(store, home, client, { remove: true })).removed).toMatchObject({ objects: 1 });
+      expect(await Promise.all([litter, weights[0].ref, optimizer!].map((ref) => store.has(ref)))).toEqual([
+        true,
+        true,
+        false,
+      ]);
+    });
+  });
+
   it('what a run that goes on refers to stays, its weights too', async () => {
     await sharedHome(48 * HOUR, async (home) => {
       const store = await LocalArtifactStore.open(join(home, 'store'));
@@ -115,11 +133,13 @@ describe('a store that several runs share', () => {
       const policy = files[0].ledger[0].policy.after;
       const { weights } = await getJson<PolicyArtifact>(store, policy);
       const live = (training: boolean, run = 'another'): LiveRefs[] => [{ run, training, refs: [policy] }];
-      expect((await reachable(store, files, [])).has(weights[0].ref.sha256)).toBe(false);
-      expect((await reachable(store, files, live(false))).has(weights[0].ref.sha256)).toBe(true);
-      expect((await reachable(store, files, live(true))).has(weights[0].ref.sha256)).toBe(true);
+      const needed = async (refs: LiveRefs[]): Promise<boolean> =>
+        (await reachable(store, files, refs)).needed.has(weights[0].ref.sha256);
+      expect(await needed([])).toBe(false);
+      expect(await needed(live(false))).toBe(true);
+      expect(await needed(live(true))).toBe(true);
       // A training with a ledger goes by its retention.
-      expect((await reachable(store, files, live(true, runs[0].run))).has(weights[0].ref.sha256)).toBe(false);
+      expect(await needed(live(true, runs[0].run))).toBe(false);
     });
   });
 
@@ -155,9 +175,10 @@ describe('reachability', () => {
           }
           const chosen = roots.map((root) => root % edges.length);
           const live = [{ run: 'live', training: false, refs: chosen.map((root) => refs[root]) }];
-          const needed = await reachable(store, [], live);
+          const reach = await reachable(store, [], live);
+          const { needed } = reach;
           expect(needed).toEqual(new Set(chosen.flatMap((root) => [...below[root]])));
-          await collect(new LocalCollector(folder), needed, { remove: true, leaseMs: 0 });
+          await collect(new LocalCollector(folder), reach, { remove: true, leaseMs: 0 });
           const present = await Promise.all(refs.map((ref) => store.has(ref)));
           expect(present).toEqual(refs.map(({ sha256 }) => needed.has(sha256)));
         });
