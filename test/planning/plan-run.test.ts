@@ -36,10 +36,10 @@ test('what the learner keeps follows its budget: weights and gradient take 13.2 
     const { what, bytes } = parts.find(({ what }) => what.startsWith('activations'))!;
     return { layers: /those of (.+) layers/.exec(what)?.[1], bytes };
   };
-  const [little, some, all] = [await keptWith(12), await keptWith(30), await keptWith(128)];
+  const [little, some, all] = [await keptWith(12), await keptWith(36), await keptWith(128)];
   expect([little.layers, all.layers]).toEqual(['0 of 28', 'all 28']);
   expect(some.layers).toMatch(/^[1-9]\d* of 28$/);
-  expect(some.bytes).toBeLessThan((30 - 13.2) * 2 ** 30);
+  expect(some.bytes).toBeLessThan((36 - 13.2) * 2 ** 30);
   expect(all.bytes - little.bytes).toBe(28 * 9216 * (2048 + 1536 + 2 * 8960) * 4);
 });
 

@@ -4,9 +4,12 @@ import { type ModelConfig, qkvSize } from '../../transformer/config.js';
 import { parameterCount } from '../../transformer/parameters.js';
 
 const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
-/** Matrices of logits that the head's graph holds at a time; later one, and as much as its weights so often (measured). */
+/**
+ * Matrices of logits that the head's graph holds at a time; later one, and as much as its weights so often: measured in a second
+ * micro-batch, since the gradient's memory is there only once it was written.
+ */
 const LOGITS_HELD = 4;
-const HEADS_HELD = 3;
+const HEADS_HELD = 7;
 /** Matrices [tokens, intermediate] that a piece's graph holds at a time, with its operands. */
 const EXPANDED_HELD = 12;
 
