@@ -145,11 +145,8 @@ describe('one number in a record changed', () => {
     },
   );
 
-  it('numbers of the newest record, its provenance made to fit as well: recomputation or the server disagree', async () => {
-    for (const path of fc.sample(
-      fc.shuffledSubarray(numbers(recordOf(lines[2])), { minLength: 16, maxLength: 16 }),
-      1,
-    )[0]) {
+  it('any number of the newest record, its provenance made to fit as well: recomputation or the server disagree', async () => {
+    for (const path of numbers(recordOf(lines[2]))) {
       const forged = (home: string): Promise<void> =>
         forgeNewest(home, kept.run, lines, changed(recordOf(lines[2]), path));
       // What only the learner could know needs the server (or a replay).
