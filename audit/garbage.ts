@@ -94,8 +94,11 @@ async function policiesOf(
   runs: readonly RunFiles[],
   live: readonly LiveRefs[],
 ): Promise<{ kept: ReadonlySet<string>; told: ReadonlySet<string> }> {
-  const [kept, told] = [new Set<string>(), new Set<string>()];
+  const kept = new Set<string>();
+  const toldBy = new Map<string, Set<string>>();
   for (const files of runs) {
+    const told = new Set<string>();
+    toldBy.set(files.run, told);
     const newest = (files.ledger.at(-1)?.number ?? 0) + 1;
     for (let ref: ArtifactRef | null = runHead(files).record; ref !== null;) {
       const record: IterationRecord = await reading(files.run, getJson<IterationRecord>(store, ref));
@@ -110,12 +113,12 @@ async function policiesOf(
       ref = record.previous;
     }
   }
-  const withLedger = new Set(runs.map(({ run }) => run));
   for (const { run, training, refs } of live) {
-    if (training && withLedger.has(run)) continue;
-    for (const { kind, sha256 } of refs) if (kind === 'policy') kept.add(sha256);
+    // What its ledger does not tell of yet is newer than all that the retention speaks of.
+    const told = training ? toldBy.get(run) : undefined;
+    for (const { kind, sha256 } of refs) if (kind === 'policy' && !told?.has(sha256)) kept.add(sha256);
   }
-  return { kept, told };
+  return { kept, told: new Set([...toldBy.values()].flatMap((told) => [...told])) };
 }
 
 /** A policy without its weights and optimiser state. */
