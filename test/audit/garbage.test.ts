@@ -140,6 +140,8 @@ describe('a store that several runs share', () => {
       expect(await needed(live(true))).toBe(true);
       // A training with a ledger goes by its retention.
       expect(await needed(live(true, runs[0].run))).toBe(false);
+      // One whose ledger does not tell of the policy yet needs it, though another run has let the same bits go.
+      expect(await needed(live(true, runs[1].run))).toBe(true);
     });
   });
 
