@@ -28,8 +28,9 @@ export async function llamaFolder(): Promise<string> {
   await rm(draft, { recursive: true, force: true });
   await mkdir(draft, { recursive: true });
   for (const name of FILES) await cp(join(PROJECT, name), join(draft, name));
-  // Its own script would build llama.cpp where it finds none that is prebuilt.
-  const arguments_ = ['ci', '--prefix', draft, '--ignore-scripts', '--omit=optional', '--no-audit', '--no-fund'];
+  // Its own script would build llama.cpp where it finds none that is prebuilt. `ci` refuses a lock without the packages of other
+  // platforms, which not every registry has.
+  const arguments_ = ['install', '--prefix', draft, '--ignore-scripts', '--omit=optional', '--no-audit', '--no-fund'];
   const failure = await execute('npm', arguments_);
   if (failure !== undefined) throw new LlamaNotInstalled(failure);
   await rename(draft, folder);

@@ -33,9 +33,8 @@ def load(directory, threads, rollouts, length):
 def generate(prompts, siblings, newTokens, seed):
     from vllm import SamplingParams
 
-    settings = SamplingParams(
-        n=siblings, temperature=1.0, max_tokens=newTokens, ignore_eos=True, detokenize=False, seed=seed
-    )
+    # The seed is not for vLLM: a request with one of its own fails on the CPU when its prompt is prefilled in parts.
+    settings = SamplingParams(n=siblings, temperature=1.0, max_tokens=newTokens, ignore_eos=True, detokenize=False)
     started = time.perf_counter()
     results = models[0].generate([{"prompt_token_ids": prompt} for prompt in prompts], settings, use_tqdm=False)
     seconds = time.perf_counter() - started

@@ -71,8 +71,8 @@ export async function decode(
 
 interface Contenders {
   readonly samplers: ReadonlyMap<string, Sampler>;
-  /** Why vLLM is not among them. */
-  readonly absent?: string;
+  /** Why others are not among them, by name. */
+  readonly absent: ReadonlyMap<string, string>;
 }
 
 async function everybody(model: MeasuredModel, rollouts: number, length: number): Promise<Contenders> {
@@ -83,28 +83,40 @@ async function everybody(model: MeasuredModel, rollouts: number, length: number)
     ['transformers', await transformers(model)],
   ]);
   try {
-    return { samplers: samplers.set(VLLM, await vllm(model, { rollouts, length })) };
+    return { samplers: samplers.set(VLLM, await vllm(model, { rollouts, length })), absent: new Map() };
   } catch (error) {
     if (!(error instanceof VllmNotInstalled || error instanceof PeerFailed)) throw error;
-    return { samplers, absent: error.message.trim().split('\n').at(-1)! };
+    return { samplers, absent: new Map([[VLLM, lastLine(error)]]) };
   }
 }
 
-async function measure(
-  model: MeasuredModel,
-  one: Case,
-  { samplers, absent }: Contenders,
-  least: LeastSeconds,
-): Promise<Row[]> {
+/** Those that can do the work: each does a little of it. */
+async function ready({ samplers, absent }: Contenders, work: Work): Promise<Contenders> {
+  const prepared = new Map<string, Sampler>();
+  const failed = new Map(absent);
+  for (const [who, sampler] of samplers) {
+    try {
+      await sampler.prepare(work.prompts.length * work.siblings, lengthOf(work));
+      await sampler.sample({ ...work, newTokens: WARM_UP_TOKENS });
+      await markMemory(sampler.pid);
+      prepared.set(who, sampler);
+    } catch (error) {
+      if (!(error instanceof PeerFailed)) throw error;
+      failed.set(who, lastLine(error));
+    }
+  }
+  return { samplers: prepared, absent: failed };
+}
+
+function lastLine({ message }: Error): string {
+  return message.trim().split('\n').at(-1)!;
+}
+
+async function measure(model: MeasuredModel, one: Case, contenders: Contenders, least: LeastSeconds): Promise<Row[]> {
   const name = nameOf(model, one);
-  const warmUp = { ...workOf(model, one, ROUNDS[model.name]), newTokens: WARM_UP_TOKENS };
   const work = workOf(model, one, 0);
   const rollouts = work.prompts.length * work.siblings;
-  for (const sampler of samplers.values()) {
-    await sampler.prepare(rollouts, lengthOf(work));
-    await sampler.sample(warmUp);
-    await markMemory(sampler.pid);
-  }
+  const { samplers, absent } = await ready(contenders, workOf(model, one, ROUNDS[model.name]));
   const turns = [...samplers].map(([who, sampler]) => {
     return [who, (round: number) => sampler.sample(workOf(model, one, round))] as const;
   });
@@ -117,7 +129,7 @@ async function measure(
       const target = who === LLAMA ? one.target : who === VLLM ? 1 : undefined;
       return higherIsBetter({ ...rate, metric: `throughput (peer: ${who})`, peer: made / seconds[who] }, target);
     });
-  if (absent !== undefined) rows.push(alone({ ...rate, metric: `throughput (no vLLM: ${absent})` }));
+  for (const [who, why] of absent) rows.push(alone({ ...rate, metric: `throughput (no ${who}: ${why})` }));
   const nearest = least.products > least.reading ? LEAST_SHARE : undefined;
   rows.push(
     higherIsBetter(
