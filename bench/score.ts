@@ -151,18 +151,28 @@ function caseName({ name }: Shape, { rows, length }: Case): string {
 }
 
 function requireSameScores(ours: readonly Score[], peer: PeerScore): void {
-  const apart = largestDifference(ours, peer);
+  const apart = Math.max(
+    ...FOUND.map((field) =>
+      largestDifference(
+        ours.map((row) => row[field]),
+        peer[field],
+      ),
+    ),
+  );
   if (!(apart <= TOLERANCE)) throw new RangeError(`not the same work: scores differ by ${apart} from transformers'`);
 }
 
-/** Of any log-prob, entropy or influence of the same rows; NaN where there are not as many of them. */
-export function largestDifference(ours: readonly Score[], peer: PeerScore): number {
-  const differences = (['logProbs', 'entropies', 'fci'] as const).flatMap((field) =>
-    ours.map((row, r) => {
-      const other = peer[field][r];
-      if (row[field].length !== other?.length) return NaN;
-      return row[field].reduce((largest, value, i) => Math.max(largest, Math.abs(value - other[i])), 0);
-    }),
-  );
+export const FOUND = ['logProbs', 'entropies', 'fci'] as const satisfies readonly (keyof Score)[];
+
+/** Of the same rows; NaN where there are not as many numbers. */
+export function largestDifference(
+  rows: readonly ArrayLike<number>[],
+  others: readonly (readonly number[] | undefined)[],
+): number {
+  const differences = rows.map((row, r) => {
+    const other = others[r];
+    if (row.length !== other?.length) return NaN;
+    return other.reduce((largest, value, i) => Math.max(largest, Math.abs(value - row[i])), 0);
+  });
   return Math.max(...differences);
 }

@@ -1,5 +1,6 @@
 """Log-probs, entropies and FCI with Hugging Face transformers' `output_attentions`."""
 
+import copy
 import time
 
 import torch
@@ -34,16 +35,24 @@ def score(name, tokens, promptLength, stepRanges, delta, thinkEndStep=-1):
     }
 
 
+def scoreInDouble(name, **rows):
+    """The same in double precision: what single precision is measured by."""
+    double = f"{name} in double precision"
+    if double not in models:
+        models[double] = copy.deepcopy(models[name]).double()
+    return score(double, **rows)
+
+
 def influence(attentions, ranges, delta, think_end_step):
     """attentions: per layer [B, H, S, S]. Returns [B, K]; the prompt, the first step and those from the end of the
     thinking on (-1: it has none) are zero."""
     length = attentions[0].shape[-1]
     steps = len(ranges)
-    means = torch.zeros(steps, length)
+    means = torch.zeros(steps, length, dtype=attentions[0].dtype)
     for step, (start, end) in enumerate(ranges):
         means[step, start:end] = 1 / (end - start)
-    later = torch.ones(steps, steps).triu(delta)  # [k, j]: j >= k + delta
-    best = torch.zeros(attentions[0].shape[0], steps)
+    later = torch.ones(steps, steps, dtype=means.dtype).triu(delta)  # [k, j]: j >= k + delta
+    best = torch.zeros(attentions[0].shape[0], steps, dtype=means.dtype)
     for attention in attentions:
         by_step = means @ attention @ means.T  # [B, H, j, k]
         received = (by_step * later.T).sum(-2)  # [B, H, k]
@@ -68,6 +77,7 @@ serve(
         "limitMemory": limit_memory,
         "load": load,
         "score": score,
+        "scoreInDouble": scoreInDouble,
         "markMemory": markMemory,
         "peakMemory": peakMemory,
     }

@@ -1,4 +1,7 @@
-/** Log-probs, entropies and FCI of a model's own responses, beside transformers with `output_attentions`. */
+/**
+ * Log-probs, entropies and FCI of a model's own responses, beside transformers with `output_attentions`, and beside what the
+ * machine needs if it does nothing but the matrix products. Both are held to transformers in double precision.
+ */
 import { DELTA } from '../../algorithm/influence.js';
 import type { Score, ScoreRequest } from '../../contracts/engine.js';
 import { openInferenceEngine } from '../../policy/engine/open.js';
@@ -6,8 +9,9 @@ import { inTurn, secondsOf } from '../in-turn.js';
 import { THREADS } from '../machine.js';
 import { Peer } from '../peer.js';
 import { markMemory, peakMemory } from '../process-memory.js';
-import { alone, lowerIsBetter, type Row } from '../report.js';
-import { largestDifference, type PeerScore, stepRanges } from '../score.js';
+import { lowerIsBetter, type Row } from '../report.js';
+import { FOUND, largestDifference, type PeerScore, stepRanges } from '../score.js';
+import { scoreProductSeconds } from './limits.js';
 import type { MeasuredModel } from './model.js';
 import { responses, withSampling } from './responses.js';
 
@@ -24,7 +28,11 @@ const CASES: readonly Case[] = [
 ];
 const STEP_TOKENS = 16;
 const ROUNDS = { rounds: 3, warmUps: 1 };
+const LEAST_SHARE = 0.85;
+/** Of log-probs and FCI; entropies are sums over all words, of some nats. */
 const TOLERANCE = 1e-4;
+/** Rows that are computed in double precision. */
+const DOUBLE_ROWS = 4;
 const MIB = 2 ** 20;
 
 export async function score(model: MeasuredModel, show: (rows: readonly Row[]) => void): Promise<void> {
@@ -35,6 +43,7 @@ export async function score(model: MeasuredModel, show: (rows: readonly Row[]) =
 async function measure(model: MeasuredModel, { rows, length, peerRows }: Case): Promise<Row[]> {
   const promptTokens = model.prompts[0].length;
   const sampled = await withSampling(model, (sampler) => responses(sampler, model, rows, length - promptTokens));
+  const products = await scoreProductSeconds(model, rows * length, rows * (length - promptTokens));
   const engine = openInferenceEngine({ threads: THREADS });
   const peer = await Peer.start('score.py');
   try {
@@ -53,7 +62,10 @@ async function measure(model: MeasuredModel, { rows, length, peerRows }: Case): 
     const pids = [processOf(engine.pid), peer.pid];
     const before = await Promise.all(pids.map(markMemory));
     let own: readonly Score[] = [];
-    let apart = 0;
+    const askPeer = (operation: string, tokens: readonly (readonly number[])[]): Promise<PeerScore> => {
+      const asked = { promptLength: promptTokens, stepRanges: stepRanges(steps), delta: DELTA };
+      return peer.ask<PeerScore>({ operation, name: model.name, tokens, ...asked });
+    };
     const seconds = await inTurn(
       caseName(model, rows, length),
       {
@@ -61,16 +73,8 @@ async function measure(model: MeasuredModel, { rows, length, peerRows }: Case): 
         transformers: async () => {
           let all = 0;
           for (let first = 0; first < rows; first += peerRows) {
-            const reply = await peer.ask<PeerScore>({
-              operation: 'score',
-              name: model.name,
-              tokens: sequences.slice(first, first + peerRows),
-              promptLength: promptTokens,
-              stepRanges: stepRanges(steps),
-              delta: DELTA,
-            });
+            const reply = await askPeer('score', sequences.slice(first, first + peerRows));
             all += reply.seconds;
-            apart = Math.max(apart, largestDifference(own.slice(first, first + peerRows), reply));
           }
           return all;
         },
@@ -78,22 +82,55 @@ async function measure(model: MeasuredModel, { rows, length, peerRows }: Case): 
       ROUNDS,
     );
     const [ours, theirs] = (await Promise.all(pids.map(peakMemory))).map((peak, i) => (peak - before[i]) / MIB);
-    const measured = { case: caseName(model, rows, length) };
+    const name = caseName(model, rows, length);
+    const time = { case: name, unit: 's', ours: seconds.ours };
+    // One of the two is enough.
+    const isTwiceAsFast = seconds.transformers >= 2 * seconds.ours;
+    const some = sequences.slice(0, DOUBLE_ROWS);
+    const exact = await askPeer('scoreInDouble', some);
+    const single = await askPeer('score', some);
     return [
       lowerIsBetter(
-        { ...measured, metric: 'time (peer: transformers)', unit: 's', ours: seconds.ours, peer: seconds.transformers },
-        2,
+        { ...time, metric: 'time (peer: transformers)', peer: seconds.transformers },
+        isTwiceAsFast ? 2 : undefined,
       ),
       lowerIsBetter(
-        { ...measured, metric: 'peak memory above the weights (peer: transformers)', unit: 'MiB', ours, peer: theirs },
+        { ...time, metric: 'share of the limit (peer: products alone)', peer: products },
+        isTwiceAsFast ? undefined : LEAST_SHARE,
+      ),
+      lowerIsBetter(
+        {
+          case: name,
+          metric: 'peak memory above the weights (peer: transformers)',
+          unit: 'MiB',
+          ours,
+          peer: theirs,
+        },
         5,
       ),
-      alone({ ...measured, metric: 'largest difference to transformers', unit: '', ours: apart }, TOLERANCE),
+      ...differences(name, own.slice(0, DOUBLE_ROWS), single, exact),
     ];
   } finally {
     await engine.close();
     await peer.close();
   }
+}
+
+/** Ours and the peer's single precision, both from its double precision. */
+function differences(name: string, own: readonly Score[], single: PeerScore, exact: PeerScore): Row[] {
+  return FOUND.map((field) => {
+    const row = lowerIsBetter({
+      case: name,
+      metric: `largest difference of ${field} to double precision (peer: transformers)`,
+      unit: '',
+      ours: largestDifference(
+        own.map((found) => found[field]),
+        exact[field],
+      ),
+      peer: largestDifference(single[field], exact[field]),
+    });
+    return field === 'entropies' ? row : { ...row, target: { atMost: TOLERANCE } };
+  });
 }
 
 function processOf(pid: number | undefined): number {
