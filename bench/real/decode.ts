@@ -7,7 +7,7 @@ import { PeerFailed } from '../peer.js';
 import { markMemory, peakMemory } from '../process-memory.js';
 import { alone, higherIsBetter, lowerIsBetter, type Row } from '../report.js';
 import { VllmNotInstalled } from '../vllm-environment.js';
-import { leastSeconds, type LeastSeconds } from './limits.js';
+import { readingSeconds, samplingProductSeconds } from './limits.js';
 import { type MeasuredModel, type MeasuredName, promptsOf } from './model.js';
 import { llama, ours, type Sampler, transformers, vllm, type Work } from './samplers.js';
 
@@ -43,6 +43,8 @@ const LEAST_SHARE = 0.7;
 const OURS = 'ours';
 const LLAMA = 'llama.cpp F32';
 const VLLM = 'vLLM';
+const PRODUCTS = 'products alone';
+const READING = 'reading the weights';
 
 /** @param show gets the rows of a case as soon as it is measured */
 export async function decode(
@@ -52,18 +54,9 @@ export async function decode(
 ): Promise<void> {
   const works = cases.map((one) => workOf(model, one, 0));
   const rollouts = works.map(({ prompts, siblings }) => prompts.length * siblings);
-  // Before the others are there: it needs memory of its own.
-  const least = await leastSeconds(
-    model,
-    works.map(({ prompts, newTokens }, i) => ({
-      rollouts: rollouts[i],
-      promptTokens: prompts.flat().length,
-      newTokens,
-    })),
-  );
   const contenders = await everybody(model, Math.max(...rollouts), Math.max(...works.map(lengthOf)));
   try {
-    for (const [i, one] of cases.entries()) show(await measure(model, one, contenders, least[i]));
+    for (const one of cases) show(await measure(model, one, contenders));
   } finally {
     for (const sampler of contenders.samplers.values()) await sampler.close();
   }
@@ -112,14 +105,19 @@ function lastLine({ message }: Error): string {
   return message.trim().split('\n').at(-1)!;
 }
 
-async function measure(model: MeasuredModel, one: Case, contenders: Contenders, least: LeastSeconds): Promise<Row[]> {
+async function measure(model: MeasuredModel, one: Case, contenders: Contenders): Promise<Row[]> {
   const name = nameOf(model, one);
   const work = workOf(model, one, 0);
   const rollouts = work.prompts.length * work.siblings;
   const { samplers, absent } = await ready(contenders, workOf(model, one, ROUNDS[model.name]));
-  const turns = [...samplers].map(([who, sampler]) => {
-    return [who, (round: number) => sampler.sample(workOf(model, one, round))] as const;
-  });
+  const sampled = { rollouts, promptTokens: work.prompts.flat().length, newTokens: work.newTokens };
+  const turns = new Map<string, (round: number) => Promise<number>>([
+    ...[...samplers].map(([who, sampler]) => {
+      return [who, (round: number) => sampler.sample(workOf(model, one, round))] as const;
+    }),
+    [PRODUCTS, () => samplingProductSeconds(model, sampled)],
+    [READING, () => readingSeconds(model, sampled)],
+  ]);
   const seconds = await inTurn(name, Object.fromEntries(turns), { rounds: ROUNDS[model.name], warmUps: 0 });
   const made = rollouts * work.newTokens;
   const rate = { case: name, unit: 'tokens/s', ours: made / seconds[OURS] };
@@ -130,17 +128,11 @@ async function measure(model: MeasuredModel, one: Case, contenders: Contenders, 
       return higherIsBetter({ ...rate, metric: `throughput (peer: ${who})`, peer: made / seconds[who] }, target);
     });
   for (const [who, why] of absent) rows.push(alone({ ...rate, metric: `throughput (no ${who}: ${why})` }));
-  const nearest = least.products > least.reading ? LEAST_SHARE : undefined;
-  rows.push(
-    higherIsBetter(
-      { ...rate, metric: 'share of the limit (peer: products alone)', peer: made / least.products },
-      nearest,
-    ),
-    higherIsBetter(
-      { ...rate, metric: 'share of the limit (peer: reading the weights)', peer: made / least.reading },
-      nearest === undefined ? LEAST_SHARE : undefined,
-    ),
-  );
+  const nearer = seconds[PRODUCTS] > seconds[READING] ? PRODUCTS : READING;
+  for (const limit of [PRODUCTS, READING]) {
+    const share = { ...rate, metric: `share of the limit (peer: ${limit})`, peer: made / seconds[limit] };
+    rows.push(higherIsBetter(share, limit === nearer ? LEAST_SHARE : undefined));
+  }
   const own = (await peakMemory(samplers.get(OURS)!.pid)) / 2 ** 20;
   for (const [who, { pid }] of samplers) {
     if (who === OURS) continue;

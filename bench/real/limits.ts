@@ -1,45 +1,61 @@
-/** What a machine needs at least: to sample, for the matrix products alone and to read the weights once a step; to score. */
+/**
+ * What a machine needs at least: for the matrix products alone, or to read the weights once a step. Asked for in turn with what
+ * is measured by it, since a machine's rates change from minute to minute; memory is let go in between.
+ */
 import type { MeasuredModel } from './model.js';
 import { readBandwidth } from './bandwidth.js';
 import { matrixBytes, Products } from './products.js';
 
-export interface LeastSeconds {
-  readonly products: number;
-  readonly reading: number;
-}
-
 /** Prompts, and what is scored, are computed so many tokens at a time. */
 const ROWS = 512;
 
-/** @param works calls it with rollouts at once, tokens of different prompts in all, and new tokens of each rollout */
-export async function leastSeconds(
-  { config }: MeasuredModel,
-  works: readonly { readonly rollouts: number; readonly promptTokens: number; readonly newTokens: number }[],
-): Promise<LeastSeconds[]> {
-  const reading = matrixBytes(config) / (await readBandwidth());
-  const products = await Products.open(config);
-  try {
-    const promptSeconds = (await products.layerSeconds(ROWS)) / ROWS;
-    const least: LeastSeconds[] = [];
-    for (const { rollouts, promptTokens, newTokens } of works) {
-      const layers = await products.layerSeconds(rollouts);
-      const head = await products.headSeconds(rollouts);
-      // The first token comes out of the prompt.
-      const steps = (newTokens - 1) * layers + newTokens * head;
-      least.push({ products: promptTokens * promptSeconds + steps, reading: newTokens * reading });
-    }
-    return least;
-  } finally {
-    await products.close();
-  }
+export interface Sampled {
+  /** At once. */
+  readonly rollouts: number;
+  /** Of different prompts, in all. */
+  readonly promptTokens: number;
+  /** Of each rollout. */
+  readonly newTokens: number;
 }
 
-/** @param wanted tokens whose logits are computed */
-export async function scoreProductSeconds({ config }: MeasuredModel, tokens: number, wanted: number): Promise<number> {
+/** Of all products. */
+export async function samplingProductSeconds(
+  { config }: MeasuredModel,
+  { rollouts, promptTokens, newTokens }: Sampled,
+): Promise<number> {
+  return withProducts(config, async (products) => {
+    const prompts = ((await products.layerSeconds(ROWS)) / ROWS) * promptTokens;
+    // The first token comes out of the prompt.
+    return (
+      prompts +
+      (newTokens - 1) * (await products.layerSeconds(rollouts)) +
+      newTokens * (await products.headSeconds(rollouts))
+    );
+  });
+}
+
+export async function readingSeconds({ config }: MeasuredModel, { newTokens }: Sampled): Promise<number> {
+  return newTokens * (matrixBytes(config) / (await readBandwidth()));
+}
+
+/** Of all products. @param wanted tokens whose logits are computed */
+export async function scoringProductSeconds(
+  { config }: MeasuredModel,
+  tokens: number,
+  wanted: number,
+): Promise<number> {
+  return withProducts(config, async (products) => {
+    return (tokens * (await products.layerSeconds(ROWS)) + wanted * (await products.headSeconds(ROWS))) / ROWS;
+  });
+}
+
+async function withProducts(
+  config: MeasuredModel['config'],
+  measure: (products: Products) => Promise<number>,
+): Promise<number> {
   const products = await Products.open(config);
   try {
-    const [layers, head] = [await products.layerSeconds(ROWS), await products.headSeconds(ROWS)];
-    return (tokens * layers + wanted * head) / ROWS;
+    return await measure(products);
   } finally {
     await products.close();
   }
