@@ -136,7 +136,7 @@ export const LIMITS: Limits = {
     prefixCacheBytes: 256 * MIB,
     prefillRows: 16,
   },
-  score: { batchTokens: 4096, pieces: { tokens: 1024, queries: 1024 } },
+  score: { batchTokens: 4096, pieces: { tokens: 768, queries: 1024 } },
   learn: {
     // 256 MiB of logits, 64 MiB of scores: little beside the model, and enough to fill matrix products. They decide bits.
     segments: { tokens: 1024, logits: 2 ** 26, headTokens: 128, scores: 2 ** 24 },

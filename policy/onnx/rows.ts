@@ -28,8 +28,19 @@ export function gatherRows(
   width: number,
   rows: Float32Array = new Float32Array(indices.length * width),
 ): Float32Array {
-  indices.forEach((index, n) =>
-    rows.set(table.subarray(Number(index) * width, (Number(index) + 1) * width), n * width),
-  );
+  let count: number;
+  for (let n = 0; n < indices.length; n += count) {
+    count = consecutive(indices, n, indices.length);
+    const first = Number(indices[n]);
+    rows.set(table.subarray(first * width, (first + count) * width), n * width);
+  }
   return rows;
+}
+
+/** How many of the indices from `from` on, up to `to`, each follow the one before: they are copied at once. */
+export function consecutive(indices: BigInt64Array, from: number, to: number): number {
+  const first = Number(indices[from]);
+  let n = from + 1;
+  while (n < to && Number(indices[n]) === first + (n - from)) n++;
+  return n - from;
 }

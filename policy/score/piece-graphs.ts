@@ -1,5 +1,5 @@
 /**
- * A large model's pass in pieces: before a layer's attention, attention of some queries of one sequence, behind it, and the
+ * A large model's pass in pieces: before a layer's attention, attention of some queries, behind it, and the
  * head. Weights are inputs (`parameter-inputs.ts`), so these graphs serve all layers. Axes: T tokens, S those of a sequence.
  */
 import { Graph, type Value } from '../onnx/graph.js';
@@ -33,25 +33,25 @@ export function projectionGraph(config: ModelConfig): PieceGraph {
 }
 
 /**
- * Output `attended` [1, queries, heads * headSize] and, if asked for, `receivedAfter` [1, heads, S]: what every key was given
- * by these queries and by those before them.
+ * Output `attended` [rows, queries, heads * headSize] and, if asked for, `receivedAfter` [rows, heads, S]: what every key was
+ * given by these queries and by those before them.
  */
 export function attentionGraph(config: ModelConfig, withInfluence: boolean): PieceGraph {
   const g = new Graph();
   const { heads, kvHeads, headSize } = config;
   const projected = [
-    g.input('queries', 'float32', [1, 'queries', heads * headSize]),
-    g.input('keys', 'float32', [1, 'length', kvHeads * headSize]),
-    g.input('values', 'float32', [1, 'length', kvHeads * headSize]),
+    g.input('queries', 'float32', ['rows', 'queries', heads * headSize]),
+    g.input('keys', 'float32', ['rows', 'length', kvHeads * headSize]),
+    g.input('values', 'float32', ['rows', 'length', kvHeads * headSize]),
   ];
   const block = g.input('block', 'int64', []);
   const blocks = g.input('blocks', 'int64', []);
   const cut = { block, blocks, triangle: triangle(g, block), before: g.input('before', 'int64', [1]) };
   const influence = withInfluence
     ? {
-        stepWeight: g.input('stepWeight', 'float32', [1, 'queries']),
-        reach: g.input('reach', 'int64', [1, 'queries']),
-        received: g.input('receivedBefore', 'float32', [1, heads, 'length']),
+        stepWeight: g.input('stepWeight', 'float32', ['rows', 'queries']),
+        reach: g.input('reach', 'int64', ['rows', 'queries']),
+        received: g.input('receivedBefore', 'float32', ['rows', heads, 'length']),
       }
     : undefined;
   const [attended, received] = blockAttention(g, config, projected, cut, influence);

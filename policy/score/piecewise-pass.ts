@@ -4,7 +4,7 @@
  * seconds, the process hears what it is told. The function is that of `score-graph.ts`.
  */
 import { LIMITS, type ScoreLimits } from '../limits.js';
-import { gatherRows, inParts, type Rows } from '../onnx/rows.js';
+import { consecutive, gatherRows, inParts, type Rows } from '../onnx/rows.js';
 import { floats, type HostTensor, int64s, Session, type SessionSettings } from '../onnx/runtime.js';
 import { SessionPool } from '../onnx/session-pool.js';
 import type { ModelConfig } from '../transformer/config.js';
@@ -41,8 +41,18 @@ interface Projected {
   readonly values: Float32Array;
 }
 
-/** What one sequence's attention takes and finds: queries and `attended` of one run, keys and values of all tokens. */
-type RowMemory = Projected & { readonly attended: Float32Array };
+/** What a run of attention takes and finds: queries and `attended` of the run, keys and values of all tokens of its sequences. */
+type RunMemory = Projected & { readonly attended: Float32Array };
+
+/** Some queries of some sequences: all of several, or some of one. */
+interface AttentionRun {
+  readonly row: number;
+  /** Sequences. */
+  readonly rows: number;
+  /** Within the sequence. */
+  readonly from: number;
+  readonly to: number;
+}
 
 export class PiecewisePass implements ScorePass {
   readonly #opened = new SessionPool<OpenedPiece>();
@@ -59,19 +69,21 @@ export class PiecewisePass implements ScorePass {
     const pass = { ...batch, between, rope: this.#rope(batch) };
     const influence = steps && new Float32Array(rows * steps.count);
     const { hiddenSize, heads, kvHeads, headSize } = this.config;
+    const together = this.#rowsOfRun(batch);
     // The same memory for all layers.
     const matrix = (width: number): Float32Array => new Float32Array(tokens.length * width);
     const [queries, keys, values] = [heads, kvHeads, kvHeads].map((count) => matrix(count * headSize));
     const projected = { queries, keys, values };
     const attended = matrix(heads * headSize);
-    const memory = this.#rowMemory(batch);
+    const memory = this.#runMemory(batch);
     let x = gatherRows(this.weights.get('embedding')!, tokens, hiddenSize);
     let next = matrix(hiddenSize);
     for (let layer = 0; layer < this.config.layers; layer++) {
       await this.#project(pass, layer, x, projected);
-      for (let row = 0; row < rows; row++) {
-        const received = await this.#attention(pass, row, projected, attended, memory);
-        if (influence && received) keepLargest(influence, received, length, row, steps);
+      for (let row = 0; row < rows; row += together) {
+        const some = Math.min(together, rows - row);
+        const received = await this.#attention(pass, row, some, projected, attended, memory);
+        if (influence && received) keepLargest(influence, received, { row, rows: some, length, heads }, steps);
       }
       await this.#feedForward(pass, layer, x, attended, next);
       [x, next] = [next, x];
@@ -94,60 +106,67 @@ export class PiecewisePass implements ScorePass {
   }
 
   /**
-   * Of one sequence, into `attended` [D, heads * headSize].
-   * @param memory for a row's operands, see `#rowMemory`
-   * @returns what each key was given, [heads, S]; undefined where it is not wanted
+   * Of sequences one behind another, into `attended` [D, heads * headSize].
+   * @param memory for a run's operands, see `#runMemory`
+   * @returns what each key was given, [rows, heads, S]; undefined where it is not wanted
    */
   async #attention(
-    { length, block, spread, found, steps, between }: Pass,
+    pass: Pass,
     row: number,
+    rows: number,
     projected: Projected,
     attended: Float32Array,
-    memory: RowMemory,
+    memory: RunMemory,
   ): Promise<Float32Array | undefined> {
+    const { length, block, spread, steps, between } = pass;
     const { heads, kvHeads, headSize } = this.config;
     const width = heads * headSize;
-    const ofRow = (name: keyof Projected, count: number, from: number, to: number): HostTensor => {
-      const distinct = spread.subarray(row * length + from, row * length + to);
-      const rows = memory[name].subarray(0, (to - from) * count * headSize);
-      return floats(gatherRows(projected[name], distinct, count * headSize, rows), [1, to - from, count * headSize]);
+    const gathered = (name: keyof Projected, count: number, { from, to }: Pick<AttentionRun, 'from' | 'to'>) => {
+      const distinct = spread.subarray(row * length + from, (row + rows - 1) * length + to);
+      const into = memory[name].subarray(0, distinct.length * count * headSize);
+      const values = gatherRows(projected[name], distinct, count * headSize, into);
+      return floats(values, [rows, to - from, count * headSize]);
     };
-    const [keys, values] = [ofRow('keys', kvHeads, 0, length), ofRow('values', kvHeads, 0, length)];
-    let received = steps && new Float32Array(heads * length);
-    const most = this.#queriesOfRun(block);
+    const whole = { from: 0, to: length };
+    const [keys, values] = [gathered('keys', kvHeads, whole), gathered('values', kvHeads, whole)];
+    let received = steps && new Float32Array(rows * heads * length);
+    const most = rows > 1 ? length : this.#queriesOfRun(block);
     for (let from = 0; from < length; from += most) {
-      const to = Math.min(length, from + most);
+      const run = { row, rows, from, to: Math.min(length, from + most) };
+      const queries = run.to - from;
       const feeds = {
-        queries: ofRow('queries', heads, from, to),
+        queries: gathered('queries', heads, run),
         keys,
         values,
         block: int64s(BigInt64Array.of(BigInt(block)), []),
-        blocks: int64s(BigInt64Array.of(BigInt((to - from) / block)), []),
+        blocks: int64s(BigInt64Array.of(BigInt(queries / block)), []),
         before: int64s(BigInt64Array.of(BigInt(from)), [1]),
       };
-      const ofQueries = memory.attended.subarray(0, (to - from) * width);
-      const into = { attended: floats(ofQueries, [1, to - from, width]) };
+      const ofQueries = memory.attended.subarray(0, rows * queries * width);
+      const into = { attended: floats(ofQueries, [rows, queries, width]) };
       if (steps && received) {
-        const [start, end] = [row * length + from, row * length + to];
+        const [start, end] = [row * length + from, (row + rows - 1) * length + run.to];
         const after = new Float32Array(received.length);
         const columns = {
-          stepWeight: floats(steps.weight.subarray(start, end), [1, to - from]),
-          reach: int64s(steps.reach.subarray(start, end), [1, to - from]),
-          receivedBefore: floats(received, [1, heads, length]),
+          stepWeight: floats(steps.weight.subarray(start, end), [rows, queries]),
+          reach: int64s(steps.reach.subarray(start, end), [rows, queries]),
+          receivedBefore: floats(received, [rows, heads, length]),
         };
-        const receivedAfter = floats(after, [1, heads, length]);
+        const receivedAfter = floats(after, [rows, heads, length]);
         await this.#run('attention with influence', 0, { ...feeds, ...columns }, { ...into, receivedAfter });
         received = after;
       } else {
         await this.#run('attention', 0, feeds, into);
       }
-      for (let place = row * length + from, q = 0; q < ofQueries.length; place++, q += width) {
-        const distinct = Number(spread[place]);
-        if (Number(found[distinct]) === place) attended.set(ofQueries.subarray(q, q + width), distinct * width);
-      }
+      bringBack(pass, run, ofQueries, attended);
       await between();
     }
     return received;
+  }
+
+  /** Sequences that attend in one run: many short runs would take longer than their products. */
+  #rowsOfRun({ rows, length, block }: ScoreBatch): number {
+    return Math.max(1, Math.min(rows, Math.floor(this.#queriesOfRun(block) / length)));
   }
 
   /** The last queries of a padded block belong to it: runs are whole blocks. */
@@ -155,16 +174,17 @@ export class PiecewisePass implements ScorePass {
     return Math.max(1, Math.floor(this.limits.queries / block)) * block;
   }
 
-  /** The same for all rows and layers: what each would leave behind adds up. */
-  #rowMemory({ length, block }: ScoreBatch): RowMemory {
+  /** The same for all runs and layers: what each would leave behind adds up. */
+  #runMemory(batch: ScoreBatch): RunMemory {
     const { heads, kvHeads, headSize } = this.config;
-    const queries = Math.min(length, this.#queriesOfRun(block));
+    const places = this.#rowsOfRun(batch) * batch.length;
+    const queries = Math.min(places, this.#queriesOfRun(batch.block));
     const matrix = (rows: number, count: number): Float32Array => new Float32Array(rows * count * headSize);
     return {
       queries: matrix(queries, heads),
       attended: matrix(queries, heads),
-      keys: matrix(length, kvHeads),
-      values: matrix(length, kvHeads),
+      keys: matrix(places, kvHeads),
+      values: matrix(places, kvHeads),
     };
   }
 
@@ -223,22 +243,58 @@ export class PiecewisePass implements ScorePass {
 }
 
 /**
+ * What the queries of a run found, to the distinct tokens, each from the first place at which it stands.
+ * @param ofQueries [rows * queries, heads * headSize]
+ * @param attended [D, heads * headSize]
+ */
+function bringBack(
+  { length, spread, found }: Pass,
+  { row, rows, from, to }: AttentionRun,
+  ofQueries: Float32Array,
+  attended: Float32Array,
+): void {
+  const queries = to - from;
+  const width = ofQueries.length / (rows * queries);
+  for (let r = 0; r < rows; r++) {
+    const start = (row + r) * length + from;
+    let count: number;
+    for (let q = 0; q < queries; q += count) {
+      const distinct = Number(spread[start + q]);
+      count = 1;
+      if (Number(found[distinct]) !== start + q) continue;
+      // Behind the first token that no sequence before had, none of them had any.
+      count = consecutive(spread, start + q, start + queries);
+      const at = (r * queries + q) * width;
+      attended.set(ofQueries.subarray(at, at + count * width), distinct * width);
+    }
+  }
+}
+
+/** Rows of a batch, as what their keys received is laid out. */
+interface ReceivedRows {
+  readonly row: number;
+  readonly rows: number;
+  readonly length: number;
+  readonly heads: number;
+}
+
+/**
  * The largest mean over each step of what its keys were given.
  * @param influence largest of the layers before, [B, K]; takes this one in
- * @param received by the keys of one row in one layer, [heads, S]
+ * @param received by the keys of these rows in one layer, [rows, heads, S]
  */
 function keepLargest(
   influence: Float32Array,
   received: Float32Array,
-  length: number,
-  row: number,
+  { row, rows, length, heads }: ReceivedRows,
   { ranges, count }: StepColumns,
 ): void {
-  for (let head = 0; head * length < received.length; head++) {
-    ranges[row].forEach(([start, end], k) => {
+  for (let part = 0; part < rows * heads; part++) {
+    const r = row + Math.floor(part / heads);
+    ranges[r].forEach(([start, end], k) => {
       let sum = 0;
-      for (let t = start; t < end; t++) sum += received[head * length + t];
-      const place = row * count + k;
+      for (let t = start; t < end; t++) sum += received[part * length + t];
+      const place = r * count + k;
       influence[place] = Math.max(influence[place], sum / (end - start));
     });
   }
