@@ -30,14 +30,8 @@ import {
   where,
 } from '../onnx/operators.js';
 import type { ModelConfig } from '../transformer/config.js';
-import {
-  constantParameters,
-  embed,
-  logits,
-  outputAndFeedForward,
-  queriesKeysValues,
-  ropeConstants,
-} from '../transformer/layers.js';
+import { embed, logits, outputAndFeedForward, queriesKeysValues, ropeConstants } from '../transformer/layers.js';
+import { constantParameters } from '../transformer/parameter-values.js';
 import { hasLargeVocabulary, hasLargeWeights } from '../transformer/large.js';
 import type { Weights } from '../transformer/parameters.js';
 import { blockOf } from './cumulative.js';

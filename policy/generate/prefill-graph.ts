@@ -5,13 +5,8 @@
 import { Graph } from '../onnx/graph.js';
 import { dimension } from '../onnx/operators.js';
 import { groupSize, type ModelConfig } from '../transformer/config.js';
-import {
-  constantParameters,
-  embed,
-  outputAndFeedForward,
-  queriesKeysValues,
-  ropeConstants,
-} from '../transformer/layers.js';
+import { embed, outputAndFeedForward, queriesKeysValues, ropeConstants } from '../transformer/layers.js';
+import { constantParameters } from '../transformer/parameter-values.js';
 import type { Weights } from '../transformer/parameters.js';
 import { blockOfKeys, prefillAttention } from './prefill-attention.js';
 import { prefixAttention, sharedPrefixes } from './prefix-attention.js';

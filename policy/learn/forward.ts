@@ -27,7 +27,8 @@ import {
 } from '../onnx/operators.js';
 import type { ModelConfig } from '../transformer/config.js';
 import { hasLargeWeights } from '../transformer/large.js';
-import { embed, headOf, linear, normaliseHeads, type ParameterValues } from '../transformer/layers.js';
+import { embed, headOf, linear, normaliseHeads } from '../transformer/layers.js';
+import type { ParameterValues } from '../transformer/parameter-values.js';
 import { type Attention, treeAttention } from './tree-attention.js';
 
 /** int64. Axes: T tokens, N trained tokens, E of them that are not the first child of their predecessor. */

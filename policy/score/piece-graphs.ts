@@ -1,12 +1,12 @@
 /**
  * A large model's pass in pieces: before a layer's attention, attention of some queries, behind it, and the
- * head. Weights are inputs (`parameter-inputs.ts`), so these graphs serve all layers. Axes: T tokens, S those of a sequence.
+ * head. Weights are inputs (`parameter-values.ts`), so these graphs serve all layers. Axes: T tokens, S those of a sequence.
  */
 import { Graph, type Value } from '../onnx/graph.js';
 import { squeeze, unsqueeze } from '../onnx/operators.js';
 import type { ModelConfig } from '../transformer/config.js';
 import { outputAndFeedForward, queriesKeysValues } from '../transformer/layers.js';
-import { parameterInputs } from '../transformer/parameter-inputs.js';
+import { parameterInputs } from '../transformer/parameter-values.js';
 import { blockAttention, triangle } from './block-attention.js';
 import { tokenScores } from './token-scores.js';
 

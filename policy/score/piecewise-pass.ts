@@ -8,7 +8,7 @@ import { consecutive, gatherRows, inParts, type Rows } from '../onnx/rows.js';
 import { floats, type HostTensor, int64s, Session, type SessionSettings } from '../onnx/runtime.js';
 import { SessionPool } from '../onnx/session-pool.js';
 import type { ModelConfig } from '../transformer/config.js';
-import { inLayer } from '../transformer/parameter-inputs.js';
+import { inLayer, parameterTensors } from '../transformer/parameter-values.js';
 import type { Weights } from '../transformer/parameters.js';
 import { ropeFeeds } from '../transformer/rope-tables.js';
 import type { BatchScores, ScoreBatch, ScorePass, StepColumns } from './batch.js';
@@ -56,13 +56,16 @@ interface AttentionRun {
 
 export class PiecewisePass implements ScorePass {
   readonly #opened = new SessionPool<OpenedPiece>();
+  readonly #tensor: ReturnType<typeof parameterTensors>;
 
   constructor(
     private readonly config: ModelConfig,
     private readonly weights: Weights,
     private readonly settings: SessionSettings,
     private readonly limits: ScoreLimits['pieces'] = (settings.limits ?? LIMITS).score.pieces,
-  ) {}
+  ) {
+    this.#tensor = parameterTensors(config);
+  }
 
   async run(batch: ScoreBatch, between: () => Promise<void>): Promise<BatchScores> {
     const { rows, length, tokens, steps } = batch;
@@ -221,9 +224,9 @@ export class PiecewisePass implements ScorePass {
 
   async #run(piece: Piece, layer: number, feeds: Feeds, into: Feeds): Promise<void> {
     const { session, parameters } = await this.#open(piece);
-    const weights = [...parameters].map(([name, { shape }]) => {
-      return [name, floats(this.weights.get(inLayer(layer, name))!, shape as readonly number[])] as const;
-    });
+    const weights = [...parameters.keys()].map(
+      (name) => [name, this.#tensor(this.weights, inLayer(layer, name))] as const,
+    );
     await session.run({ ...Object.fromEntries(weights), ...feeds }, Object.keys(into), into);
   }
 

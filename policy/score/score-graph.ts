@@ -3,13 +3,8 @@ import { Graph, type Value } from '../onnx/graph.js';
 import { cast, concat, gather, matMul, mul, reduceMax, reshape, squeeze } from '../onnx/operators.js';
 import type { ModelConfig } from '../transformer/config.js';
 import { hasLargeVocabulary } from '../transformer/large.js';
-import {
-  constantParameters,
-  embed,
-  outputAndFeedForward,
-  queriesKeysValues,
-  ropeConstants,
-} from '../transformer/layers.js';
+import { embed, outputAndFeedForward, queriesKeysValues, ropeConstants } from '../transformer/layers.js';
+import { constantParameters } from '../transformer/parameter-values.js';
 import type { Weights } from '../transformer/parameters.js';
 import { blockAttention, triangle } from './block-attention.js';
 import { tokenScores, tokenScoresInParts } from './token-scores.js';

@@ -16,7 +16,8 @@ import {
   unsqueeze,
 } from '../onnx/operators.js';
 import type { ModelConfig } from '../transformer/config.js';
-import { logits, type ParameterValues } from '../transformer/layers.js';
+import { logits } from '../transformer/layers.js';
+import type { ParameterValues } from '../transformer/parameter-values.js';
 
 /**
  * Wanted tokens whose logits of a large vocabulary are computed at a time; their number is padded to a multiple of it. Each

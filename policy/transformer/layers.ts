@@ -3,32 +3,8 @@ import type { Graph, Value } from '../onnx/graph.js';
 import { add, concat, gather, matMul, mul, reshape, rmsNorm, rotaryEmbedding, silu, split } from '../onnx/operators.js';
 import type { ModelConfig } from './config.js';
 import { hasLargeWeights } from './large.js';
-import { parameters, type Weights } from './parameters.js';
+import { halfOf, type ParameterValues } from './parameter-values.js';
 import { sharedRopeTables } from './rope-tables.js';
-
-/** The parameters' values in one graph. */
-export type ParameterValues = (name: string) => Value;
-
-/**
- * Weights as constants: onnxruntime packs them once, and packed products have bits independent of threads and rows. Those
- * of a large model can be bound instead, so that all sessions share them; its matrices are wide enough for the same bits.
- */
-export function constantParameters(
-  g: Graph,
-  config: ModelConfig,
-  weights: Weights,
-  packed = !hasLargeWeights(config),
-): ParameterValues {
-  const values = new Map(
-    parameters(config).map(({ name, shape }) => [
-      name,
-      packed
-        ? g.initializer(name, 'float32', shape, weights.get(name)!)
-        : g.boundInput(name, 'float32', shape, weights.get(name)!),
-    ]),
-  );
-  return (name) => values.get(name)!;
-}
 
 /** x [..., in] times a projection's weights, whichever way they are laid out (`parameters.ts`) -> [..., out]. */
 export function linear(g: Graph, config: ModelConfig, x: Value, weight: Value): Value {
@@ -115,7 +91,7 @@ export function outputAndFeedForward(
 ): Value {
   const y = add(g, x, linear(g, config, attended, parameter(`layer${layer}.output`)));
   const [h] = rmsNorm(g, y, parameter(`layer${layer}.postNorm`), config.rmsNormEps);
-  const [gate, up] = gateAndUp(g, config, h, parameter(`layer${layer}.gateUp`));
+  const [gate, up] = gateAndUp(g, config, parameter, layer, h);
   return add(g, y, linear(g, config, mul(g, silu(g, gate), up), parameter(`layer${layer}.down`)));
 }
 
@@ -125,10 +101,20 @@ export function logits(g: Graph, config: ModelConfig, parameter: ParameterValues
   return headOf(g, config, parameter, h);
 }
 
-/** Constant weights are cut in two when the session is opened, which spares a copy of the product; others are not cut. */
-function gateAndUp(g: Graph, config: ModelConfig, h: Value, weight: Value): [Value, Value] {
-  const sizes = [config.intermediateSize, config.intermediateSize];
-  if (hasLargeWeights(config))
-    return split(g, linear(g, config, h, weight), sizes, h.shape.length - 1) as [Value, Value];
-  return split(g, weight, sizes, 1).map((half) => linear(g, config, h, half)) as [Value, Value];
+/** Each as a product of its own, which spares a copy of both. -> [..., intermediate] */
+export function gateAndUp(
+  g: Graph,
+  config: ModelConfig,
+  parameter: ParameterValues,
+  layer: number,
+  h: Value,
+): [Value, Value] {
+  const [gate, up] = halvesOfGateUp(g, config, parameter, `layer${layer}.gateUp`);
+  return [linear(g, config, h, gate), linear(g, config, h, up)];
+}
+
+/** Halves by columns are no piece of memory: constants are cut when the session is opened, inputs are copied. */
+function halvesOfGateUp(g: Graph, config: ModelConfig, parameter: ParameterValues, name: string): [Value, Value] {
+  if (hasLargeWeights(config)) return [parameter(halfOf(name, 0)), parameter(halfOf(name, 1))];
+  return split(g, parameter(name), [config.intermediateSize, config.intermediateSize], 1) as [Value, Value];
 }

@@ -11,7 +11,7 @@ import { Composites, gradients } from '../../onnx/gradients.js';
 import { Graph } from '../../onnx/graph.js';
 import { squeeze } from '../../onnx/operators.js';
 import type { ModelConfig } from '../../transformer/config.js';
-import { parameterInputs } from '../../transformer/parameter-inputs.js';
+import { parameterInputs } from '../../transformer/parameter-values.js';
 import { headLogits, labelLogProbs } from '../forward.js';
 import { entropies, gradientOf, lossOf, type TrainingGoal } from '../training-graph.js';
 import { addSums, type SegmentGraph } from './segment.js';

@@ -2,7 +2,7 @@
 import { type HostTensor, Session, type SessionSettings } from '../../onnx/runtime.js';
 import { SessionPool } from '../../onnx/session-pool.js';
 import type { ModelConfig } from '../../transformer/config.js';
-import { inLayer, inputTensors } from '../../transformer/parameter-inputs.js';
+import { inLayer, parameterTensors } from '../../transformer/parameter-values.js';
 import type { Weights } from '../../transformer/parameters.js';
 import { gradientOf, sumBefore, type TrainingGoal } from '../training-graph.js';
 import { attentionGradientGraph, attentionGraph } from './attention-graphs.js';
@@ -44,7 +44,7 @@ interface Opened {
 
 export class SegmentSessions {
   readonly #opened = new SessionPool<Opened>();
-  readonly #tensor: ReturnType<typeof inputTensors>;
+  readonly #tensor: ReturnType<typeof parameterTensors>;
 
   /** @param gradient of the parameters; every run of a gradient adds to it */
   constructor(
@@ -52,7 +52,7 @@ export class SegmentSessions {
     private readonly settings: SessionSettings,
     private readonly gradient: Weights,
   ) {
-    this.#tensor = inputTensors(config);
+    this.#tensor = parameterTensors(config);
   }
 
   /**

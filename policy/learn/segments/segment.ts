@@ -8,8 +8,7 @@ import { pulledBack } from '../../onnx/gradients.js';
 import { type ElementType, Graph, type GraphNode, type Shape, type Value } from '../../onnx/graph.js';
 import { add, gemm, matMul, transpose } from '../../onnx/operators.js';
 import type { ModelConfig } from '../../transformer/config.js';
-import type { ParameterValues } from '../../transformer/layers.js';
-import { parameterInputs } from '../../transformer/parameter-inputs.js';
+import { parameterInputs, type ParameterValues } from '../../transformer/parameter-values.js';
 import { gradientOf, sumBefore } from '../training-graph.js';
 
 export interface SegmentInput {

@@ -2,12 +2,10 @@
  * The pieces of a layer in which every token is by itself, before attention and after it. Axes: T tokens. Norms' scales go
  * on activations, which are fewer than weights for that many tokens.
  */
-import type { Graph, Value } from '../../onnx/graph.js';
+import type { Value } from '../../onnx/graph.js';
 import { add, mul, rmsNorm, rotaryEmbedding, silu, split, squeeze, unsqueeze } from '../../onnx/operators.js';
 import { type ModelConfig, qkvSize } from '../../transformer/config.js';
-import { hasLargeWeights } from '../../transformer/large.js';
-import { linear, normaliseHeads, type ParameterValues } from '../../transformer/layers.js';
-import { halfOf } from '../../transformer/parameter-inputs.js';
+import { gateAndUp, linear, normaliseHeads } from '../../transformer/layers.js';
 import type { Segment, SegmentInput } from './segment.js';
 
 const matrix = (width: number, derived?: SegmentInput['derived']): SegmentInput => ({
@@ -69,7 +67,7 @@ export function expansionSegment(config: ModelConfig): Segment {
     inputs: { mid: matrix(config.hiddenSize, 'with beside') },
     build(g, input, parameter) {
       const [h] = rmsNorm(g, input('mid'), parameter('layer0.postNorm'), config.rmsNormEps);
-      const [gate, up] = gateAndUp(g, config, parameter).map((weight) => linear(g, config, h, weight));
+      const [gate, up] = gateAndUp(g, config, parameter, 0, h);
       return { gate, up };
     },
   };
@@ -90,11 +88,4 @@ export function contractionSegment(config: ModelConfig): Segment {
       return { y: add(g, input('mid'), linear(g, config, h, parameter('layer0.down'))) };
     },
   };
-}
-
-/** Halves by columns are no piece of memory: these are copied. */
-function gateAndUp(g: Graph, config: ModelConfig, parameter: ParameterValues): Value[] {
-  const name = 'layer0.gateUp';
-  if (hasLargeWeights(config)) return [parameter(halfOf(name, 0)), parameter(halfOf(name, 1))];
-  return split(g, parameter(name), [config.intermediateSize, config.intermediateSize], 1);
 }
