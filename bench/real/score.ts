@@ -28,6 +28,7 @@ const CASES: readonly Case[] = [
 ];
 const STEP_TOKENS = 16;
 const ROUNDS = { rounds: 3, warmUps: 1 };
+const TIMES_FASTER = 2;
 const LEAST_SHARE = 0.85;
 /** Of log-probs and FCI; entropies are sums over all words, of some nats. */
 const TOLERANCE = 1e-4;
@@ -84,19 +85,19 @@ async function measure(model: MeasuredModel, { rows, length, peerRows }: Case): 
     const [ours, theirs] = (await Promise.all(pids.map(peakMemory))).map((peak, i) => (peak - before[i]) / MIB);
     const name = caseName(model, rows, length);
     const time = { case: name, unit: 's', ours: seconds.ours };
-    // One of the two is enough.
-    const isTwiceAsFast = seconds.transformers >= 2 * seconds.ours;
+    // Where nothing on onnxruntime could be so fast, it is to come near to what could be.
+    const withinReach = seconds.transformers >= TIMES_FASTER * seconds.products;
     const some = sequences.slice(0, DOUBLE_ROWS);
     const exact = await askPeer('scoreInDouble', some);
     const single = await askPeer('score', some);
     return [
       lowerIsBetter(
         { ...time, metric: 'time (peer: transformers)', peer: seconds.transformers },
-        isTwiceAsFast ? 2 : undefined,
+        withinReach ? TIMES_FASTER : undefined,
       ),
       lowerIsBetter(
         { ...time, metric: 'share of the limit (peer: products alone)', peer: seconds.products },
-        isTwiceAsFast ? undefined : LEAST_SHARE,
+        withinReach ? undefined : LEAST_SHARE,
       ),
       lowerIsBetter(
         {

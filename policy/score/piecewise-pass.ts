@@ -86,7 +86,10 @@ export class PiecewisePass implements ScorePass {
       for (let row = 0; row < rows; row += together) {
         const some = Math.min(together, rows - row);
         const received = await this.#attention(pass, row, some, projected, attended, memory);
-        if (influence && received) keepLargest(influence, received, { row, rows: some, length, heads }, steps);
+        if (!influence || !received) continue;
+        const ofRow = heads * length;
+        for (let r = 0; r < some; r++)
+          keepLargest(influence, received.subarray(r * ofRow, (r + 1) * ofRow), length, row + r, steps);
       }
       await this.#feedForward(pass, layer, x, attended, next);
       [x, next] = [next, x];
@@ -273,31 +276,23 @@ function bringBack(
   }
 }
 
-/** Rows of a batch, as what their keys received is laid out. */
-interface ReceivedRows {
-  readonly row: number;
-  readonly rows: number;
-  readonly length: number;
-  readonly heads: number;
-}
-
 /**
  * The largest mean over each step of what its keys were given.
  * @param influence largest of the layers before, [B, K]; takes this one in
- * @param received by the keys of these rows in one layer, [rows, heads, S]
+ * @param received by the keys of one row in one layer, [heads, S]
  */
 function keepLargest(
   influence: Float32Array,
   received: Float32Array,
-  { row, rows, length, heads }: ReceivedRows,
+  length: number,
+  row: number,
   { ranges, count }: StepColumns,
 ): void {
-  for (let part = 0; part < rows * heads; part++) {
-    const r = row + Math.floor(part / heads);
-    ranges[r].forEach(([start, end], k) => {
+  for (let head = 0; head * length < received.length; head++) {
+    ranges[row].forEach(([start, end], k) => {
       let sum = 0;
-      for (let t = start; t < end; t++) sum += received[part * length + t];
-      const place = r * count + k;
+      for (let t = start; t < end; t++) sum += received[head * length + t];
+      const place = row * count + k;
       influence[place] = Math.max(influence[place], sum / (end - start));
     });
   }
