@@ -38,10 +38,17 @@ export function dtypeOf(data: NumericArray): DType {
   return 'U8';
 }
 
-/** bfloat16 is the upper half of a float32. */
+/** bfloat16 is the upper half of a float32. Two are read at a time where they lie so: half the time, and they are a model's size. */
 export function widenBF16(halves: Uint16Array, into: Float32Array = new Float32Array(halves.length)): Float32Array {
-  const bits = new Uint32Array(into.buffer, into.byteOffset, into.length);
-  for (let i = 0; i < halves.length; i++) bits[i] = halves[i] << 16;
+  const bits = new Int32Array(into.buffer, into.byteOffset, into.length);
+  const pairs = halves.byteOffset % 4 === 0 ? Math.floor(halves.length / 2) : 0;
+  const words = pairs === 0 ? new Int32Array() : new Int32Array(halves.buffer, halves.byteOffset, pairs);
+  for (let i = 0; i < pairs; i++) {
+    const word = words[i];
+    bits[2 * i] = word << 16;
+    bits[2 * i + 1] = word & 0xffff0000;
+  }
+  for (let i = 2 * pairs; i < halves.length; i++) bits[i] = halves[i] << 16;
   return into;
 }
 

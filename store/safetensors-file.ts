@@ -16,7 +16,8 @@ const PIECE_ELEMENTS = 2 ** 20;
 const LARGEST_ELEMENT = 8;
 
 export class SafetensorsFile {
-  #piece?: Uint8Array;
+  /** Free for the next one to read through: as many as there were readers at once. */
+  readonly #pieces: Uint8Array[] = [];
 
   private constructor(
     readonly path: string,
@@ -48,7 +49,8 @@ export class SafetensorsFile {
   }
 
   /**
-   * One tensor as float32 into given memory, which spares most of a large one's time: fresh memory is slow.
+   * One tensor as float32 into given memory, which spares most of a large one's time: fresh memory is slow. Of several at once
+   * one is read while another becomes float32.
    * Rejects with `CheckpointDamaged`, also when it has another number of elements.
    */
   async readInto(name: string, into: Float32Array): Promise<void> {
@@ -60,7 +62,7 @@ export class SafetensorsFile {
       await fill(this.path, this.file, begin, new Uint8Array(into.buffer, into.byteOffset, into.byteLength));
       return;
     }
-    const piece = (this.#piece ??= new Uint8Array(PIECE_ELEMENTS * LARGEST_ELEMENT));
+    const piece = this.#pieces.pop() ?? new Uint8Array(PIECE_ELEMENTS * LARGEST_ELEMENT);
     for (let from = 0; from < into.length; from += PIECE_ELEMENTS) {
       const part = into.subarray(from, from + PIECE_ELEMENTS);
       const bytes = piece.subarray(0, part.length * size);
@@ -68,6 +70,7 @@ export class SafetensorsFile {
       if (widen) widen(bytes, part);
       else part.set(Float32Array.from(view(bytes) as Float64Array));
     }
+    this.#pieces.push(piece);
   }
 
   /** Whether a tensor holds the same values, in the same format, as one of another file. Rejects with `CheckpointDamaged`. */

@@ -18,7 +18,7 @@ export interface Sampled {
   readonly newTokens: number;
 }
 
-/** Of all products. */
+/** Of all products with weights. */
 export async function samplingProductSeconds(
   { config }: MeasuredModel,
   { rollouts, promptTokens, newTokens }: Sampled,
@@ -38,14 +38,23 @@ export async function readingSeconds({ config }: MeasuredModel, { newTokens }: S
   return newTokens * (matrixBytes(config) / (await readBandwidth()));
 }
 
-/** Of all products. @param wanted tokens whose logits are computed */
+export interface Scored {
+  readonly sequences: number;
+  /** Of each. */
+  readonly length: number;
+  /** Whose logits are computed, of all sequences. */
+  readonly wanted: number;
+}
+
+/** Of all products, those of attention among them. */
 export async function scoringProductSeconds(
   { config }: MeasuredModel,
-  tokens: number,
-  wanted: number,
+  { sequences, length, wanted }: Scored,
 ): Promise<number> {
   return withProducts(config, async (products) => {
-    return (tokens * (await products.layerSeconds(ROWS)) + wanted * (await products.headSeconds(ROWS))) / ROWS;
+    const matrices = sequences * length * (await products.layerSeconds(ROWS));
+    const head = wanted * (await products.headSeconds(ROWS));
+    return (matrices + head) / ROWS + (await products.attentionSeconds(sequences, length));
   });
 }
 

@@ -1,5 +1,5 @@
-/** How long onnxruntime takes for nothing but a model's matrix products, all weights packed: what no engine on it can go below. */
-import { floats, Session } from '../../policy/onnx/runtime.js';
+/** How long onnxruntime takes for nothing but a model's products, all weights packed: what no engine on it can go below. */
+import { floats, type HostTensor, Session } from '../../policy/onnx/runtime.js';
 import { Graph, type Value } from '../../policy/onnx/graph.js';
 import { matMul, mul, slice } from '../../policy/onnx/operators.js';
 import { type ModelConfig, qkvSize } from '../../policy/transformer/config.js';
@@ -36,36 +36,62 @@ export function matrixBytes(config: ModelConfig): number {
 }
 
 const RUNS = 5;
+/** Queries of one product of attention: keys ahead of all of them are left out. */
+const ATTENTION_BLOCK = 64;
 
 export class Products {
   private constructor(
-    private readonly hidden: number,
+    private readonly config: ModelConfig,
     private readonly layers: Session,
+    private readonly attention: Session,
     private readonly head: Session,
   ) {}
 
   static async open(config: ModelConfig): Promise<Products> {
     const settings = { threads: THREADS, planMemory: false };
     return new Products(
-      config.hiddenSize,
+      config,
       await Session.open(layersGraph(config), settings),
+      await Session.open(attentionGraph(), settings),
       await Session.open(headGraph(config), settings),
     );
   }
 
-  /** Seconds for `rows` tokens through all layers. */
+  /** Seconds for `rows` tokens through all layers, attention left out. */
   layerSeconds(rows: number): Promise<number> {
-    return this.#seconds(this.layers, rows);
+    return this.#ofHiddenStates(this.layers, rows);
+  }
+
+  /** Seconds for the attention of sequences in all layers: scores, and values by their weights. */
+  async attentionSeconds(sequences: number, length: number): Promise<number> {
+    const { layers, heads, kvHeads, headSize } = this.config;
+    const batch = sequences * kvHeads;
+    const queries = (heads / kvHeads) * ATTENTION_BLOCK;
+    let seconds = 0;
+    for (let end = ATTENTION_BLOCK; end <= length; end += ATTENTION_BLOCK) {
+      const zeros = (rows: number, columns: number): HostTensor =>
+        floats(new Float32Array(batch * rows * columns), [batch, rows, columns]);
+      seconds += await this.#seconds(this.attention, {
+        queries: zeros(queries, headSize),
+        keys: zeros(headSize, end),
+        values: zeros(end, headSize),
+      });
+    }
+    return layers * seconds;
   }
 
   /** Seconds for the logits of `rows` tokens. */
   headSeconds(rows: number): Promise<number> {
-    return this.#seconds(this.head, rows);
+    return this.#ofHiddenStates(this.head, rows);
   }
 
-  async #seconds(session: Session, rows: number): Promise<number> {
-    const x = floats(new Float32Array(rows * this.hidden), [rows, this.hidden]);
-    const run = (): Promise<unknown> => session.run({ x }, ['y']);
+  #ofHiddenStates(session: Session, rows: number): Promise<number> {
+    const { hiddenSize } = this.config;
+    return this.#seconds(session, { x: floats(new Float32Array(rows * hiddenSize), [rows, hiddenSize]) });
+  }
+
+  async #seconds(session: Session, feeds: Readonly<Record<string, HostTensor>>): Promise<number> {
+    const run = (): Promise<unknown> => session.run(feeds, ['y']);
     await run();
     const seconds: number[] = [];
     for (let i = 0; i < RUNS; i++) seconds.push(await secondsOf(run));
@@ -74,16 +100,17 @@ export class Products {
 
   async close(): Promise<void> {
     await this.layers.close();
+    await this.attention.close();
     await this.head.close();
   }
 }
 
-/** One product behind the other; all numbers are 0, which is as much work as others. */
+/** One product behind the other, of hidden states that are all 0, which is as much work as others. */
 function layersGraph(config: ModelConfig): Graph {
   const g = new Graph();
   let x = g.input('x', 'float32', ['rows', config.hiddenSize]);
   for (let layer = 0; layer < config.layers; layer++) {
-    const [qkv, output, gate, up, down] = layerMatrices(config).map((matrix) => weight(g, matrix, layer));
+    const [qkv, output, gate, up, down] = layerMatrices(config).map((matrix) => weight(g, matrix));
     const queries = config.heads * config.headSize;
     const attended = slice(g, matMul(g, x, qkv), g.int64s([0]), g.int64s([queries]), 1, queries);
     const y = matMul(g, attended, output);
@@ -93,12 +120,24 @@ function layersGraph(config: ModelConfig): Graph {
   return g;
 }
 
-function headGraph(config: ModelConfig): Graph {
+/** Of one block of queries of some sequences; a group's query heads are rows of one product with the keys they share. */
+function attentionGraph(): Graph {
   const g = new Graph();
-  g.output('y', matMul(g, g.input('x', 'float32', ['rows', config.hiddenSize]), weight(g, headMatrix(config), 0)));
+  const of = (name: string, rows: string, columns: string): Value => g.input(name, 'float32', ['batch', rows, columns]);
+  const scores = matMul(g, of('queries', 'queries', 'headSize'), of('keys', 'headSize', 'end'));
+  g.output('y', matMul(g, scores, of('values', 'end', 'headSize')));
   return g;
 }
 
-function weight(g: Graph, { name, inputs, outputs }: Matrix, layer: number): Value {
-  return g.initializer(`${name}${layer}`, 'float32', [inputs, outputs], new Float32Array(inputs * outputs));
+function headGraph(config: ModelConfig): Graph {
+  const g = new Graph();
+  g.output('y', matMul(g, g.input('x', 'float32', ['rows', config.hiddenSize]), weight(g, headMatrix(config))));
+  return g;
+}
+
+/** No two are equal: onnxruntime would keep one for all of them, and read it out of the processor's cache. */
+function weight(g: Graph, { name, inputs, outputs }: Matrix): Value {
+  const number = g.initializers.length + 1;
+  const values = new Float32Array(inputs * outputs).fill(number);
+  return g.initializer(`${name}${number}`, 'float32', [inputs, outputs], values);
 }

@@ -78,7 +78,8 @@ async function measure(model: MeasuredModel, { rows, length, peerRows }: Case): 
           }
           return all;
         },
-        products: () => scoringProductSeconds(model, rows * length, rows * (length - promptTokens)),
+        products: () =>
+          scoringProductSeconds(model, { sequences: rows, length, wanted: rows * (length - promptTokens) }),
       },
       ROUNDS,
     );

@@ -7,6 +7,9 @@ import { assembled, type Parameter, parameters, sizeOf, toHuggingFaceShapes } fr
 import { InvalidCheckpoint } from './invalid-checkpoint.js';
 import { parseModelConfig } from './model-config.js';
 
+/** Of parameters, side by side: the disk and the system's cache work for one while another's numbers are made. */
+const READERS = 2;
+
 export interface LoadedWeights {
   readonly config: ModelConfig;
   readonly weights: Map<string, Float32Array>;
@@ -34,13 +37,18 @@ export async function loadWeights(files: PolicyFiles, limits?: ModelLimits): Pro
     }
     const shapes = toHuggingFaceShapes(config);
     const read = (name: string, into: Float32Array): Promise<void> => fileOf.get(name)!.readInto(name, into);
-    const weights = new Map<string, Float32Array>();
-    // What is transposed is read into the same memory, one after another.
-    const transposed = parameters(config).filter((parameter) => parameter.transposed);
-    const scratch = new Float32Array(Math.max(0, ...transposed.map(({ shape }) => sizeOf(shape))));
-    for (const parameter of parameters(config))
-      weights.set(parameter.name, await readParameter(parameter, scratch, (name) => sizeOf(shapes.get(name)!), read));
-    return { config, weights };
+    const all = parameters(config);
+    const values: Float32Array[] = [];
+    const left = all.entries();
+    const reader = async (): Promise<void> => {
+      // What is transposed is read into the same memory, one after another.
+      const transposed = all.filter((parameter) => parameter.transposed);
+      const scratch = new Float32Array(Math.max(0, ...transposed.map(({ shape }) => sizeOf(shape))));
+      for (const [i, parameter] of left)
+        values[i] = await readParameter(parameter, scratch, (name) => sizeOf(shapes.get(name)!), read);
+    };
+    await Promise.all(Array.from({ length: READERS }, reader));
+    return { config, weights: new Map(all.map(({ name }, i) => [name, values[i]])) };
   } finally {
     for (const file of opened) await file.close();
   }

@@ -91,6 +91,9 @@ describe('safetensors', () => {
   it('widens half precision', () => {
     const bits = Uint16Array.of(0x3f80, 0xc000, 0x7f80, 0x0001);
     expect([...widenBF16(bits)]).toEqual([1, -2, Infinity, 2 ** -133]);
+    // Wherever it begins, however many there are.
+    for (let from = 0; from <= bits.length; from++)
+      expect([...widenBF16(bits.subarray(from))]).toEqual([...widenBF16(bits)].slice(from));
     const f16 = Uint16Array.of(0x3c00, 0xc000, 0x7bff, 0x0001, 0x0400, 0x7c00, 0xfc00, 0x8000, 0x3555);
     expect([...widenF16(f16)]).toEqual([1, -2, 65504, 2 ** -24, 2 ** -14, Infinity, -Infinity, -0, 0.333251953125]);
     expect(widenF16(Uint16Array.of(0x7e00))).toEqual(Float32Array.of(NaN));
