@@ -13,6 +13,7 @@ import type { Weights } from '../transformer/parameters.js';
 import { ropeFeeds } from '../transformer/rope-tables.js';
 import type { BatchScores, ScoreBatch, ScorePass, StepColumns } from './batch.js';
 import { attentionGraph, feedForwardGraph, headGraph, type PieceGraph, projectionGraph } from './piece-graphs.js';
+import { PassMemory } from './pass-memory.js';
 import { PART_TOKENS } from './token-scores.js';
 
 type Feeds = Readonly<Record<string, HostTensor>>;
@@ -57,6 +58,7 @@ interface AttentionRun {
 export class PiecewisePass implements ScorePass {
   readonly #opened = new SessionPool<OpenedPiece>();
   readonly #tensor: ReturnType<typeof parameterTensors>;
+  readonly #memory = new PassMemory();
 
   constructor(
     private readonly config: ModelConfig,
@@ -74,13 +76,16 @@ export class PiecewisePass implements ScorePass {
     const { hiddenSize, heads, kvHeads, headSize } = this.config;
     const together = this.#rowsOfRun(batch);
     // The same memory for all layers.
-    const matrix = (width: number): Float32Array => new Float32Array(tokens.length * width);
-    const [queries, keys, values] = [heads, kvHeads, kvHeads].map((count) => matrix(count * headSize));
-    const projected = { queries, keys, values };
-    const attended = matrix(heads * headSize);
+    const matrix = (name: string, width: number): Float32Array => this.#memory.matrix(name, tokens.length, width);
+    const projected = {
+      queries: matrix('queries', heads * headSize),
+      keys: matrix('keys', kvHeads * headSize),
+      values: matrix('values', kvHeads * headSize),
+    };
+    const attended = matrix('attended', heads * headSize);
     const memory = this.#runMemory(batch);
-    let x = gatherRows(this.weights.get('embedding')!, tokens, hiddenSize);
-    let next = matrix(hiddenSize);
+    let next = matrix('next', hiddenSize);
+    let x = gatherRows(this.weights.get('embedding')!, tokens, hiddenSize, matrix('x', hiddenSize));
     for (let layer = 0; layer < this.config.layers; layer++) {
       await this.#project(pass, layer, x, projected);
       for (let row = 0; row < rows; row += together) {
@@ -185,12 +190,13 @@ export class PiecewisePass implements ScorePass {
     const { heads, kvHeads, headSize } = this.config;
     const places = this.#rowsOfRun(batch) * batch.length;
     const queries = Math.min(places, this.#queriesOfRun(batch.block));
-    const matrix = (rows: number, count: number): Float32Array => new Float32Array(rows * count * headSize);
+    const matrix = (name: string, rows: number, count: number): Float32Array =>
+      this.#memory.matrix(`${name} of a run`, rows, count * headSize);
     return {
-      queries: matrix(queries, heads),
-      attended: matrix(queries, heads),
-      keys: matrix(places, kvHeads),
-      values: matrix(places, kvHeads),
+      queries: matrix('queries', queries, heads),
+      attended: matrix('attended', queries, heads),
+      keys: matrix('keys', places, kvHeads),
+      values: matrix('values', places, kvHeads),
     };
   }
 
