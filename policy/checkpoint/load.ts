@@ -40,10 +40,10 @@ export async function loadWeights(files: PolicyFiles, limits?: ModelLimits): Pro
     const all = parameters(config);
     const values: Float32Array[] = [];
     const left = all.entries();
+    const largest = Math.max(0, ...all.filter(({ transposed }) => transposed).map(({ shape }) => sizeOf(shape)));
     const reader = async (): Promise<void> => {
       // What is transposed is read into the same memory, one after another.
-      const transposed = all.filter((parameter) => parameter.transposed);
-      const scratch = new Float32Array(Math.max(0, ...transposed.map(({ shape }) => sizeOf(shape))));
+      const scratch = new Float32Array(largest);
       for (const [i, parameter] of left)
         values[i] = await readParameter(parameter, scratch, (name) => sizeOf(shapes.get(name)!), read);
     };
