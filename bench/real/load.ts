@@ -1,5 +1,6 @@
 /** Loading a policy, and up to its first token, beside transformers, which reads the same safetensors into torch. */
 import { openInferenceEngine } from '../../policy/engine/open.js';
+import { LIMITS } from '../../policy/limits.js';
 import { inTurn, secondsOf } from '../in-turn.js';
 import { THREADS } from '../machine.js';
 import { Peer } from '../peer.js';
@@ -7,8 +8,8 @@ import { lowerIsBetter, type Row } from '../report.js';
 import { type MeasuredModel, promptsOf } from './model.js';
 import { requestOf } from './responses.js';
 
-/** One warms up: it reads the file into the system's cache. */
-const ROUNDS = { rounds: 3, warmUps: 1 };
+/** Those that warm up read the file into the system's cache, and ours keeps as many policies before it uses memory again, as theirs does at once. */
+const ROUNDS = { rounds: 3, warmUps: LIMITS.processes.keptPolicies };
 
 export async function load(model: MeasuredModel, show: (rows: readonly Row[]) => void): Promise<void> {
   const engine = openInferenceEngine({ threads: THREADS });

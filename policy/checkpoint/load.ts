@@ -10,6 +10,9 @@ import { parseModelConfig } from './model-config.js';
 /** Of parameters, side by side: the disk and the system's cache work for one while another's numbers are made. */
 const READERS = 2;
 
+/** Of memory that parameters lie in one behind another: pieces of it begin within large pages, so the system clears fewer of them. */
+const STRETCH_BYTES = 2 ** 28;
+
 export interface LoadedWeights {
   readonly config: ModelConfig;
   readonly weights: Map<string, Float32Array>;
@@ -38,14 +41,14 @@ export async function loadWeights(files: PolicyFiles, limits?: ModelLimits): Pro
     const shapes = toHuggingFaceShapes(config);
     const read = (name: string, into: Float32Array): Promise<void> => fileOf.get(name)!.readInto(name, into);
     const all = parameters(config);
-    const values: Float32Array[] = [];
+    const values = memoryFor(all);
     const left = all.entries();
     const largest = Math.max(0, ...all.filter(({ transposed }) => transposed).map(({ shape }) => sizeOf(shape)));
     const reader = async (): Promise<void> => {
       // What is transposed is read into the same memory, one after another.
       const scratch = new Float32Array(largest);
       for (const [i, parameter] of left)
-        values[i] = await readParameter(parameter, scratch, (name) => sizeOf(shapes.get(name)!), read);
+        await readParameter(parameter, values[i], scratch, (name) => sizeOf(shapes.get(name)!), read);
     };
     await Promise.all(Array.from({ length: READERS }, reader));
     return { config, weights: new Map(all.map(({ name }, i) => [name, values[i]])) };
@@ -54,14 +57,34 @@ export async function loadWeights(files: PolicyFiles, limits?: ModelLimits): Pro
   }
 }
 
+/** For the values of each. */
+function memoryFor(all: readonly Parameter[]): Float32Array[] {
+  let free = new Float32Array();
+  return all.map(({ shape }, i) => {
+    const size = sizeOf(shape);
+    if (free.length < size) {
+      let stretch = size;
+      for (const { shape: next } of all.slice(i + 1)) {
+        if ((stretch + sizeOf(next)) * Float32Array.BYTES_PER_ELEMENT > STRETCH_BYTES) break;
+        stretch += sizeOf(next);
+      }
+      free = new Float32Array(stretch);
+    }
+    const value = free.subarray(0, size);
+    free = free.subarray(size);
+    return value;
+  });
+}
+
 /** Its tensors one behind another, or transposed. @param scratch for what is then transposed */
 async function readParameter(
   parameter: Parameter,
+  value: Float32Array,
   scratch: Float32Array,
   size: (tensor: string) => number,
   read: (tensor: string, into: Float32Array) => Promise<void>,
-): Promise<Float32Array> {
-  const all = parameter.transposed ? scratch : new Float32Array(sizeOf(parameter.shape));
+): Promise<void> {
+  const all = parameter.transposed ? scratch : value;
   const parts: Float32Array[] = [];
   let start = 0;
   for (const { name } of parameter.from) {
@@ -69,5 +92,5 @@ async function readParameter(
     await read(name, part);
     parts.push(part);
   }
-  return parameter.transposed ? assembled(parameter, parts) : all;
+  if (parameter.transposed) assembled(parameter, parts, value);
 }

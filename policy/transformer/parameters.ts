@@ -115,17 +115,19 @@ export function fromHuggingFace(config: ModelConfig, read: (name: string) => Flo
   );
 }
 
-/** A parameter put together. @param sources the tensors of `from`, in its order */
-export function assembled({ shape, from, transposed }: Parameter, sources: readonly Float32Array[]): Float32Array {
-  const out = new Float32Array(sizeOf(shape));
+/** A parameter put together. @param sources the tensors of `from`, in its order @param out where it is put */
+export function assembled(
+  { shape, from, transposed }: Parameter,
+  sources: readonly Float32Array[],
+  out: Float32Array = new Float32Array(sizeOf(shape)),
+): Float32Array {
   const width = shape.at(-1)!;
   let offset = 0;
   for (const [k, { outputs }] of from.entries()) {
     const source = sources[k];
     if (transposed) {
       const inputs = source.length / outputs;
-      const first = offset;
-      inTiles(outputs, inputs, (o, i) => (out[i * width + first + o] = source[o * inputs + i]));
+      transpose({ values: source, stride: inputs }, outputs, inputs, { values: out.subarray(offset), stride: width });
       offset += outputs;
     } else {
       out.set(source, offset);
@@ -170,8 +172,7 @@ export function takenApart(
     const data = (): Float32Array => {
       if (!transposed) return source().slice(offset, offset + sizeOf(tensor));
       const out = new Float32Array(outputs * inputs);
-      const values = source();
-      inTiles(outputs, inputs, (o, i) => (out[o * inputs + i] = values[i * width + offset + o]));
+      transpose({ values: source().subarray(offset), stride: width }, inputs, outputs, { values: out, stride: inputs });
       return out;
     };
     return [name, { shape: tensor, data }] as const;
@@ -188,13 +189,21 @@ export const emptyParameters = (config: ModelConfig): Weights =>
 export const parameterCount = (config: ModelConfig): number =>
   listed(config).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 
-/** Every pair of indices, in squares small enough that rows and columns both stay in the cache. */
-function inTiles(rows: number, columns: number, visit: (row: number, column: number) => void): void {
+/** Lines of so many numbers, as far apart in memory: with room between them where a matrix is a part of a wider one. */
+interface Matrix {
+  readonly values: Float32Array;
+  readonly stride: number;
+}
+
+/** Rows become columns: in squares small enough that those of both stay in the cache. */
+function transpose({ values, stride }: Matrix, rows: number, columns: number, into: Matrix): void {
+  const { values: out, stride: outStride } = into;
   const side = 32;
   for (let r0 = 0; r0 < rows; r0 += side) {
+    const r1 = Math.min(rows, r0 + side);
     for (let c0 = 0; c0 < columns; c0 += side) {
-      const [r1, c1] = [Math.min(rows, r0 + side), Math.min(columns, c0 + side)];
-      for (let r = r0; r < r1; r++) for (let c = c0; c < c1; c++) visit(r, c);
+      const c1 = Math.min(columns, c0 + side);
+      for (let c = c0; c < c1; c++) for (let r = r0; r < r1; r++) out[c * outStride + r] = values[r * stride + c];
     }
   }
 }
