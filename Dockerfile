@@ -6,7 +6,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts
 COPY . .
-RUN node scripts/build.mjs && rm -rf dist/test dist/bench
+RUN node scripts/build.mjs && rm -rf dist/test dist/tools
 
 FROM node:22-bookworm-slim AS packages
 WORKDIR /app

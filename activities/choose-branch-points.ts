@@ -1,13 +1,11 @@
-import type { ControlActivities } from '../contracts/activities.js';
-import { readBatch } from './batch.js';
-import { planBranches, pointsOf } from './branch-plan.js';
-import { durable, timed } from './durable.js';
-import { putJson, readManifest } from './io.js';
-
-type ChooseBranchPoints = ControlActivities['chooseBranchPoints'];
+import { readBatch } from '../iteration/batch.js';
+import { planBranches, pointsOf } from '../iteration/branch-plan.js';
+import { timed } from '../durability/durable.js';
+import { defineActivity } from './define-activity.js';
+import { putJson, readManifest } from '../store/formats/io.js';
 
 /** Which responses are branched, and where. */
-export const chooseBranchPoints = durable<Parameters<ChooseBranchPoints>[0], Awaited<ReturnType<ChooseBranchPoints>>>(
+export const chooseBranchPoints = defineActivity(
   'chooseBranchPoints',
   ({ store }, { manifest, batch, controller: before }) =>
     timed(async () => {

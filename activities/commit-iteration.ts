@@ -1,16 +1,20 @@
 import { Context } from '@temporalio/activity';
-import { childId } from '../contracts/child-ids.js';
-import type { Committed, ControlActivities } from '../contracts/activities.js';
-import type { ActivityTrace, IterationProvenance, WorkerDescription } from '../contracts/iteration-provenance.js';
-import type { IterationRecord } from '../contracts/iteration-record.js';
-import type { IterationSummary } from '../contracts/run.js';
-import { LEDGER_FILE, type LedgerLine } from '../contracts/ledger-line.js';
-import { stillAsked } from './beat.js';
-import { historyOf, tracedActivities } from './histories.js';
-import { putJson, readManifest } from './io.js';
-import { writeLine } from './run-folder.js';
-import type { Services } from './services.js';
-import { workerDescription } from './worker-description.js';
+import { childId } from '../contracts/protocol/child-ids.js';
+import type { Committed, ControlActivities } from '../contracts/protocol/activities.js';
+import type {
+  ActivityTrace,
+  IterationProvenance,
+  WorkerDescription,
+} from '../contracts/artifacts/iteration-provenance.js';
+import type { IterationRecord } from '../contracts/artifacts/iteration-record.js';
+import type { IterationSummary } from '../contracts/protocol/run.js';
+import { LEDGER_FILE, type LedgerLine } from '../contracts/artifacts/ledger-line.js';
+import { stillAsked } from '../durability/heartbeat.js';
+import { historyOf, tracedActivities } from '../services/histories.js';
+import { putJson, readManifest } from '../store/formats/io.js';
+import { writeLine } from '../services/run-folder.js';
+import type { Services } from '../services/services.js';
+import { workerDescription } from '../services/worker-description.js';
 
 type CommitIteration = ControlActivities['commitIteration'];
 type Input = Parameters<CommitIteration>[0];

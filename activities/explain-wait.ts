@@ -5,11 +5,11 @@ import {
   decodeOptionalFailureToOptionalError,
 } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import proto, { type temporal } from '@temporalio/proto'; // CommonJS: its values are in the default export
-import type { ControlActivities, WaitingPart } from '../contracts/activities.js';
-import { ACTIVITY_ROLES } from '../contracts/activity-roles.js';
-import type { Progress } from './beat.js';
-import { HANDED_BACK } from '../contracts/errors.js';
-import { queueName, queuePrefix, type Role } from '../contracts/queues.js';
+import type { ControlActivities, WaitingPart } from '../contracts/protocol/activities.js';
+import { ACTIVITY_ROLES } from '../contracts/protocol/activity-roles.js';
+import type { Progress } from '../durability/heartbeat.js';
+import { HANDED_BACK } from '../contracts/errors/run-errors.js';
+import { queueName, queuePrefix, type Role } from '../contracts/protocol/queues.js';
 
 type Pending = temporal.api.workflow.v1.IPendingActivityInfo;
 

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import type { ControlActivities } from '../contracts/activities.js';
-import { beating, stillAsked } from './beat.js';
-import { exportPolicy } from './export-policy.js';
-import { readManifest } from './io.js';
-import { replaceFile, runFolder } from './run-folder.js';
-import type { Services } from './services.js';
+import type { ControlActivities } from '../contracts/protocol/activities.js';
+import { beating, stillAsked } from '../durability/heartbeat.js';
+import { exportPolicy } from '../services/export-policy.js';
+import { readManifest } from '../store/formats/io.js';
+import { replaceFile, runFolder } from '../services/run-folder.js';
+import type { Services } from '../services/services.js';
 
 type FinishRun = ControlActivities['finishRun'];
 

@@ -1,15 +1,13 @@
-import type { RolloutActivities } from '../contracts/activities.js';
-import { sliceOf } from '../contracts/shards.js';
+import { sliceOf } from '../contracts/protocol/shards.js';
 import { sampleKey } from '../tasks/evaluate.js';
-import { durable, timed } from './durable.js';
-import type { ProblemBatch } from './formats/documents.js';
-import { getJson, readManifest } from './io.js';
-import { rollOut, storeRollouts } from './rollouts.js';
-
-type GenerateSamples = RolloutActivities['generateSamples'];
+import { timed } from '../durability/durable.js';
+import { defineActivity } from './define-activity.js';
+import type { ProblemBatch } from '../store/formats/documents.js';
+import { getJson, readManifest } from '../store/formats/io.js';
+import { rollOut, storeRollouts } from '../services/rollouts.js';
 
 /** Samples the problems of a held-out set, or of a shard of it. */
-export const generateSamples = durable<Parameters<GenerateSamples>[0], Awaited<ReturnType<GenerateSamples>>>(
+export const generateSamples = defineActivity(
   'generateSamples',
   (services, { manifest: ref, policy, set, problems: problemsRef, samplesPerProblem, shard }, journal) =>
     timed(async () => {

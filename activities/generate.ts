@@ -1,14 +1,12 @@
-import type { RolloutActivities } from '../contracts/activities.js';
-import { sliceOf } from '../contracts/shards.js';
-import { durable, timed } from './durable.js';
-import type { ProblemBatch } from './formats/documents.js';
-import { getJson, readManifest } from './io.js';
-import { initialRollouts, rollOut, storeRollouts } from './rollouts.js';
-
-type Generate = RolloutActivities['generate'];
+import { sliceOf } from '../contracts/protocol/shards.js';
+import { timed } from '../durability/durable.js';
+import { defineActivity } from './define-activity.js';
+import type { ProblemBatch } from '../store/formats/documents.js';
+import { getJson, readManifest } from '../store/formats/io.js';
+import { initialRollouts, rollOut, storeRollouts } from '../services/rollouts.js';
 
 /** Samples the initial responses of a batch, or of a shard of it. */
-export const generate = durable<Parameters<Generate>[0], Awaited<ReturnType<Generate>>>(
+export const generate = defineActivity(
   'generate',
   (services, { manifest: ref, iteration, policy, problems: problemsRef, shard }, journal) =>
     timed(async () => {

@@ -1,39 +1,43 @@
-import type { ControlActivities } from '../contracts/activities.js';
-import { readBatch } from './batch.js';
-import { beat, breathe } from './beat.js';
-import { durable, timed } from './durable.js';
-import type { Trees } from './formats/documents.js';
-import { encodeRows, type StoredRow } from './formats/rows.js';
-import { putArrays, putJson, readManifest } from './io.js';
-import { growProblem, leafPaths, measure, nextDraw, NO_BRANCHES, readBranches, type GrownProblem } from './trees.js';
-
-type GrowTree = ControlActivities['growTree'];
+import { readBatch } from '../iteration/batch.js';
+import { beat, breathe } from '../durability/heartbeat.js';
+import { timed } from '../durability/durable.js';
+import { defineActivity } from './define-activity.js';
+import type { Trees } from '../store/formats/documents.js';
+import { encodeRows, type StoredRow } from '../store/formats/rows.js';
+import { putArrays, putJson, readManifest } from '../store/formats/io.js';
+import {
+  growProblem,
+  leafPaths,
+  measure,
+  nextDraw,
+  NO_BRANCHES,
+  readBranches,
+  type GrownProblem,
+} from '../iteration/trees.js';
 
 /** Trees, advantages, what of them reaches the update, and how many problems to draw next. */
-export const growTree = durable<Parameters<GrowTree>[0], Awaited<ReturnType<GrowTree>>>(
-  'growTree',
-  ({ store }, { manifest: ref, batch, branches: refs, controller }) =>
-    timed(async () => {
-      const manifest = await readManifest(store, ref);
-      const problems = await readBatch(store, batch, manifest.config);
-      const branches = refs ? await readBranches(store, refs) : NO_BRANCHES;
-      const trees: GrownProblem[] = [];
-      const rows: StoredRow[] = [];
-      for (const problem of problems) {
-        const { grown, row } = growProblem(problem, branches, manifest.config);
-        trees.push(grown);
-        if (row) rows.push(row);
-        beat({ doing: 'grow trees', done: trees.length, total: problems.length });
-        await breathe();
-      }
+export const growTree = defineActivity('growTree', ({ store }, { manifest: ref, batch, branches: refs, controller }) =>
+  timed(async () => {
+    const manifest = await readManifest(store, ref);
+    const problems = await readBatch(store, batch, manifest.config);
+    const branches = refs ? await readBranches(store, refs) : NO_BRANCHES;
+    const trees: GrownProblem[] = [];
+    const rows: StoredRow[] = [];
+    for (const problem of problems) {
+      const { grown, row } = growProblem(problem, branches, manifest.config);
+      trees.push(grown);
+      if (row) rows.push(row);
+      beat({ doing: 'grow trees', done: trees.length, total: problems.length });
+      await breathe();
+    }
 
-      const batchSize = nextDraw(controller.batchSize, leafPaths(rows), manifest);
-      const document: Trees = { problems: trees };
-      return {
-        tree: await putJson(store, 'tree', document),
-        rows: await putArrays(store, 'rows', encodeRows(rows)),
-        controller: { ...controller, batchSize },
-        metrics: { ...measure(batch.statistics, trees, rows, branches), nextBatchSize: batchSize },
-      };
-    }),
+    const batchSize = nextDraw(controller.batchSize, leafPaths(rows), manifest);
+    const document: Trees = { problems: trees };
+    return {
+      tree: await putJson(store, 'tree', document),
+      rows: await putArrays(store, 'rows', encodeRows(rows)),
+      controller: { ...controller, batchSize },
+      metrics: { ...measure(batch.statistics, trees, rows, branches), nextBatchSize: batchSize },
+    };
+  }),
 );

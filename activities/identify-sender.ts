@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import type { ControlActivities } from '../contracts/activities.js';
+import type { ControlActivities } from '../contracts/protocol/activities.js';
 
 /** The history is written before this activity is handed out, so the event is there unless the server fell behind. */
 class UpdateNotInHistory extends Error {

@@ -1,8 +1,8 @@
-import type { Activities } from '../contracts/activities.js';
-import { ACTIVITY_ROLES } from '../contracts/activity-roles.js';
-import type { Role } from '../contracts/queues.js';
-import { assertSmall } from '../contracts/result-size.js';
-import { handedBack } from './beat.js';
+import type { Activities } from '../contracts/protocol/activities.js';
+import { ACTIVITY_ROLES } from '../contracts/protocol/activity-roles.js';
+import type { Role } from '../contracts/protocol/queues.js';
+import { assertSmall } from '../contracts/protocol/result-size.js';
+import { handedBack } from '../durability/heartbeat.js';
 import { chooseBranchPoints } from './choose-branch-points.js';
 import { commitIteration } from './commit-iteration.js';
 import { drawHeldOut } from './draw-held-out.js';
@@ -19,7 +19,7 @@ import { prepare } from './prepare.js';
 import { recordEvaluation } from './record-evaluation.js';
 import { scoreBranches } from './score-branches.js';
 import { scoreInitial } from './score-initial.js';
-import type { Services } from './services.js';
+import type { Services } from '../services/services.js';
 import { update } from './update.js';
 import { verify } from './verify.js';
 

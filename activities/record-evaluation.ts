@@ -1,16 +1,14 @@
 import { bootstrapIntervals, type Interval } from '../algorithm/bootstrap.js';
-import type { ControlActivities, SampledSet } from '../contracts/activities.js';
-import type { ArtifactRef } from '../contracts/artifact-ref.js';
-import { isSmall, MAX_RESULT_BYTES } from '../contracts/result-size.js';
-import type { RecordedEvaluation, SetSummary } from '../contracts/run.js';
+import type { ControlActivities, SampledSet } from '../contracts/protocol/activities.js';
+import type { RecordedEvaluation, SetSummary } from '../contracts/protocol/run.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
 import { evaluationResult, setNumber, type EvaluationResult, type JudgedSample } from '../tasks/evaluate.js';
-import { beat, breathe } from './beat.js';
-import type { ProblemBatch, Verdicts } from './formats/documents.js';
-import { decodeRollouts } from './formats/rollouts.js';
-import { getArrays, getJson, putJson, readManifest } from './io.js';
-import { insertLine } from './run-folder.js';
-import type { Services } from './services.js';
+import { beat, breathe } from '../durability/heartbeat.js';
+import type { ProblemBatch, Verdicts } from '../store/formats/documents.js';
+import { decodeRollouts } from '../store/formats/rollouts.js';
+import { getArrays, getJson, putJson, readManifest } from '../store/formats/io.js';
+import { insertLine } from '../services/run-folder.js';
+import type { Services } from '../services/services.js';
 
 type RecordEvaluation = ControlActivities['recordEvaluation'];
 
@@ -53,25 +51,6 @@ export const recordEvaluation =
       interval: bounds(intervals.mean),
     };
   };
-
-/** Whether the figures of these sets, at their widest, are small enough for a history. */
-export function fitsHistory(sets: readonly string[]): boolean {
-  const [share, mean] = [0.333333, 3.3333333333333334e-8]; // rounded, and not
-  const evaluation: ArtifactRef = { sha256: '0'.repeat(64), bytes: 1e12, kind: 'evaluation' };
-  const figures = {
-    problems: 100_000,
-    samplesPerProblem: 1024,
-    skippedPrompts: 100_000,
-    meanLength: 1_000_000 + share,
-  };
-  const shares = { accuracy: share, interval: [share, share] as const, passAtK: share, truncated: share };
-  const widest: RecordedEvaluation = {
-    summary: { policyVersion: 1_000_000, accuracies: sets.map(() => mean), mean, evaluation },
-    sets: sets.map((set) => ({ set, ...figures, ...shares })),
-    interval: [share, share],
-  };
-  return isSmall(widest, MAX_RESULT_BYTES);
-}
 
 async function resultOf(store: ArtifactStore, { set, problems: ref, skippedPrompts, shards }: SampledSet) {
   const { problems } = await getJson<ProblemBatch>(store, ref);

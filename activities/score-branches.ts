@@ -1,33 +1,30 @@
-import type { RolloutActivities } from '../contracts/activities.js';
-import { durable, timed } from './durable.js';
-import { decodeRollouts } from './formats/rollouts.js';
-import { getArrays, readManifest } from './io.js';
-import { loadedEngine } from './policies.js';
-import { readPrefixes } from './prefixes.js';
-import { meanEntropy, scoreWith, storeScores } from './scores.js';
-
-type ScoreBranches = RolloutActivities['scoreBranches'];
+import { timed } from '../durability/durable.js';
+import { defineActivity } from './define-activity.js';
+import { decodeRollouts } from '../store/formats/rollouts.js';
+import { getArrays, readManifest } from '../store/formats/io.js';
+import { loadedEngine } from '../services/policies.js';
+import { readPrefixes } from '../iteration/prefixes.js';
+import { meanEntropy } from '../iteration/scores.js';
+import { scoreWith, storeScores } from '../services/scores.js';
 
 const NONE = { influence: new Float32Array(), stepEnds: new Int32Array() };
 
 /** Log-probs and entropies of the new tokens of the branches, by the policy that sampled them. */
-export const scoreBranches = durable<Parameters<ScoreBranches>[0], Awaited<ReturnType<ScoreBranches>>>(
-  'scoreBranches',
-  (services, input) =>
-    timed(async () => {
-      const { store } = services;
-      const manifest = await readManifest(store, input.manifest);
-      const prefixes = await readPrefixes(store, input);
-      const branches = decodeRollouts(await getArrays(store, input.branches));
-      const { engine, id } = await loadedEngine(services, manifest, input.policy);
-      const { temperature } = manifest.config.sampling;
-      const requests = branches.map((branch) => {
-        const prefix = prefixes.before(branch);
-        const tokens = Int32Array.from([...prefix, ...branch.tokens]);
-        return { tokens, promptLength: prefix.length, temperature };
-      });
-      const scored = await scoreWith(engine, id, requests);
-      const scores = scored.map(({ logProbs, entropies }) => ({ logProbs, entropies, ...NONE }));
-      return { scores: await storeScores(store, scores), meanFci: 0, meanEntropy: meanEntropy(scores) };
-    }),
+export const scoreBranches = defineActivity('scoreBranches', (services, input) =>
+  timed(async () => {
+    const { store } = services;
+    const manifest = await readManifest(store, input.manifest);
+    const prefixes = await readPrefixes(store, input);
+    const branches = decodeRollouts(await getArrays(store, input.branches));
+    const { engine, id } = await loadedEngine(services, manifest, input.policy);
+    const { temperature } = manifest.config.sampling;
+    const requests = branches.map((branch) => {
+      const prefix = prefixes.before(branch);
+      const tokens = Int32Array.from([...prefix, ...branch.tokens]);
+      return { tokens, promptLength: prefix.length, temperature };
+    });
+    const scored = await scoreWith(engine, id, requests);
+    const scores = scored.map(({ logProbs, entropies }) => ({ logProbs, entropies, ...NONE }));
+    return { scores: await storeScores(store, scores), meanFci: 0, meanEntropy: meanEntropy(scores) };
+  }),
 );

@@ -1,24 +1,25 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { miniBatches } from '../algorithm/mini-batches.js';
-import type { LearnerActivities } from '../contracts/activities.js';
-import type { ArtifactRef } from '../contracts/artifact-ref.js';
-import type { Learner, LearnerState, StepProgress, UpdateMetrics } from '../contracts/engine.js';
-import { NON_FINITE_UPDATE } from '../contracts/errors.js';
-import { SHARD_INDEX, type PolicyArtifact } from '../contracts/policy-artifact.js';
-import type { UpdateSummary } from '../contracts/run.js';
-import type { RunManifest } from '../contracts/run-manifest.js';
+import type { LearnerActivities } from '../contracts/protocol/activities.js';
+import type { ArtifactRef } from '../contracts/artifacts/artifact-ref.js';
+import type { Learner, LearnerState, StepProgress, UpdateMetrics } from '../contracts/engine/engine.js';
+import { NON_FINITE_UPDATE } from '../contracts/errors/run-errors.js';
+import { SHARD_INDEX, type PolicyArtifact } from '../contracts/artifacts/policy-artifact.js';
+import type { UpdateSummary } from '../contracts/protocol/run.js';
+import type { RunManifest } from '../contracts/artifacts/run-manifest.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
-import { beating, breathe, cancellable, cancellation } from './beat.js';
-import { durable, timed } from './durable.js';
-import { whenStoreTakesIt } from './failures.js';
-import { decodeRows } from './formats/rows.js';
-import { getArrays, getJson, putJson, readManifest } from './io.js';
-import { policyFiles } from './policies.js';
+import { beating, breathe, cancellable, cancellation } from '../durability/heartbeat.js';
+import { timed } from '../durability/durable.js';
+import { defineActivity } from './define-activity.js';
+import { whenStoreTakesIt } from '../durability/failures.js';
+import { decodeRows } from '../store/formats/rows.js';
+import { getArrays, getJson, putJson, readManifest } from '../store/formats/io.js';
+import { policyFiles } from '../services/policies.js';
 
 type Update = LearnerActivities['update'];
 
 /** One epoch over the iteration's rows in mini-batches: policy m becomes policy m+1. */
-export const update = durable<Parameters<Update>[0], Awaited<ReturnType<Update>>>('update', (services, input) =>
+export const update = defineActivity('update', (services, input) =>
   timed(async () => {
     const { store } = services;
     const manifest = await readManifest(store, input.manifest);

@@ -1,50 +1,46 @@
-import type { VerifierActivities } from '../contracts/activities.js';
-import type { Verdict } from '../tasks/verifier.js';
-import { beating, breathe, cancellable } from './beat.js';
-import { durable, timed } from './durable.js';
-import { Judge, verifierOf } from './judge.js';
-import type { Verdicts } from './formats/documents.js';
-import { decodeRollouts } from './formats/rollouts.js';
-import type { Journal } from './journal.js';
-import { getArrays, putJson, readManifest } from './io.js';
-import { tokenizerOf } from './policies.js';
-import { readPrefixes } from './prefixes.js';
-
-type Verify = VerifierActivities['verify'];
+import type { Verdict } from '../contracts/artifacts/verdict.js';
+import { beating, breathe, cancellable } from '../durability/heartbeat.js';
+import { timed } from '../durability/durable.js';
+import { defineActivity } from './define-activity.js';
+import { Judge, verifierOf } from '../services/judge.js';
+import type { Verdicts } from '../store/formats/documents.js';
+import { decodeRollouts } from '../store/formats/rollouts.js';
+import type { Journal } from '../durability/journal.js';
+import { getArrays, putJson, readManifest } from '../store/formats/io.js';
+import { tokenizerOf } from '../services/policies.js';
+import { readPrefixes } from '../iteration/prefixes.js';
 
 /** Judged at the same time: enough for the processes of a verifier, and soon over when the activity is cancelled. */
 const TOGETHER = 64;
 
 /** Verdicts on whole paths: the kept part of the initial response and the new tokens. */
-export const verify = durable<Parameters<Verify>[0], Awaited<ReturnType<Verify>>>(
-  'verify',
-  (services, input, journal) =>
-    timed(async () => {
-      const { store } = services;
-      const manifest = await readManifest(store, input.manifest);
-      const tokenizer = await tokenizerOf(store, manifest.policy);
-      const prefixes = await readPrefixes(store, input);
-      const rollouts = input.branches ? decodeRollouts(await getArrays(store, input.branches)) : prefixes.initial;
+export const verify = defineActivity('verify', (services, input, journal) =>
+  timed(async () => {
+    const { store } = services;
+    const manifest = await readManifest(store, input.manifest);
+    const tokenizer = await tokenizerOf(store, manifest.policy);
+    const prefixes = await readPrefixes(store, input);
+    const rollouts = input.branches ? decodeRollouts(await getArrays(store, input.branches)) : prefixes.initial;
 
-      const judge = new Judge(await verifierOf(manifest, services), prefixes, tokenizer);
-      const known = await KnownVerdicts.of(journal);
-      const open = rollouts.flatMap((rollout, place) => (known.verdicts.has(place) ? [] : [{ rollout, place }]));
-      const progress = () => ({ done: known.verdicts.size, total: rollouts.length });
-      for (let start = 0; start < open.length; start += TOGETHER) {
-        const judged = open
-          .slice(start, start + TOGETHER)
-          .map(async ({ rollout, place }) => known.add(place, await judge.verdict(rollout)));
-        await cancellable(beating('verify', Promise.all(judged), progress));
-        await breathe();
-      }
-      const verdicts = rollouts.map((_, place) => known.verdicts.get(place)!);
-      const document: Verdicts = { verdicts };
-      return {
-        verdicts: await putJson(store, 'verdicts', document),
-        count: verdicts.length,
-        correct: verdicts.filter(({ reward }) => reward === 1).length,
-      };
-    }),
+    const judge = new Judge(await verifierOf(manifest, services), prefixes, tokenizer);
+    const known = await KnownVerdicts.of(journal);
+    const open = rollouts.flatMap((rollout, place) => (known.verdicts.has(place) ? [] : [{ rollout, place }]));
+    const progress = () => ({ done: known.verdicts.size, total: rollouts.length });
+    for (let start = 0; start < open.length; start += TOGETHER) {
+      const judged = open
+        .slice(start, start + TOGETHER)
+        .map(async ({ rollout, place }) => known.add(place, await judge.verdict(rollout)));
+      await cancellable(beating('verify', Promise.all(judged), progress));
+      await breathe();
+    }
+    const verdicts = rollouts.map((_, place) => known.verdicts.get(place)!);
+    const document: Verdicts = { verdicts };
+    return {
+      verdicts: await putJson(store, 'verdicts', document),
+      count: verdicts.length,
+      correct: verdicts.filter(({ reward }) => reward === 1).length,
+    };
+  }),
 );
 
 /** A verdict may take an hour: each is kept in the journal, so that the next attempt does not ask for it again. */

@@ -1,5 +1,5 @@
 /**
- * AdamW with global-norm clipping in its reference form (spec 7; Loshchilov & Hutter, 2019), on doubles: what the learner's graph
+ * AdamW with global-norm clipping in its reference form (algorithm.md 7; Loshchilov & Hutter, 2019), on doubles: what the learner's graph
  * is checked against.
  * Authors' code: torch.optim.AdamW, weight decay on all parameters, gradient scaled by min(1, maxNorm / (norm + 1e-6)); a
  * non-finite norm skips the step completely. **Ours:** the run stops then as well, which is the caller's part.

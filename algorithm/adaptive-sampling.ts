@@ -1,5 +1,5 @@
 /**
- * Adaptive sampling, ADS (spec 4.1, 4.2): which problems are branched, how many of their responses, and what reaches the update.
+ * Adaptive sampling, ADS (algorithm.md 4.1, 4.2): which problems are branched, how many of their responses, and what reaches the update.
  *
  * Paper (section 3.4): hard problems get more branches, ceil(n exp(-z)); problems that are always solved stay only while
  * their attention shows more influence than the average such problem.

@@ -1,5 +1,5 @@
 /**
- * Advantages (spec 5).
+ * Advantages (algorithm.md 5).
  *
  * Process advantage. Paper (section 3.3, after TreeRL): gain of the node over the root plus gain over its parent, divided by
  * the square root of its number of leaves, which balances that a shared prefix occurs once per leaf.

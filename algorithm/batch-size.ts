@@ -1,5 +1,5 @@
 /**
- * How many problems to draw (spec 4.3).
+ * How many problems to draw (algorithm.md 4.3).
  *
  * Paper (section 3.4): the batch is scaled so that the number of training rows stays near its target, smoothed by lambda.
  * Authors' code, where the paper is silent: F is rounded down, B rounded up, doubles in the order below (an algebraically equal

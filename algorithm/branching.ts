@@ -1,5 +1,5 @@
 /**
- * Where a response is branched (spec 3).
+ * Where a response is branched (algorithm.md 3).
  *
  * Paper (section 3.2): attention-based tree branching, ATB: the steps whose FCI is in the top fifth, the N earliest of them.
  * Authors' code, where the paper is silent: a least distance in tokens, a fall-back when the quantile is zero, a fill from the

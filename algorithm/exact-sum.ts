@@ -1,7 +1,7 @@
 /**
  * Sums of doubles without rounding (Shewchuk, "Adaptive Precision Floating-Point Arithmetic", 1997; as in Python's fsum): a
  * sum is a few non-overlapping doubles. So a mean does not depend on the order in which problems finished, and "strictly
- * above the mean" (spec 4.1) is decided exactly, also for ties.
+ * above the mean" (algorithm.md 4.1) is decided exactly, also for ties.
  */
 
 /** Non-overlapping, ascending in magnitude; their exact sum is the value. Empty is 0. */

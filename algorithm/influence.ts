@@ -1,5 +1,5 @@
 /**
- * Forward context influence, FCI (spec 2): how much the later steps of a response attend to a step.
+ * Forward context influence, FCI (algorithm.md 2): how much the later steps of a response attend to a step.
  *
  * Paper (section 3, equations 3-5): attention pooled to steps by means, summed over the steps at least Delta = 4 later,
  * maximum over layers and heads.

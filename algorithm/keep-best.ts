@@ -1,5 +1,5 @@
 /**
- * Variant of ADS (spec 4.4; the paper's ablation): draw more responses than needed and keep those with the highest attention.
+ * Variant of ADS (algorithm.md 4.4; the paper's ablation): draw more responses than needed and keep those with the highest attention.
  * Authors' code, where the paper is silent: both classes are kept in balance.
  * **Ours:** for odd n the best of those left over takes the last place; ties go to the earlier response.
  */

@@ -1,5 +1,5 @@
 /**
- * The policy loss in its reference form (spec 7), on doubles, with its gradient: what the learner's graph is checked against.
+ * The policy loss in its reference form (algorithm.md 7), on doubles, with its gradient: what the learner's graph is checked against.
  *
  * Paper (section 4): token-level clipped policy gradient with clip-higher and a small KL term.
  * Authors' code, where the paper is silent: dual clip, clamps on log-ratios, the k3 estimator inside the loss, no entropy bonus.

@@ -1,5 +1,5 @@
 /**
- * How an iteration's training rows are divided into optimiser steps (spec 7).
+ * How an iteration's training rows are divided into optimiser steps (algorithm.md 7).
  *
  * Paper: mini-batches of a fixed number of paths, one epoch. Authors' code: paths shuffled across problems, the last batch
  * filled with padding rows.

@@ -1,5 +1,5 @@
 /**
- * Cutting a response into steps (spec 1).
+ * Cutting a response into steps (algorithm.md 1).
  *
  * Paper (section 3): steps are separated by "\n\n".
  * Authors' code, where the paper is silent: the separator is a token whose own text contains a blank line; without any, a

@@ -1,5 +1,5 @@
 /**
- * From a problem's tree to rows of training tokens (spec 5 and 7).
+ * From a problem's tree to rows of training tokens (algorithm.md 5 and 7).
  *
  * Authors' code: one row per leaf path, shared prefixes repeated.
  * **Ours:** one row per problem with every node once; a token that n training paths share has the same log-prob, old log-prob
@@ -60,7 +60,7 @@ export function packTree(sampled: SampledProblem, tree: Tree, advantages: readon
     lastToken[index] = row.append(from, count, before, weight, advantages[index]);
   });
   if (!row.trains)
-    throw new RangeError('no path of the tree is trained on: such problems are dropped before (spec 4.2)');
+    throw new RangeError('no path of the tree is trained on: such problems are dropped before (algorithm.md 4.2)');
   return row.build();
 }
 

@@ -1,5 +1,5 @@
 /**
- * The tree of one problem (spec 5): its initial responses as chains cut at their branch points, the branch rollouts as
+ * The tree of one problem (algorithm.md 5): its initial responses as chains cut at their branch points, the branch rollouts as
  * siblings of the chain's own continuation.
  *
  * Paper (section 3.3): V(s) is the mean reward of the leaves below s.

@@ -19,7 +19,7 @@ export function auditCommand(): Command {
 
 async function audit(run: string, { replay, json }: AuditCommandOptions): Promise<void> {
   // What reads tokenizers and tasks is loaded for the commands that need it.
-  const { auditRun, engineServices } = await import('../audit/index.js');
+  const { auditRun, engineServices } = await import('../runs/index.js');
   const { store, files } = await openRun(run);
   const session = await findSession();
   const engines = replay && engineServices();

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { Command } from 'commander';
 import type { Payload, PayloadCodec } from '@temporalio/common';
 import { InvalidEnvironment } from '../contracts/environment.js';
-import { payloadCodec } from '../contracts/payload-encryption.js';
+import { payloadCodec } from '../contracts/protocol/payload-encryption.js';
 
 /** As much as Temporal's messages may hold, in base64, with room. */
 const BODY_LIMIT = 16 * 2 ** 20;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import type { RunForm } from '../contracts/config-form.js';
-import { checkForm } from '../contracts/config.js';
-import { InvalidConfig } from '../contracts/errors.js';
+import type { RunForm } from '../contracts/config/form.js';
+import { checkForm } from '../contracts/config/resolve.js';
+import { InvalidConfig } from '../contracts/errors/run-errors.js';
 
 /**
  * The configuration of a file (all defaults without one), with what the command line says instead. What is wrong with it by

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { basename, extname, resolve } from 'node:path';
 import { Command } from 'commander';
-import { canonicalJson } from '../contracts/canonical-json.js';
-import type { RunForm } from '../contracts/config-form.js';
-import { checkForm } from '../contracts/config.js';
-import type { ModelEvaluation } from '../contracts/run.js';
+import { canonicalJson } from '../contracts/artifacts/canonical-json.js';
+import type { RunForm } from '../contracts/config/form.js';
+import { checkForm } from '../contracts/config/resolve.js';
+import type { ModelEvaluation } from '../contracts/protocol/run.js';
 import { readForm } from './config-file.js';
 import { evaluationTable } from './display/result-table.js';
 import { Interrupted, UsageError } from './errors.js';
@@ -50,7 +50,7 @@ export function evaluateCommand(): Command {
     .action(evaluate);
 }
 
-/** As the paper evaluates (docs/paper-configuration.md); the limits are decided by the model (contracts/model-defaults.ts). */
+/** As the paper evaluates (docs/paper-configuration.md); the limits are decided by the model (contracts/config/model-defaults.ts). */
 const PAPER = { problemsPerSet: 100_000, temperature: 0.6 };
 
 async function evaluate(model: string, options: EvaluateOptions): Promise<void> {

@@ -1,4 +1,4 @@
-import type { EvaluationSummary, IterationSummary, RunPhase, RunResult } from '../contracts/run.js';
+import type { EvaluationSummary, IterationSummary, RunPhase, RunResult } from '../contracts/protocol/run.js';
 
 /** What is seen of a run while it goes on. With --json, each is one line. */
 export type RunEvent =

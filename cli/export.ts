@@ -19,7 +19,7 @@ export function exportCommand(): Command {
 async function exportRun(run: string, directory: string, { at, json }: { at?: number; json?: boolean }): Promise<void> {
   const target = resolve(directory);
   if (!(await isFree(target))) throw new UsageError(`${target} is not empty: name another directory`);
-  const { exportPolicy, policyOf } = await import('../audit/index.js');
+  const { exportPolicy, policyOf } = await import('../runs/index.js');
   const { store, files } = await openRun(run);
   const { version, policy } = await policyOf(store, files, at);
   await exportPolicy(store, policy, target);

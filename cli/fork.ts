@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { checkForm } from '../contracts/config.js';
+import { checkForm } from '../contracts/config/resolve.js';
 import { UsageError } from './errors.js';
 import { openRun } from './run-store.js';
 import { openSession, runUrl } from './session.js';
@@ -30,7 +30,7 @@ export function forkCommand(): Command {
 
 async function fork(parent: string, { at, set, json }: ForkOptions): Promise<void> {
   if (at < 1) throw new UsageError('a fork follows an iteration of its parent: --at 1 or more; before that, `train`');
-  const { forkForm, readEntry } = await import('../audit/index.js');
+  const { forkForm, readEntry } = await import('../runs/index.js');
   const { store, files } = await openRun(parent);
   const entry = await readEntry(store, files, at - 1);
   const forked = forkForm(entry);

@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import { join } from 'node:path';
-import type { Collection, Totals } from '../audit/garbage.js';
+import type { Collection, Totals } from '../runs/garbage/garbage.js';
 import { readEnvironment } from '../contracts/environment.js';
 import { LocalArtifactStore } from '../store/local-artifact-store.js';
 import { UsageError } from './errors.js';
@@ -25,7 +25,7 @@ async function gc({ delete: remove = false, json }: { delete?: boolean; json?: b
   if (!session)
     throw new UsageError('no Temporal server: it knows which runs go on. Set TEMPORAL_ADDRESS, or `npm start`');
   try {
-    const { collectUnneeded } = await import('../audit/index.js');
+    const { collectUnneeded } = await import('../runs/index.js');
     const { home } = readEnvironment(process.env);
     const store = await LocalArtifactStore.open(join(home, 'store'));
     const collection = await collectUnneeded(store, home, session.client, { remove });

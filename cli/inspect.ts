@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import Table from 'cli-table3';
-import type { ProblemSummary } from '../audit/inspect.js';
+import type { ProblemSummary } from '../runs/inspect.js';
 import { problemTree, spoken } from './display/problem-tree.js';
 import { UsageError } from './errors.js';
 import { openRun } from './run-store.js';
@@ -19,7 +19,7 @@ export function inspectCommand(): Command {
 }
 
 async function inspect(run: string, iteration: number, problem: number | undefined, { json }: { json?: boolean }) {
-  const { Inspection, readEntry } = await import('../audit/index.js');
+  const { Inspection, readEntry } = await import('../runs/index.js');
   const { store, files } = await openRun(run);
   const entry = await readEntry(store, files, iteration);
   const inspection = await Inspection.open(store, entry);

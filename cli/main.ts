@@ -2,7 +2,7 @@
 import { program } from 'commander';
 import { auditCommand } from './audit.js';
 import { codecServerCommand } from './codec-server.js';
-import { doctorCommand } from './doctor.js';
+import { doctorCommand } from './doctor/doctor.js';
 import { exitCode, failureOf } from './errors.js';
 import { evaluateCommand } from './evaluate.js';
 import { exportCommand } from './export.js';

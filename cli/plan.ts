@@ -1,9 +1,9 @@
 import { Command, InvalidArgumentError } from 'commander';
 import Table from 'cli-table3';
-import type { Part } from '../planning/resources.js';
-import type { RunForm } from '../contracts/config-form.js';
-import type { RunCost, RunPlanned } from '../planning/plan-run.js';
-import type { Probe } from '../planning/probe.js';
+import type { Part } from '../runs/plan/resources.js';
+import type { RunForm } from '../contracts/config/form.js';
+import type { RunCost, RunPlanned } from '../runs/plan/plan-run.js';
+import type { Probe } from '../runs/plan/probe.js';
 import { readForm } from './config-file.js';
 import { probeTable } from './display/probe-table.js';
 import { UsageError } from './errors.js';
@@ -48,7 +48,7 @@ async function plan({ config, json, ...options }: PlanOptions): Promise<void> {
   const onProgress = (doing: string): void => {
     if (!json) console.error(`${doing} …`);
   };
-  const { planRun } = await import('../planning/plan-run.js');
+  const { planRun } = await import('../runs/plan/plan-run.js');
   const probe = options.probe ? await probeOf(form, options, onProgress) : undefined;
   const responseTokens = options.responseTokens ?? probe?.tokens;
   const rates = { generate: options.generateRate, score: options.scoreRate, learn: options.learnRate };
@@ -73,7 +73,7 @@ async function probeOf(
   onProgress: (doing: string) => void,
 ): Promise<Probe | undefined> {
   if (problems === 0 || responses === 0) throw new UsageError('a probe takes at least one response to one problem');
-  const { probeRun } = await import('../planning/probe.js');
+  const { probeRun } = await import('../runs/plan/probe.js');
   return probeRun(form, { problems, responses, onProgress });
 }
 

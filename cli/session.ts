@@ -2,9 +2,9 @@ import { hostname, userInfo } from 'node:os';
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { readEnvironment, type Environment } from '../contracts/environment.js';
-import { dataConverter } from '../contracts/payload-encryption.js';
-import { queueName } from '../contracts/queues.js';
-import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
+import { dataConverter } from '../contracts/protocol/payload-encryption.js';
+import { queueName } from '../contracts/protocol/queues.js';
+import { SEARCH_ATTRIBUTES } from '../contracts/protocol/search-attributes.js';
 import {
   ensureTemporalServer,
   findTemporalServer,

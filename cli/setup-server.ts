@@ -1,7 +1,7 @@
 import { Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { Command } from 'commander';
-import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
+import { SEARCH_ATTRIBUTES } from '../contracts/protocol/search-attributes.js';
 import { ensureNamespace } from './temporal/namespace.js';
 import { declareSearchAttributes } from './temporal/search-attributes.js';
 

@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import type { WorkflowExecutionDescription, WorkflowExecutionInfo } from '@temporalio/client';
 import { Command } from 'commander';
-import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
+import { SEARCH_ATTRIBUTES } from '../contracts/protocol/search-attributes.js';
 import { percent } from './display/lines.js';
 import { UsageError } from './errors.js';
 import { listRuns } from './runs.js';

@@ -1,7 +1,7 @@
 /** `attnrl pause|resume|stop-after|extend|set-learning-rate`: the run's updates as commands. */
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { Command, InvalidArgumentError } from 'commander';
-import type { SteeringEvent, SteeringUpdate } from '../contracts/steering.js';
+import type { SteeringEvent, SteeringUpdate } from '../contracts/protocol/steering.js';
 import { UsageError } from './errors.js';
 import { findSession } from './session.js';
 

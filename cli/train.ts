@@ -1,6 +1,6 @@
 import { Command } from 'commander';
-import type { RunForm } from '../contracts/config-form.js';
-import type { RunResult } from '../contracts/run.js';
+import type { RunForm } from '../contracts/config/form.js';
+import type { RunResult } from '../contracts/protocol/run.js';
 import { chooseRun } from './choose-run.js';
 import { readForm } from './config-file.js';
 import { liveDisplay } from './display/live-display.js';

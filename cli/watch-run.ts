@@ -5,8 +5,8 @@ import {
   decodeOptionalFailureToOptionalError,
 } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { influenceWarningText } from '../contracts/influence-warning.js';
-import { PROGRESS_QUERY, type RunProgress } from '../contracts/run.js';
+import { influenceWarningText } from '../contracts/protocol/influence-warning.js';
+import { PROGRESS_QUERY, type RunProgress } from '../contracts/protocol/run.js';
 import type { RunEvent, Work } from './events.js';
 import type { Session } from './session.js';
 

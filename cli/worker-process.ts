@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { WorkerMessage } from '../contracts/worker-messages.js';
+import type { WorkerMessage } from '../contracts/protocol/worker-messages.js';
 import type { Session } from './session.js';
 
 /** A worker that this command started. */

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Argument, Command } from 'commander';
-import { ROLES } from '../contracts/queues.js';
+import { ROLES } from '../contracts/protocol/queues.js';
 import { openSession } from './session.js';
 
 const ALL = 'all-in-one';

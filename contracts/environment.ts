@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { DEFAULT_QUEUE_PREFIX } from './queues.js';
+import { DEFAULT_QUEUE_PREFIX } from './protocol/queues.js';
 
 /** What our processes read from their environment, beside Temporal's own variables (`@temporalio/envconfig`). */
 export interface Environment {

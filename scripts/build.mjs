@@ -72,7 +72,7 @@ async function bundleWorkflows() {
   // A failure converter is part of a bundle: one for payloads as they are, one for encrypted ones.
   const bundles = {
     'workflow-bundle.js': undefined,
-    'workflow-bundle-encrypted.js': join(dist, 'contracts', 'encoded-failures.cjs'),
+    'workflow-bundle-encrypted.js': join(dist, 'contracts', 'protocol', 'encoded-failures.cjs'),
   };
   for (const [name, failureConverterPath] of Object.entries(bundles)) {
     const { code } = await bundleWorkflowCode({

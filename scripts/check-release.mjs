@@ -10,7 +10,7 @@ import { since, step } from './step.mjs';
 
 const require = createRequire(import.meta.url);
 const vitest = join(dirname(require.resolve('vitest/package.json')), 'vitest.mjs');
-const real = join(root, 'dist', 'bench', 'acceptance', 'main.js');
+const real = join(root, 'dist', 'tools', 'bench', 'acceptance', 'main.js');
 const SMALL = ['--problems', '2', '--responses', '3', '--tokens', '64'];
 
 /** @type {Readonly<Record<string, readonly string[]>>} */

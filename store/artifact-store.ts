@@ -1,4 +1,4 @@
-import type { ArtifactKind, ArtifactRef } from '../contracts/artifact-ref.js';
+import type { ArtifactKind, ArtifactRef } from '../contracts/artifacts/artifact-ref.js';
 
 /**
  * Immutable artifacts named by the SHA-256 of their content, and small named results. Every implementation passes

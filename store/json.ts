@@ -1,5 +1,5 @@
-import type { ArtifactKind, ArtifactRef } from '../contracts/artifact-ref.js';
-import { canonicalJson } from '../contracts/canonical-json.js';
+import type { ArtifactKind, ArtifactRef } from '../contracts/artifacts/artifact-ref.js';
+import { canonicalJson } from '../contracts/artifacts/canonical-json.js';
 import type { ArtifactStore } from './artifact-store.js';
 
 /** Stores a value as canonical JSON: equal values get the same name. */

@@ -12,8 +12,8 @@ import { createHash, type Hash, randomUUID } from 'node:crypto';
 import { createReadStream, type Stats } from 'node:fs';
 import { mkdir, open, readFile, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { ArtifactKind, ArtifactRef } from '../contracts/artifact-ref.js';
-import { canonicalJson } from '../contracts/canonical-json.js';
+import type { ArtifactKind, ArtifactRef } from '../contracts/artifacts/artifact-ref.js';
+import { canonicalJson } from '../contracts/artifacts/canonical-json.js';
 import {
   ArtifactDamaged,
   ArtifactMissing,

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { Dirent } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { refsIn } from '../contracts/artifact-ref.js';
+import { refsIn } from '../contracts/artifacts/artifact-ref.js';
 import { ifAbsent } from './absent.js';
 
 export interface StoredObject {

@@ -5,9 +5,9 @@
 import { createHash } from 'node:crypto';
 import { passAtK } from '../algorithm/pass-at-k.js';
 import { deriveSeed, Purpose, type RolloutKey } from '../algorithm/random.js';
-import type { InferenceEngine, Rollout } from '../contracts/engine.js';
-import type { PromptEncoder } from '../contracts/prompt.js';
-import type { TextTokenizer } from '../contracts/tokenizer.js';
+import type { InferenceEngine, Rollout } from '../contracts/engine/engine.js';
+import type { PromptEncoder } from '../contracts/artifacts/prompt.js';
+import type { TextTokenizer } from '../contracts/engine/tokenizer.js';
 import type { Problem, ProblemSource } from './problem-source.js';
 import { rewardOf } from './reward.js';
 

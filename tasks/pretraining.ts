@@ -3,8 +3,8 @@
  * programs first. Everything is a function of (seed, step), so the same seed gives the same model.
  */
 import { deriveSeed, integerAt, openStream, Purpose } from '../algorithm/random.js';
-import type { OptimizerSettings, TrainingSequence } from '../contracts/engine.js';
-import type { TextTokenizer } from '../contracts/tokenizer.js';
+import type { OptimizerSettings, TrainingSequence } from '../contracts/engine/engine.js';
+import type { TextTokenizer } from '../contracts/engine/tokenizer.js';
 import type { DemonstratorSettings } from './straight-line/demonstrator.js';
 import { DEFAULT_DEMONSTRATORS, demonstrators } from './straight-line/demonstrator.js';
 import { DEFAULT_PROGRAMS, programAt } from './straight-line/generator.js';

@@ -1,6 +1,6 @@
 /** Rows of published data sets as problems: which columns hold prompt and ground truth, by name or by known schema. */
 import { z } from 'zod';
-import type { Message, Prompt } from '../contracts/prompt.js';
+import type { Message, Prompt } from '../contracts/artifacts/prompt.js';
 import type { Problem } from './problem-source.js';
 
 /** Columns by name; a dot leads into a column that holds objects (`reward_model.ground_truth`). */

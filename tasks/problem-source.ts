@@ -1,6 +1,6 @@
 /** Where a run's problems come from. */
 
-import type { Prompt } from '../contracts/prompt.js';
+import type { Prompt } from '../contracts/artifacts/prompt.js';
 
 export interface Problem {
   /** Place in its source, 0 <= index < size. */

@@ -7,7 +7,7 @@
  */
 import { sameAnswer } from './math/answer.js';
 import { lastExpression } from './math/last-expression.js';
-import type { Verdict } from './verifier.js';
+import type { Verdict } from '../contracts/artifacts/verdict.js';
 
 /** `anywhere`: without a usable box, a box before the last one, else the last expression of the text is the answer. */
 export type AnswerPlace = 'boxed' | 'anywhere';

@@ -1,6 +1,7 @@
 /** One process of a verifier pool, seen from its parent. */
 import { fork, type ChildProcess } from 'node:child_process';
-import { CRASH, TIMEOUT, type VerifiedProblem, type Verdict } from './verifier.js';
+import { CRASH, TIMEOUT, type VerifiedProblem } from './verifier.js';
+import { type Verdict } from '../contracts/artifacts/verdict.js';
 import type { FromVerifierProcess } from './verifier-process.js';
 
 export interface Job {

@@ -4,7 +4,8 @@
  */
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { VerifiedProblem, Verdict, Verifier } from './verifier.js';
+import type { VerifiedProblem, Verifier } from './verifier.js';
+import type { Verdict } from '../contracts/artifacts/verdict.js';
 import { VerifierChild, type Job } from './verifier-child.js';
 
 export interface PoolSettings {

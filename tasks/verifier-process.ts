@@ -1,7 +1,8 @@
 /** A process of a verifier pool: loads the module that its arguments name (URL, SHA-256 where it is a user's), judges one message after the other. */
 import { Worker } from 'node:worker_threads';
 import { fileHash } from './file-hash.js';
-import type { VerifiedProblem, Verdict, Verify } from './verifier.js';
+import type { VerifiedProblem, Verify } from './verifier.js';
+import type { Verdict } from '../contracts/artifacts/verdict.js';
 
 export type FromVerifierProcess =
   { readonly ready: true } | { readonly problem: string } | { readonly verdict: Verdict };

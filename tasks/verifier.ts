@@ -1,10 +1,5 @@
 /** What judges responses: a problem and a response give a verdict. */
-
-export interface Verdict {
-  readonly reward: 0 | 1;
-  /** For people: `correct`, `wrong answer`, `timeout`. */
-  readonly reason: string;
-}
+import type { Verdict } from '../contracts/artifacts/verdict.js';
 
 export interface VerifiedProblem {
   /** The prompt's text as the model got it. */

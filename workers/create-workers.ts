@@ -2,9 +2,9 @@ import { availableParallelism } from 'node:os';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import { createActivities } from '../activities/index.js';
 import type { WorkerVersion } from '../contracts/environment.js';
-import { describeWorker } from '../activities/worker-description.js';
-import type { Services } from '../activities/services.js';
-import { queueName, type Role } from '../contracts/queues.js';
+import { describeWorker } from '../services/worker-description.js';
+import type { Services } from '../services/services.js';
+import { queueName, type Role } from '../contracts/protocol/queues.js';
 
 export interface WorkersOptions {
   readonly connection: NativeConnection;

@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { EventLoopDelay } from '../contracts/worker-messages.js';
+import type { EventLoopDelay } from '../contracts/protocol/worker-messages.js';
 
 const RESOLUTION_MS = 10;
 

@@ -1,5 +1,5 @@
 import type { NativeConnection, Worker } from '@temporalio/worker';
-import type { EngineSilence } from '../activities/open-services.js';
+import type { EngineSilence } from '../services/open-services.js';
 
 /** Longer than any run of a graph blocks an engine's thread, and the time after which its work is tried elsewhere. */
 const SILENCE_LIMIT_MS = 120_000;

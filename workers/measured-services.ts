@@ -1,12 +1,12 @@
 /** Engine and learner that count what they do. */
-import type { Services } from '../activities/services.js';
+import type { Services } from '../services/services.js';
 import type {
   GenerateOptions,
   InferenceEngine,
   StandingLearner,
   Rollout,
   RolloutRequest,
-} from '../contracts/engine.js';
+} from '../contracts/engine/engine.js';
 import type { WorkerMetrics } from './metrics.js';
 
 export function measuredServices(services: Services, metrics: WorkerMetrics): Services {

@@ -1,7 +1,7 @@
 /** What a worker counts beside what the SDK does; both come out of the SDK's Prometheus exporter. */
 import type { MetricMeter } from '@temporalio/common';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
-import type { Activities } from '../contracts/activities.js';
+import type { Activities } from '../contracts/protocol/activities.js';
 
 /** Bounds of the buckets of our histograms: the exporter's own are made for milliseconds. */
 export const SECONDS_BUCKETS = {

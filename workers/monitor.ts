@@ -2,7 +2,7 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ListenAddress } from '../contracts/environment.js';
-import { monitorUrl } from '../contracts/monitor-url.js';
+import { monitorUrl } from '../contracts/protocol/monitor-url.js';
 import type { Health } from './health.js';
 
 export interface Monitor {

@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, type Worker } from '@temporalio/worker';
-import { openServices } from '../activities/open-services.js';
+import { openServices } from '../services/open-services.js';
 import { readEnvironment } from '../contracts/environment.js';
-import { dataConverter } from '../contracts/payload-encryption.js';
-import type { Role } from '../contracts/queues.js';
-import type { WorkerMessage } from '../contracts/worker-messages.js';
+import { dataConverter } from '../contracts/protocol/payload-encryption.js';
+import type { Role } from '../contracts/protocol/queues.js';
+import type { WorkerMessage } from '../contracts/protocol/worker-messages.js';
 import { createWorkers } from './create-workers.js';
 import { watchEventLoop } from './event-loop.js';
 import { checkHealth } from './health.js';

@@ -1,8 +1,8 @@
 import { proxyActivities, workflowInfo } from '@temporalio/workflow';
-import type { Activities } from '../contracts/activities.js';
-import { ACTIVITY_ROLES } from '../contracts/activity-roles.js';
-import { queueName, queuePrefix } from '../contracts/queues.js';
-import type { RunPlan } from '../contracts/run.js';
+import type { Activities } from '../contracts/protocol/activities.js';
+import { ACTIVITY_ROLES } from '../contracts/protocol/activity-roles.js';
+import { queueName, queuePrefix } from '../contracts/protocol/queues.js';
+import type { RunPlan } from '../contracts/protocol/run.js';
 import { BEHIND_THE_TRAINING, optionsOf } from './activity-options.js';
 
 /** What the plan says about how activities run, and whether they wait behind those of the training. */

@@ -1,8 +1,8 @@
 import type { ActivityOptions } from '@temporalio/workflow';
-import type { Activities } from '../contracts/activities.js';
-import { ACTIVITY_ROLES, ATTEMPT_HOURS } from '../contracts/activity-roles.js';
-import type { Role } from '../contracts/queues.js';
-import { NON_RETRYABLE } from '../contracts/errors.js';
+import type { Activities } from '../contracts/protocol/activities.js';
+import { ACTIVITY_ROLES, ATTEMPT_HOURS } from '../contracts/protocol/activity-roles.js';
+import type { Role } from '../contracts/protocol/queues.js';
+import { NON_RETRYABLE } from '../contracts/errors/run-errors.js';
 
 /** A number and its unit. */
 type Span = `${number}${'s' | 'm' | 'h' | 'd'}`;
@@ -24,7 +24,7 @@ const nonRetryableErrorTypes = [...NON_RETRYABLE];
 
 /**
  * A worker that goes away (deploy, preemption, crash) costs one attempt. Errors that come each time end sooner
- * (`activities/failures.ts`).
+ * (`durability/failures.ts`).
  */
 const PREEMPTIBLE = {
   initialInterval: '1s', // a lost worker is replaced at once by another that polls

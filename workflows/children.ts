@@ -1,7 +1,7 @@
 import { ChildWorkflowCancellationType, executeChild, ParentClosePolicy, workflowInfo } from '@temporalio/workflow';
-import type { RunPlan } from '../contracts/run.js';
-import { childId, type ChildPhase } from '../contracts/child-ids.js';
-import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
+import type { RunPlan } from '../contracts/protocol/run.js';
+import { childId, type ChildPhase } from '../contracts/protocol/child-ids.js';
+import { SEARCH_ATTRIBUTES } from '../contracts/protocol/search-attributes.js';
 import { explained } from './waiting.js';
 
 /** Which part of a run a child is. */

@@ -1,6 +1,6 @@
 import { setCurrentDetails, workflowInfo } from '@temporalio/workflow';
-import type { RunForm } from '../contracts/config-form.js';
-import type { ModelEvaluation } from '../contracts/run.js';
+import type { RunForm } from '../contracts/config/form.js';
+import type { ModelEvaluation } from '../contracts/protocol/run.js';
 import { activity } from './activities.js';
 import { evaluateSets } from './evaluation.js';
 import { rootFailure } from './failures.js';

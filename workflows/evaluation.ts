@@ -1,8 +1,8 @@
 import { setCurrentDetails } from '@temporalio/workflow';
-import type { SampledSet } from '../contracts/activities.js';
-import type { ArtifactRef } from '../contracts/artifact-ref.js';
-import type { EvaluationSummary, RecordedEvaluation, RunPlan } from '../contracts/run.js';
-import { shardsOf } from '../contracts/shards.js';
+import type { SampledSet } from '../contracts/protocol/activities.js';
+import type { ArtifactRef } from '../contracts/artifacts/artifact-ref.js';
+import type { EvaluationSummary, RecordedEvaluation, RunPlan } from '../contracts/protocol/run.js';
+import { shardsOf } from '../contracts/protocol/shards.js';
 import { activity } from './activities.js';
 import { evaluationDetails } from './summaries.js';
 

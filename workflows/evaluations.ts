@@ -1,5 +1,5 @@
 import { log, patched } from '@temporalio/workflow';
-import type { EvaluationSummary } from '../contracts/run.js';
+import type { EvaluationSummary } from '../contracts/protocol/run.js';
 
 /** What becomes of evaluations. */
 export interface Outcomes {

@@ -5,7 +5,7 @@ import {
   isCancellation,
   rootCause,
 } from '@temporalio/workflow';
-import type { EvaluationFailure } from '../contracts/run.js';
+import type { EvaluationFailure } from '../contracts/protocol/run.js';
 
 /** It is carried in the run's state, which is small. */
 const MESSAGE_LENGTH = 500;

@@ -1,8 +1,8 @@
 import { setCurrentDetails } from '@temporalio/workflow';
-import type { Activities } from '../contracts/activities.js';
-import type { ArtifactRef } from '../contracts/artifact-ref.js';
-import type { BranchRefs } from '../contracts/iteration-record.js';
-import type { ControllerState, InitialBatch, RunPlan } from '../contracts/run.js';
+import type { Activities } from '../contracts/protocol/activities.js';
+import type { ArtifactRef } from '../contracts/artifacts/artifact-ref.js';
+import type { BranchRefs } from '../contracts/artifacts/iteration-record.js';
+import type { ControllerState, InitialBatch, RunPlan } from '../contracts/protocol/run.js';
 import { activity } from './activities.js';
 import { inShards } from './shards.js';
 import { percent } from './summaries.js';

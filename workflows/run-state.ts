@@ -1,10 +1,10 @@
 /** A run's state and what is read from it: pure. */
 import { FIRST_PROBLEM } from '../algorithm/data-order.js';
-import type { Prepared } from '../contracts/activities.js';
-import type { RunForm } from '../contracts/config-form.js';
-import { assertSmall, isSmall, MAX_STATE_BYTES } from '../contracts/result-size.js';
-import type { EvaluationSummary, LedgerHead, RunSettings, RunState } from '../contracts/run.js';
-import { UNSTEERED } from '../contracts/steering.js';
+import type { Prepared } from '../contracts/protocol/activities.js';
+import type { RunForm } from '../contracts/config/form.js';
+import { assertSmall, isSmall, MAX_STATE_BYTES } from '../contracts/protocol/result-size.js';
+import type { EvaluationSummary, LedgerHead, RunSettings, RunState } from '../contracts/protocol/run.js';
+import { UNSTEERED } from '../contracts/protocol/steering.js';
 
 /** Kept beside the first. */
 const RECENT_EVALUATIONS = 5;

@@ -7,8 +7,8 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Committed, RunStart } from '../contracts/activities.js';
-import type { RunForm } from '../contracts/config-form.js';
+import type { Committed, RunStart } from '../contracts/protocol/activities.js';
+import type { RunForm } from '../contracts/config/form.js';
 import type {
   EvaluationSummary,
   InitialBatch,
@@ -19,10 +19,10 @@ import type {
   RunResult,
   RunSettings,
   RunState,
-} from '../contracts/run.js';
-import { influenceWarning } from '../contracts/influence-warning.js';
-import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.js';
-import { UNSTEERED, type SteeringEvent } from '../contracts/steering.js';
+} from '../contracts/protocol/run.js';
+import { influenceWarning } from '../contracts/protocol/influence-warning.js';
+import { SEARCH_ATTRIBUTES } from '../contracts/protocol/search-attributes.js';
+import { UNSTEERED, type SteeringEvent } from '../contracts/protocol/steering.js';
 import { activity } from './activities.js';
 import { child, type Part } from './children.js';
 import { evaluation } from './evaluation.js';

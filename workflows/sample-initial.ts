@@ -1,7 +1,7 @@
 import { setCurrentDetails } from '@temporalio/workflow';
 import type { DataCursor } from '../algorithm/data-order.js';
-import type { ArtifactRef } from '../contracts/artifact-ref.js';
-import type { InitialBatch, RunPlan } from '../contracts/run.js';
+import type { ArtifactRef } from '../contracts/artifacts/artifact-ref.js';
+import type { InitialBatch, RunPlan } from '../contracts/protocol/run.js';
 import { activity } from './activities.js';
 import { inShards } from './shards.js';
 import { percent } from './summaries.js';

@@ -1,8 +1,8 @@
 import { addStepCounts } from '../algorithm/step-counts.js';
-import type { Generated, Joined, Scored, ShardRefs, Verified } from '../contracts/activities.js';
-import type { ArtifactRef } from '../contracts/artifact-ref.js';
-import type { RunPlan } from '../contracts/run.js';
-import { shardsOf, type Shard } from '../contracts/shards.js';
+import type { Generated, Joined, Scored, ShardRefs, Verified } from '../contracts/protocol/activities.js';
+import type { ArtifactRef } from '../contracts/artifacts/artifact-ref.js';
+import type { RunPlan } from '../contracts/protocol/run.js';
+import { shardsOf, type Shard } from '../contracts/protocol/shards.js';
 import { activity } from './activities.js';
 
 /** What a phase of generation made, whether in one shard or in many. */

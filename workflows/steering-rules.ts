@@ -6,7 +6,7 @@ import {
   type SteeringEvent,
   type SteeringState,
   type SteeringUpdate,
-} from '../contracts/steering.js';
+} from '../contracts/protocol/steering.js';
 
 /** Where a run is, as far as steering is concerned. */
 export interface Moment {

@@ -1,5 +1,5 @@
 import { ApplicationFailure, currentUpdateInfo, defineUpdate, setHandler, workflowInfo } from '@temporalio/workflow';
-import { STEERING_UPDATES, type SteeringEvent, type SteeringUpdate } from '../contracts/steering.js';
+import { STEERING_UPDATES, type SteeringEvent, type SteeringUpdate } from '../contracts/protocol/steering.js';
 import { activity } from './activities.js';
 import { firstIterationOf, refusalOf, type Moment } from './steering-rules.js';
 

@@ -6,9 +6,9 @@ import type {
   RunPhase,
   RunState,
   SetSummary,
-} from '../contracts/run.js';
-import { influenceWarningText } from '../contracts/influence-warning.js';
-import type { SteeringEvent } from '../contracts/steering.js';
+} from '../contracts/protocol/run.js';
+import { influenceWarningText } from '../contracts/protocol/influence-warning.js';
+import type { SteeringEvent } from '../contracts/protocol/steering.js';
 
 export function percent(part: number, whole: number): string {
   return whole === 0 ? 'none' : `${Math.round((100 * part) / whole)} %`;

@@ -1,8 +1,8 @@
 import { defineQuery, setHandler } from '@temporalio/workflow';
-import type { RunForm } from '../contracts/config-form.js';
-import { PROGRESS_QUERY } from '../contracts/run.js';
-import type { LedgerHead, RunProgress, RunResult, RunSettings, RunState } from '../contracts/run.js';
-import { CONFIGURATION_QUERY, LEDGER_HEAD_QUERY } from '../contracts/steering.js';
+import type { RunForm } from '../contracts/config/form.js';
+import { PROGRESS_QUERY } from '../contracts/protocol/run.js';
+import type { LedgerHead, RunProgress, RunResult, RunSettings, RunState } from '../contracts/protocol/run.js';
+import { CONFIGURATION_QUERY, LEDGER_HEAD_QUERY } from '../contracts/protocol/steering.js';
 import { rootFailure } from './failures.js';
 import { Run } from './run.js';
 import { handleSteering } from './steering.js';
@@ -12,7 +12,7 @@ const configurationQuery = defineQuery<RunSettings>(CONFIGURATION_QUERY);
 const ledgerHeadQuery = defineQuery<LedgerHead>(LEDGER_HEAD_QUERY);
 
 /**
- * One run: policy 0 to policy `iterations`. Iteration m is two children with policy m at the same time (spec 6):
+ * One run: policy 0 to policy `iterations`. Iteration m is two children with policy m at the same time (algorithm.md 6):
  * the initial responses of batch m+1 are sampled while batch m is branched and learnt from. On-policy they run one
  * after the other.
  * @param form configuration as the user wrote it; all of it has defaults

@@ -1,7 +1,7 @@
 /** While a part of the run takes long, its page says what it waits for. */
 import { CancellationScope, isCancellation, log, sleep } from '@temporalio/workflow';
-import type { WaitingPart } from '../contracts/activities.js';
-import type { RunPlan } from '../contracts/run.js';
+import type { WaitingPart } from '../contracts/protocol/activities.js';
+import type { RunPlan } from '../contracts/protocol/run.js';
 import { activity } from './activities.js';
 
 /** A look is about ten events of history: seldom, and never in an iteration that is done sooner. */

@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
-import type { AuditReport, Check, Outcome } from '../../audit/findings.js';
+import type { AuditReport, Check, Outcome } from '../../runs/audit/findings.js';
 
 const MARKS: Record<Outcome, string> = { passed: pc.green('✓'), failed: pc.red('✗'), 'not done': pc.dim('·') };
 

@@ -1,5 +1,5 @@
 /** Events as lines of text. */
-import type { IterationMetrics } from '../../contracts/run.js';
+import type { IterationMetrics } from '../../contracts/protocol/run.js';
 import type { RunEvent } from '../events.js';
 
 export function percent(share: number): string {

@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import type { Probe } from '../../planning/probe.js';
+import type { Probe } from '../../runs/plan/probe.js';
 import { percent } from './lines.js';
 
 /** What a few responses say about steps, and what to set. */

@@ -1,6 +1,6 @@
 /** The tree of a problem, drawn. */
 import pc from 'picocolors';
-import type { BranchView, ProblemView, ResponseView, SegmentView, StepView } from '../../audit/inspect.js';
+import type { BranchView, ProblemView, ResponseView, SegmentView, StepView } from '../../runs/inspect.js';
 
 type Reason = NonNullable<SegmentView['branchPoint']>['reasons'][number];
 type StepReason = Exclude<Reason, { readonly why: 'entropy' }>;

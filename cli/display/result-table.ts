@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import type { EvaluationSummary, ModelEvaluation, SetSummary } from '../../contracts/run.js';
+import type { EvaluationSummary, ModelEvaluation, SetSummary } from '../../contracts/protocol/run.js';
 import { percent } from './lines.js';
 
 /** Accuracy on the held-out sets before and after, one row per set. */

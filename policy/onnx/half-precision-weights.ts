@@ -1,5 +1,5 @@
 /** Keeps constant matrices in half precision and widens them where they are used; sums stay in float32. */
-import { narrowF16 } from '../../store/dtype.js';
+import { narrowF16 } from '../../store/safetensors/dtype.js';
 import { Graph, type GraphNode, type Initializer, type Value } from './graph.js';
 import { cast } from './operators.js';
 

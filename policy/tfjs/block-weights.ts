@@ -3,7 +3,7 @@
  * up apart, and the columns of queries and keys such that the two numbers that rotate together are neighbours. Gradients are
  * summed in these terms, and turned into those of the parameters at the end.
  */
-import type { ModelConfig } from '../transformer/config.js';
+import type { ModelConfig } from '../model/config.js';
 import type { Tensor, TensorFlow } from './device.js';
 import { gather, gatherColumns, halves, int32s, mul, sumLast } from './operators.js';
 import { scaled } from './rms-norm.js';

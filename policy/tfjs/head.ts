@@ -2,8 +2,8 @@
  * From the last hidden states to log-probs, and at once to the gradients that the loss has by them. A token's slope needs
  * only its own log-prob, so that logits are there for some tokens at a time, and once.
  */
-import type { MicroBatch } from '../learn/micro-batches.js';
-import type { ModelConfig } from '../transformer/config.js';
+import type { MicroBatch } from '../training/micro-batches.js';
+import type { ModelConfig } from '../model/config.js';
 import type { Parameters } from './layers.js';
 import {
   add,

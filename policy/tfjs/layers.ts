@@ -1,5 +1,5 @@
 /** The two halves of a Qwen2 layer over packed trees, each with its residual, as blocks. Axes: T tokens. */
-import type { ModelConfig } from '../transformer/config.js';
+import type { ModelConfig } from '../model/config.js';
 import type { Block } from './block.js';
 import type { BlockWeights } from './block-weights.js';
 import type { TensorFlow } from './device.js';

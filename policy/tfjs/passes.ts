@@ -1,15 +1,15 @@
 /** Passes over mini-batches, micro-batch by micro-batch; gradients are summed in a fixed order. */
 import { policyLoss } from '../../algorithm/loss.js';
-import type { Between } from '../learn/between.js';
-import { nothingPassed, type Passed, type TokenColumns } from '../learn/gradient-source.js';
-import { Lanes, lanesOf, type Team } from '../learn/lanes.js';
-import { cutIntoMicroBatches, type MicroBatch, microBatch } from '../learn/micro-batches.js';
-import type { MiniBatch } from '../learn/mini-batch.js';
-import { summationRounds } from '../learn/summation.js';
-import type { TrainingGoal } from '../learn/training-graph.js';
+import type { Between } from '../training/between.js';
+import { nothingPassed, type Passed, type TokenColumns } from '../training/passed.js';
+import { Lanes, lanesOf, type Team } from '../training/lanes.js';
+import { cutIntoMicroBatches, type MicroBatch, microBatch } from '../training/micro-batches.js';
+import type { MiniBatch } from '../training/mini-batch.js';
+import { summationRounds } from '../onnx/learn/summation.js';
+import type { TrainingGoal } from '../onnx/learn/training-graph.js';
 import { type Limits, LIMITS } from '../limits.js';
-import type { ModelConfig } from '../transformer/config.js';
-import { hasLargeWeights } from '../transformer/large.js';
+import type { ModelConfig } from '../model/config.js';
+import { hasLargeWeights } from '../model/large.js';
 import { forward, forwardAndBackward } from './block.js';
 import { BlockWeights } from './block-weights.js';
 import { asInt32, head, type Slopes, type TokenResults } from './head.js';

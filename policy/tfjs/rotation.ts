@@ -2,8 +2,8 @@
  * Rotary positions as a product of complex numbers: in queries and keys, the two numbers that rotate together are neighbours
  * (`block-weights.ts`). All projections of a token are multiplied, values by 1.
  */
-import { attentionScale, type ModelConfig } from '../transformer/config.js';
-import { ropeTables } from '../transformer/rope-tables.js';
+import { attentionScale, type ModelConfig } from '../model/config.js';
+import { ropeTables } from '../model/rope-tables.js';
 import type { Tensor, TensorFlow } from './device.js';
 import { asComplex, asFloats, conjugate, floats, mul, reshape } from './operators.js';
 

@@ -9,18 +9,18 @@ import type {
   StepOptions,
   TrainingSequence,
   UpdateMetrics,
-} from '../../contracts/engine.js';
-import { InvalidCheckpoint } from '../checkpoint/invalid-checkpoint.js';
-import { loadWeights, type LoadedWeights } from '../checkpoint/load.js';
-import { clipScale, norm } from '../learn/adamw.js';
-import { betweenMicroBatches } from '../learn/between.js';
-import { type Passes as LearnerPasses, policyGradient, supervisedGradient } from '../learn/learning.js';
-import type { TrainingRow } from '../learn/mini-batch.js';
-import { MomentsInMemory } from '../learn/moments.js';
-import { NonFiniteUpdate } from '../learn/non-finite-update.js';
-import { readOptimizer, writeOptimizer, writeWeights } from '../learn/optimizer-file.js';
-import type { ModelConfig } from '../transformer/config.js';
-import { toHuggingFace, type Weights } from '../transformer/parameters.js';
+} from '../../contracts/engine/engine.js';
+import { InvalidCheckpoint } from '../model/checkpoint/invalid-checkpoint.js';
+import { loadWeights, type LoadedWeights } from '../model/checkpoint/load.js';
+import { clipScale, norm } from '../training/adamw.js';
+import { betweenMicroBatches } from '../training/between.js';
+import { type Passes as LearnerPasses, policyGradient, supervisedGradient } from '../training/learning.js';
+import type { TrainingRow } from '../training/mini-batch.js';
+import { MomentsInMemory } from '../training/moments.js';
+import { NonFiniteUpdate } from '../training/non-finite-update.js';
+import { readOptimizer, writeOptimizer, writeWeights } from '../training/optimizer-file.js';
+import type { ModelConfig } from '../model/config.js';
+import { toHuggingFace, type Weights } from '../model/parameters.js';
 import { adamWStep, type DeviceOptimizer, globalNorm } from './adamw.js';
 import type { TensorFlow } from './device.js';
 import { Passes, type PassSettings } from './passes.js';

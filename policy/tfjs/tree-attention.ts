@@ -2,11 +2,11 @@
  * Attention along the paths of trees, with its gradient: the tiles of `learn/attention-tiles.ts`, fed with the same indices
  * as the graph of `learn/tree-attention.ts`.
  */
-import { inClass, inRound } from '../learn/attention-feeds.js';
-import { BLOCK } from '../learn/attention-tiles.js';
-import type { MicroBatch } from '../learn/micro-batches.js';
-import { RADIX } from '../learn/summation.js';
-import { groupSize, type ModelConfig } from '../transformer/config.js';
+import { inClass, inRound } from '../training/attention-feeds.js';
+import { BLOCK } from '../training/attention-tiles.js';
+import type { MicroBatch } from '../training/micro-batches.js';
+import { RADIX } from '../onnx/learn/summation.js';
+import { groupSize, type ModelConfig } from '../model/config.js';
 import { add, batchMatMul, concat, floats, gather, int32s, mul, reshape, softmax, sub, sumLast } from './operators.js';
 import { rotate, type Rotation, type Rotations } from './rotation.js';
 import type { Tensor, TensorFlow } from './device.js';

@@ -1,6 +1,7 @@
 /** One number per parameter's number on the device, changed in place: weights, moments, sums of gradients. */
-import type { ModelConfig } from '../transformer/config.js';
-import { type Parameter, parameters, sizeOf, type Weights } from '../transformer/parameters.js';
+import type { ModelConfig } from '../model/config.js';
+import { parameters, type Weights } from '../model/parameters.js';
+import { type Parameter, sizeOf } from '../model/parameter-list.js';
 import { assign, assignAdd, destroyVariable, floats, readVariable, scatterAdd, variable } from './operators.js';
 import type { Tensor, TensorFlow } from './device.js';
 

@@ -1,17 +1,17 @@
 /** An update that is cut off, or whose store is slow or full. */
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterEach, expect, it, vi } from 'vitest';
-import { encodeRows } from '../../activities/formats/rows.js';
+import { encodeRows } from '../../store/formats/rows.js';
 import { createActivities } from '../../activities/index.js';
-import { putArrays } from '../../activities/io.js';
-import type { Progress } from '../../activities/beat.js';
-import type { Prepared } from '../../contracts/activities.js';
-import type { StepOptions } from '../../contracts/engine.js';
-import { HANDED_BACK } from '../../contracts/errors.js';
-import { chain } from '../policy/learn/rows.js';
-import { NullLearner } from '../support/null-engine.js';
+import { putArrays } from '../../store/formats/io.js';
+import type { Progress } from '../../durability/heartbeat.js';
+import type { Prepared } from '../../contracts/protocol/activities.js';
+import type { StepOptions } from '../../contracts/engine/engine.js';
+import { HANDED_BACK } from '../../contracts/errors/run-errors.js';
+import { chain } from '../policy/training/rows.js';
+import { NullLearner } from '../../tools/bench/null-engine.js';
 import { nullServices, smallForm } from '../support/null-run.js';
-import type { Services } from '../../activities/services.js';
+import type { Services } from '../../services/services.js';
 import { StoreFull, type ArtifactStore } from '../../store/artifact-store.js';
 import { withFolder } from '../support/temporal.js';
 

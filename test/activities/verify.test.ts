@@ -3,10 +3,10 @@ import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterEach, expect, it, vi } from 'vitest';
 import { FIRST_PROBLEM } from '../../algorithm/data-order.js';
-import type { Progress } from '../../activities/beat.js';
+import type { Progress } from '../../durability/heartbeat.js';
 import { createActivities } from '../../activities/index.js';
-import type { Drawn, Generated, Prepared, Verified } from '../../contracts/activities.js';
-import type { Verdict } from '../../tasks/verifier.js';
+import type { Drawn, Generated, Prepared, Verified } from '../../contracts/protocol/activities.js';
+import type { Verdict } from '../../contracts/artifacts/verdict.js';
 import { nullServices, smallForm } from '../support/null-run.js';
 import { withFolder } from '../support/temporal.js';
 

@@ -4,10 +4,10 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { AuditReport } from '../../audit/findings.js';
-import type { ProblemView } from '../../audit/inspect.js';
-import { readRunFiles } from '../../audit/run-files.js';
-import { inspectCheckpoint } from '../../policy/checkpoint/inspect.js';
+import type { AuditReport } from '../../runs/audit/findings.js';
+import type { ProblemView } from '../../runs/inspect.js';
+import { readRunFiles } from '../../runs/run-files.js';
+import { inspectCheckpoint } from '../../policy/model/checkpoint/inspect.js';
 import { discard, keptRun, objectPath, type KeptRun } from '../support/kept-run.js';
 import { Temporal, withFolder } from '../support/temporal.js';
 

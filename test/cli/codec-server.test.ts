@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Server } from 'node:http';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openCodecServer } from '../../cli/codec-server.js';
-import { EncryptionCodec } from '../../contracts/payload-codec.js';
+import { EncryptionCodec } from '../../contracts/protocol/payload-codec.js';
 import { startChild } from '../support/process.js';
 
 const UI = 'http://localhost:8233';

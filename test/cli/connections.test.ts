@@ -18,10 +18,20 @@ import { ROOT, startChild } from '../support/process.js';
 import { withFolder } from '../support/temporal.js';
 
 /** They connect to a development server that they started: on loopback, it knows neither TLS nor keys. */
-const TO_OWN_SERVERS = ['cli/temporal/dev-server.ts', 'cli/chaos/training.ts', 'bench/orchestration.ts'];
+const TO_OWN_SERVERS = ['cli/temporal/dev-server.ts', 'tools/chaos/training.ts', 'tools/bench/orchestration.ts'];
 
 it('every source file that connects reads the configuration by envconfig', () => {
-  const files = ['cli', 'workers', 'scripts', 'activities', 'contracts', 'bench'].flatMap((folder) =>
+  const files = [
+    'cli',
+    'workers',
+    'scripts',
+    'activities',
+    'services',
+    'durability',
+    'runs',
+    'contracts',
+    'tools',
+  ].flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((name) => `${folder}/${name}`),
   );
   const texts = files

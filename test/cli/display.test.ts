@@ -4,8 +4,8 @@ import { jsonDisplay, plainDisplay } from '../../cli/display/plain-display.js';
 import { accuracyTable } from '../../cli/display/result-table.js';
 import { exitCode, failureOf, Interrupted, UsageError } from '../../cli/errors.js';
 import type { RunEvent } from '../../cli/events.js';
-import { EngineCrashed } from '../../contracts/engine-errors.js';
-import { InvalidConfig } from '../../contracts/errors.js';
+import { EngineCrashed } from '../../contracts/errors/engine-errors.js';
+import { InvalidConfig } from '../../contracts/errors/run-errors.js';
 
 const ITERATION: RunEvent = {
   event: 'iteration',

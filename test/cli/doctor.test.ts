@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { queueFinding } from '../../cli/doctor-queues.js';
-import { checkTensorFlow } from '../../cli/doctor-tensorflow.js';
+import { queueFinding } from '../../cli/doctor/queues.js';
+import { checkTensorFlow } from '../../cli/doctor/tensorflow.js';
 import { findTfjs, TENSORFLOW, TFJS, tfjsFolder } from '../../scripts/load-tfjs.mjs';
 
 it('a worker that has not asked for its queue for a while is not counted, and the last time is told', () => {

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { ModelEvaluation } from '../../contracts/run.js';
+import type { ModelEvaluation } from '../../contracts/protocol/run.js';
 import { Temporal, withFolder } from '../support/temporal.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));

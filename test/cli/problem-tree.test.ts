@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import type { PointReason } from '../../activities/formats/documents.js';
-import type { ProblemView } from '../../audit/inspect.js';
+import type { PointReason } from '../../store/formats/documents.js';
+import type { ProblemView } from '../../runs/inspect.js';
 import { problemTree } from '../../cli/display/problem-tree.js';
 
 /** One response of two segments, cut for this reason. */

@@ -3,10 +3,11 @@ import fc from 'fast-check';
 import { format } from 'prettier';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { runForm } from '../../contracts/config-form.js';
-import { configHash, resolveConfig, stepSettings } from '../../contracts/config.js';
-import { SHIPPED_FACTS } from '../../contracts/model-defaults.js';
-import { InvalidConfig, type InputProblem } from '../../contracts/errors.js';
+import { runForm } from '../../contracts/config/form.js';
+import { configHash, resolveConfig } from '../../contracts/config/resolve.js';
+import { stepSettings } from '../../contracts/config/run-config.js';
+import { SHIPPED_FACTS } from '../../contracts/config/model-defaults.js';
+import { InvalidConfig, type InputProblem } from '../../contracts/errors/run-errors.js';
 
 function problemsOf(form: unknown): readonly InputProblem[] {
   try {

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { RunForm } from '../../contracts/config-form.js';
-import { checkForm, configHash, readForm, resolveConfig, settleForm, type RunConfig } from '../../contracts/config.js';
-import { InvalidConfig } from '../../contracts/errors.js';
-import { SHIPPED_FACTS, type ModelFacts } from '../../contracts/model-defaults.js';
+import type { RunForm } from '../../contracts/config/form.js';
+import { checkForm, configHash, readForm, resolveConfig, settleForm } from '../../contracts/config/resolve.js';
+import { type RunConfig } from '../../contracts/config/run-config.js';
+import { InvalidConfig } from '../../contracts/errors/run-errors.js';
+import { SHIPPED_FACTS, type ModelFacts } from '../../contracts/config/model-defaults.js';
 
 const QWEN2: Omit<ModelFacts, 'parameters' | 'layers' | 'thinks'> = {
   kvHeads: 2,

@@ -4,8 +4,13 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { InvalidEnvironment } from '../../contracts/environment.js';
-import { EncryptionCodec, PayloadDamaged, PayloadKeyMissing, type PayloadKey } from '../../contracts/payload-codec.js';
-import { payloadCodec } from '../../contracts/payload-encryption.js';
+import {
+  EncryptionCodec,
+  PayloadDamaged,
+  PayloadKeyMissing,
+  type PayloadKey,
+} from '../../contracts/protocol/payload-codec.js';
+import { payloadCodec } from '../../contracts/protocol/payload-encryption.js';
 import { withFolder } from '../support/temporal.js';
 
 const key = (id: string): PayloadKey => ({ id, secret: randomBytes(32) });

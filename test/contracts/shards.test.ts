@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { shardsOf, sliceOf } from '../../contracts/shards.js';
+import { shardsOf, sliceOf } from '../../contracts/protocol/shards.js';
 
 it('shards are parts of the whole, in order, of nearly the same size, and none is too large', () =>
   fc.assert(

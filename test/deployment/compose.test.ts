@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { ROLES } from '../../contracts/queues.js';
+import { ROLES } from '../../contracts/protocol/queues.js';
 import { createWorkers } from '../../workers/create-workers.js';
 import { nullServices } from '../support/null-run.js';
 import { ROOT } from '../support/process.js';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { modelConfigJson, parseModelConfig } from '../../policy/checkpoint/model-config.js';
+import { modelConfigJson, parseModelConfig } from '../../policy/model/checkpoint/model-config.js';
 import { differentiated, type Family, farthest, generated, openFamily, scored, TOLERANCE } from '../support/family.js';
 import { hasPeers, runFamilies, SKIPPED_WITHOUT_PEERS } from '../support/peers.js';
 

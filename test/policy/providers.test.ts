@@ -4,14 +4,14 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { PolicyFiles, Rollout, Score } from '../../contracts/engine.js';
-import { initialWeights } from '../../policy/checkpoint/initialise.js';
-import { parseModelConfig } from '../../policy/checkpoint/model-config.js';
-import { Generator, type GeneratorSettings } from '../../policy/generate/generator.js';
-import { openInferenceEngine, openLearner } from '../../policy/engine/open.js';
+import type { PolicyFiles, Rollout, Score } from '../../contracts/engine/engine.js';
+import { initialWeights } from '../../policy/model/checkpoint/initialise.js';
+import { parseModelConfig } from '../../policy/model/checkpoint/model-config.js';
+import { Generator, type GeneratorSettings } from '../../policy/onnx/generate/generator.js';
+import { openInferenceEngine, openLearner } from '../../policy/processes/open.js';
 import { CHROMIUM_MISSING, findSwiftShader } from '../../scripts/chromium.mjs';
-import { writeSafetensors } from '../../store/safetensors-file.js';
-import { chain, loss, optimizer } from './learn/rows.js';
+import { writeSafetensors } from '../../store/safetensors/file.js';
+import { chain, loss, optimizer } from './training/rows.js';
 import { randomWeights, smallConfig } from './random-model.js';
 
 const configJson = {
@@ -126,9 +126,9 @@ describe('webgpu, on a driver that computes on the CPU', () => {
     const profile = join(folder, 'profile');
     const dist = new URL('../../dist/', import.meta.url).href;
     const script = `
-      const { Generator } = await import('${dist}policy/generate/generator.js');
-      const { parseModelConfig } = await import('${dist}policy/checkpoint/model-config.js');
-      const { loadWeights } = await import('${dist}policy/checkpoint/load.js');
+      const { Generator } = await import('${dist}policy/onnx/generate/generator.js');
+      const { parseModelConfig } = await import('${dist}policy/model/checkpoint/model-config.js');
+      const { loadWeights } = await import('${dist}policy/model/checkpoint/load.js');
       const { config, weights } = await loadWeights(${JSON.stringify(policy)});
       const settings = { slots: 2, chunk: 16, threads: 1, provider: 'webgpu', profile: ${JSON.stringify(profile)} };
       const generator = await Generator.open(config, weights, settings);

@@ -1,7 +1,7 @@
 /** A small model with random weights: enough to show what depends on what. */
-import { initialWeights } from '../../policy/checkpoint/initialise.js';
-import type { ModelConfig } from '../../policy/transformer/config.js';
-import { fromHuggingFace, type Weights } from '../../policy/transformer/parameters.js';
+import { initialWeights } from '../../policy/model/checkpoint/initialise.js';
+import type { ModelConfig } from '../../policy/model/config.js';
+import { fromHuggingFace, type Weights } from '../../policy/model/parameters.js';
 
 export const smallConfig: ModelConfig = {
   vocabSize: 50,

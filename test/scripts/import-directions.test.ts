@@ -26,34 +26,38 @@ async function broken(file: string, statement: string): Promise<(string | null)[
 
 describe('the linter', () => {
   it.each([
-    ['algorithm/steps.ts', "import '../contracts/engine.js';"],
-    ['contracts/engine.ts', "import '../store/artifact-store.js';"],
-    ['workflows/training.ts', "import '../activities/io.js';"],
+    ['algorithm/steps.ts', "import '../contracts/engine/engine.js';"],
+    ['contracts/engine/engine.ts', "import '../../store/artifact-store.js';"],
+    ['workflows/training.ts', "import '../activities/generate.js';"],
     ['workflows/training.ts', "import '../store/json.js';"],
     ['policy/onnx/graph.ts', "import '../../tasks/math/answer.js';"],
     ['policy/onnx/graph.ts', "import '../../store/local-artifact-store.js';"],
     ['tasks/math/answer.ts', "import '../../policy/onnx/graph.js';"],
-    ['store/json.ts', "import '../activities/io.js';"],
-    ['activities/io.ts', "import '../workers/create-workers.js';"],
+    ['store/json.ts', "import '../services/policies.js';"],
+    ['iteration/trees.ts', "import '../durability/heartbeat.js';"],
+    ['iteration/trees.ts', "import '../services/policies.js';"],
+    ['durability/durable.ts', "import '../services/services.js';"],
+    ['services/policies.ts', "import '../activities/generate.js';"],
+    ['activities/generate.ts', "import '../workers/create-workers.js';"],
+    ['activities/generate.ts', "import '../runs/audit/ledger.js';"],
     ['workers/create-workers.ts', "import '../cli/temporal-server.js';"],
     ['cli/temporal-server.ts', "import '../policy/onnx/graph.js';"],
-    ['cli/temporal-server.ts', "import '../activities/io.js';"],
-    ['audit/ledger.ts', "import '../policy/onnx/graph.js';"],
-    ['activities/io.ts', "import '../audit/ledger.js';"],
+    ['cli/temporal-server.ts', "import '../activities/generate.js';"],
+    ['runs/audit/ledger.ts', "import '../../cli/audit.js';"],
   ])('refuses in %s: %s', async (file, statement) => {
     expect(await broken(file, statement)).toEqual(['boundaries/dependencies']);
   });
 
   it.each([
     ['algorithm/steps.ts', "import './random.js';"],
-    ['contracts/engine.ts', "import '../algorithm/steps.js';"],
+    ['contracts/engine/engine.ts', "import '../../algorithm/steps.js';"],
     ['workflows/training.ts', "import '../algorithm/steps.js';"],
-    ['policy/onnx/graph.ts', "import '../../store/safetensors-file.js';"],
-    ['activities/io.ts', "import '../store/json.js';"],
+    ['policy/onnx/graph.ts', "import '../../store/safetensors/file.js';"],
+    ['activities/generate.ts', "import '../store/json.js';"],
     ['cli/temporal-server.ts', "import '../scripts/temporal-binary.mjs';"],
-    ['audit/ledger.ts', "import '../activities/io.js';"],
-    ['cli/audit.ts', "import '../audit/index.js';"],
-    ['cli/golden/main.ts', "import '../../policy/onnx/graph.js';"],
+    ['runs/audit/ledger.ts', "import '../../services/policies.js';"],
+    ['cli/audit.ts', "import '../runs/index.js';"],
+    ['tools/golden/main.ts', "import '../../policy/onnx/graph.js';"],
     ['policy/onnx/runtime.ts', "import 'onnxruntime-node';"],
   ])('allows in %s: %s', async (file, statement) => {
     expect(await broken(file, statement)).toEqual([]);
@@ -63,7 +67,7 @@ describe('the linter', () => {
     ['algorithm/steps.ts', "import 'node:fs';"],
     ['workflows/training.ts', "import 'crypto';"],
     ['policy/onnx/graph.ts', "import 'onnxruntime-node';"],
-    ['activities/io.ts', "import 'onnxruntime-node';"],
+    ['activities/generate.ts', "import 'onnxruntime-node';"],
   ])('refuses in %s what the folder may not know: %s', async (file, statement) => {
     expect(await broken(file, statement)).toEqual(['no-restricted-imports']);
   });

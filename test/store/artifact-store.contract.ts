@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ArtifactRef } from '../../contracts/artifact-ref.js';
+import type { ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
 import { ArtifactMissing, type ArtifactStore } from '../../store/artifact-store.js';
 import { getJson, putJson } from '../../store/json.js';
 

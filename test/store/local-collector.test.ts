@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rename, rm, stat, utimes } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { ArtifactRef } from '../../contracts/artifact-ref.js';
+import type { ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
 import { LocalArtifactStore } from '../../store/local-artifact-store.js';
 import { asidePath, LocalCollector } from '../../store/local-collector.js';
 

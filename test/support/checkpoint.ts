@@ -1,9 +1,9 @@
 /** A checkpoint with the shipped tokenizer and random weights. */
 import { copyFile, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { initialWeights } from '../../policy/checkpoint/initialise.js';
-import { parseModelConfig } from '../../policy/checkpoint/model-config.js';
-import { writeSafetensors } from '../../store/safetensors-file.js';
+import { initialWeights } from '../../policy/model/checkpoint/initialise.js';
+import { parseModelConfig } from '../../policy/model/checkpoint/model-config.js';
+import { writeSafetensors } from '../../store/safetensors/file.js';
 
 const SHIPPED = new URL('../../models/straight-line/', import.meta.url);
 

@@ -1,6 +1,12 @@
 /** The null engine, as a real one is seen from outside: answers come chunk by chunk, and what was given is not generated again. */
-import type { GenerateOptions, Growth, InferenceEngine, Rollout, RolloutRequest } from '../../contracts/engine.js';
-import { GenerationInterrupted } from '../../contracts/engine-errors.js';
+import type {
+  GenerateOptions,
+  Growth,
+  InferenceEngine,
+  Rollout,
+  RolloutRequest,
+} from '../../contracts/engine/engine.js';
+import { GenerationInterrupted } from '../../contracts/errors/engine-errors.js';
 
 export const CHUNK = 8;
 

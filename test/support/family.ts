@@ -2,13 +2,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { OptimizerSettings, Rollout, RolloutRequest, TrainingSequence } from '../../contracts/engine.js';
-import { inspectCheckpoint, type CheckpointInfo } from '../../policy/checkpoint/inspect.js';
-import { loadWeights } from '../../policy/checkpoint/load.js';
-import { Generator } from '../../policy/generate/generator.js';
-import { OnnxLearner } from '../../policy/learn/onnx-learner.js';
-import { toHuggingFace, type Weights } from '../../policy/transformer/parameters.js';
-import { Scorer } from '../../policy/score/scorer.js';
+import type { OptimizerSettings, Rollout, RolloutRequest, TrainingSequence } from '../../contracts/engine/engine.js';
+import { inspectCheckpoint, type CheckpointInfo } from '../../policy/model/checkpoint/inspect.js';
+import { loadWeights } from '../../policy/model/checkpoint/load.js';
+import { Generator } from '../../policy/onnx/generate/generator.js';
+import { OnnxLearner } from '../../policy/onnx/learn/onnx-learner.js';
+import { toHuggingFace, type Weights } from '../../policy/model/parameters.js';
+import { Scorer } from '../../policy/onnx/score/scorer.js';
 
 interface Expected {
   readonly promptLength: number;

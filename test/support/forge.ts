@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ArtifactRef } from '../../contracts/artifact-ref.js';
-import { canonicalJson } from '../../contracts/canonical-json.js';
-import type { IterationRecord } from '../../contracts/iteration-record.js';
-import type { LedgerLine } from '../../contracts/ledger-line.js';
+import type { ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
+import { canonicalJson } from '../../contracts/artifacts/canonical-json.js';
+import type { IterationRecord } from '../../contracts/artifacts/iteration-record.js';
+import type { LedgerLine } from '../../contracts/artifacts/ledger-line.js';
 import { objectPath } from './kept-run.js';
 
 export function recordOf({

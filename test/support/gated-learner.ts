@@ -1,5 +1,5 @@
-import type { StandingLearner } from '../../contracts/engine.js';
-import { NullLearner } from './null-engine.js';
+import type { StandingLearner } from '../../contracts/engine/engine.js';
+import { NullLearner } from '../../tools/bench/null-engine.js';
 
 /** Learners that stop before an update until they are let on: a run is then known to be in that iteration. */
 export class Gates {

@@ -2,12 +2,12 @@
 import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { auditRun, type AuditOptions } from '../../audit/audit-run.js';
-import type { AuditReport } from '../../audit/findings.js';
-import { readRunFiles } from '../../audit/run-files.js';
+import { auditRun, type AuditOptions } from '../../runs/audit/audit-run.js';
+import type { AuditReport } from '../../runs/audit/findings.js';
+import { readRunFiles } from '../../runs/run-files.js';
 import type { WorkflowHandle } from '@temporalio/client';
-import type { RunForm } from '../../contracts/config-form.js';
-import type { StandingLearner } from '../../contracts/engine.js';
+import type { RunForm } from '../../contracts/config/form.js';
+import type { StandingLearner } from '../../contracts/engine/engine.js';
 import { LocalArtifactStore } from '../../store/local-artifact-store.js';
 import { nullRun, type FinishedRun } from './null-run.js';
 import { withFolder, type Temporal } from './temporal.js';

@@ -3,15 +3,15 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
-import type { Services } from '../../activities/services.js';
-import type { RunForm } from '../../contracts/config-form.js';
-import type { StandingLearner } from '../../contracts/engine.js';
-import type { RunResult } from '../../contracts/run.js';
-import { readTokenizer } from '../../policy/tokenizer.js';
+import type { Services } from '../../services/services.js';
+import type { RunForm } from '../../contracts/config/form.js';
+import type { StandingLearner } from '../../contracts/engine/engine.js';
+import type { RunResult } from '../../contracts/protocol/run.js';
+import { readTokenizer } from '../../policy/model/tokenizer.js';
 import { openVerifier } from '../../tasks/verifiers.js';
 import { LocalArtifactStore } from '../../store/local-artifact-store.js';
 import { writeCheckpoint } from './checkpoint.js';
-import { NullEngine, NullLearner } from './null-engine.js';
+import { NullEngine, NullLearner } from '../../tools/bench/null-engine.js';
 import { withFolder, type Temporal } from './temporal.js';
 
 const SMALL: RunForm = {

@@ -1,4 +1,4 @@
-import { runHead, readRunFiles, type RunFiles } from '../../audit/run-files.js';
+import { runHead, readRunFiles, type RunFiles } from '../../runs/run-files.js';
 import { basename, dirname } from 'node:path';
 
 export async function filesOf({ runFolder }: { readonly runFolder: string }): Promise<RunFiles> {

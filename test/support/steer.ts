@@ -1,6 +1,6 @@
 import type { WorkflowHandle } from '@temporalio/client';
-import { PROGRESS_QUERY, type RunProgress } from '../../contracts/run.js';
-import type { SteeringEvent, SteeringUpdate } from '../../contracts/steering.js';
+import { PROGRESS_QUERY, type RunProgress } from '../../contracts/protocol/run.js';
+import type { SteeringEvent, SteeringUpdate } from '../../contracts/protocol/steering.js';
 
 export function steer(handle: WorkflowHandle, update: SteeringUpdate, value?: number): Promise<SteeringEvent> {
   if (value === undefined) return handle.executeUpdate<SteeringEvent, []>(update);

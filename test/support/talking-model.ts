@@ -5,10 +5,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openStream, Purpose, wordAt } from '../../algorithm/random.js';
-import { initialWeights } from '../../policy/checkpoint/initialise.js';
-import { parseModelConfig } from '../../policy/checkpoint/model-config.js';
-import { PolicyTokenizer } from '../../policy/tokenizer.js';
-import { writeSafetensors } from '../../store/safetensors-file.js';
+import { initialWeights } from '../../policy/model/checkpoint/initialise.js';
+import { parseModelConfig } from '../../policy/model/checkpoint/model-config.js';
+import { PolicyTokenizer } from '../../policy/model/tokenizer.js';
+import { writeSafetensors } from '../../store/safetensors/file.js';
 import { trainBpe } from './byte-level-bpe.js';
 
 const EOS = '<｜end▁of▁sentence｜>';

@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { TypedSearchAttributes, type DataConverter } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
-import type { Services } from '../../activities/services.js';
-import { queueName, ROLES } from '../../contracts/queues.js';
-import { SEARCH_ATTRIBUTES } from '../../contracts/search-attributes.js';
+import type { Services } from '../../services/services.js';
+import { queueName, ROLES } from '../../contracts/protocol/queues.js';
+import { SEARCH_ATTRIBUTES } from '../../contracts/protocol/search-attributes.js';
 import { findTemporal } from '../../scripts/temporal-binary.mjs';
 import { createWorkers } from '../../workers/create-workers.js';
 

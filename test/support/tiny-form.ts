@@ -1,4 +1,4 @@
-import type { RunForm } from '../../contracts/config-form.js';
+import type { RunForm } from '../../contracts/config/form.js';
 
 /** As short a run as can be of the shipped model with its engines, one iteration of seconds. */
 export const TINY = {

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import type { InferenceEngine, RolloutRequest } from '../../contracts/engine.js';
-import { TemplatedPrompts } from '../../policy/chat-template.js';
-import { readTokenizer } from '../../policy/tokenizer.js';
+import type { InferenceEngine, RolloutRequest } from '../../contracts/engine/engine.js';
+import { TemplatedPrompts } from '../../policy/model/chat-template.js';
+import { readTokenizer } from '../../policy/model/tokenizer.js';
 import type { EvaluationSettings } from '../../tasks/evaluate.js';
 import { evaluate, evaluatedProblems, evaluationResult, sampleKey } from '../../tasks/evaluate.js';
 import { problemSource } from '../../tasks/problem-source.js';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { readTokenizer } from '../../policy/tokenizer.js';
+import { readTokenizer } from '../../policy/model/tokenizer.js';
 import type { PretrainingSettings } from '../../tasks/pretraining.js';
 import { Curriculum, DEFAULT_PRETRAINING, learningRate, totalSteps } from '../../tasks/pretraining.js';
 

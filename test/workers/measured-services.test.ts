@@ -1,7 +1,7 @@
 import type { MetricMeter } from '@temporalio/common';
 import { expect, it } from 'vitest';
-import type { Services } from '../../activities/services.js';
-import type { GenerateProgress, InferenceEngine, RolloutRequest } from '../../contracts/engine.js';
+import type { Services } from '../../services/services.js';
+import type { GenerateProgress, InferenceEngine, RolloutRequest } from '../../contracts/engine/engine.js';
 import { measuredServices } from '../../workers/measured-services.js';
 import { createMetrics } from '../../workers/metrics.js';
 

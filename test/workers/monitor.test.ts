@@ -1,6 +1,6 @@
 /** A worker process (compiled: dist/) watched from outside while it trains. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { RunForm } from '../../contracts/config-form.js';
+import type { RunForm } from '../../contracts/config/form.js';
 import { openMonitor } from '../../workers/monitor.js';
 import { eventually, startChild } from '../support/process.js';
 import { Temporal, withFolder } from '../support/temporal.js';

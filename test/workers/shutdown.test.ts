@@ -5,10 +5,10 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { HANDED_BACK } from '../../contracts/errors.js';
-import { ROLES } from '../../contracts/queues.js';
+import { HANDED_BACK } from '../../contracts/errors/run-errors.js';
+import { ROLES } from '../../contracts/protocol/queues.js';
 import { createWorkers } from '../../workers/create-workers.js';
-import { openServices } from '../../activities/open-services.js';
+import { openServices } from '../../services/open-services.js';
 import { Temporal, withFolder } from '../support/temporal.js';
 
 let temporal: Temporal;

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { msToNumber } from '@temporalio/common/lib/time.js';
 import { describe, expect, it } from 'vitest';
-import { NON_RETRYABLE } from '../../contracts/errors.js';
+import { NON_RETRYABLE } from '../../contracts/errors/run-errors.js';
 import { ACTIVITY_OPTIONS } from '../../workflows/activity-options.js';
 
 describe.each(Object.entries(ACTIVITY_OPTIONS))('activities of %s', (_, options) => {

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { NonFiniteUpdate } from '../../contracts/engine-errors.js';
-import type { ArtifactRef } from '../../contracts/artifact-ref.js';
+import { NonFiniteUpdate } from '../../contracts/errors/engine-errors.js';
+import type { ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
 import { writeCheckpoint } from '../support/checkpoint.js';
-import { NullLearner } from '../support/null-engine.js';
+import { NullLearner } from '../../tools/bench/null-engine.js';
 import { nullServices, smallForm } from '../support/null-run.js';
 import { Temporal, withFolder } from '../support/temporal.js';
-import type { Services } from '../../activities/services.js';
+import type { Services } from '../../services/services.js';
 
 let temporal: Temporal;
 beforeAll(async () => {

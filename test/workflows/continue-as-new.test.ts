@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { resolveConfig } from '../../contracts/config.js';
-import { SHIPPED_FACTS } from '../../contracts/model-defaults.js';
-import type { RunForm } from '../../contracts/config-form.js';
-import { MAX_STATE_BYTES } from '../../contracts/result-size.js';
-import { PROGRESS_QUERY, type RunProgress } from '../../contracts/run.js';
+import { resolveConfig } from '../../contracts/config/resolve.js';
+import { SHIPPED_FACTS } from '../../contracts/config/model-defaults.js';
+import type { RunForm } from '../../contracts/config/form.js';
+import { MAX_STATE_BYTES } from '../../contracts/protocol/result-size.js';
+import { PROGRESS_QUERY, type RunProgress } from '../../contracts/protocol/run.js';
 import { Gates } from '../support/gated-learner.js';
 import { nullRun } from '../support/null-run.js';
 import { steer, until } from '../support/steer.js';

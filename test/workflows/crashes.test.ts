@@ -2,17 +2,17 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Services } from '../../activities/services.js';
-import type { ArtifactKind, ArtifactRef } from '../../contracts/artifact-ref.js';
-import type { RunForm } from '../../contracts/config-form.js';
-import { linesOf } from '../../audit/run-files.js';
-import { EngineCrashed } from '../../contracts/engine-errors.js';
-import type { IterationRecord } from '../../contracts/iteration-record.js';
-import type { RunResult } from '../../contracts/run.js';
+import type { Services } from '../../services/services.js';
+import type { ArtifactKind, ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
+import type { RunForm } from '../../contracts/config/form.js';
+import { linesOf } from '../../runs/run-files.js';
+import { EngineCrashed } from '../../contracts/errors/engine-errors.js';
+import type { IterationRecord } from '../../contracts/artifacts/iteration-record.js';
+import type { RunResult } from '../../contracts/protocol/run.js';
 import { drawProblems } from '../../algorithm/data-order.js';
 import type { ArtifactStore } from '../../store/artifact-store.js';
 import { getJson } from '../../store/json.js';
-import { NullLearner } from '../support/null-engine.js';
+import { NullLearner } from '../../tools/bench/null-engine.js';
 import { nullServices, smallForm } from '../support/null-run.js';
 import { Temporal, withFolder } from '../support/temporal.js';
 

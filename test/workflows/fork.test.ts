@@ -1,14 +1,14 @@
 /** Runs that go on behind an iteration of another run. */
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { auditRun } from '../../audit/audit-run.js';
-import { forkForm } from '../../audit/fork-form.js';
-import { readEntry } from '../../audit/ledger.js';
-import { readRunFiles } from '../../audit/run-files.js';
-import type { ArtifactRef } from '../../contracts/artifact-ref.js';
-import type { RunForm } from '../../contracts/config-form.js';
-import type { RunManifest } from '../../contracts/run-manifest.js';
-import type { RunResult } from '../../contracts/run.js';
+import { auditRun } from '../../runs/audit/audit-run.js';
+import { forkForm } from '../../runs/fork-form.js';
+import { readEntry } from '../../runs/audit/ledger.js';
+import { readRunFiles } from '../../runs/run-files.js';
+import type { ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
+import type { RunForm } from '../../contracts/config/form.js';
+import type { RunManifest } from '../../contracts/artifacts/run-manifest.js';
+import type { RunResult } from '../../contracts/protocol/run.js';
 import { getJson } from '../../store/json.js';
 import { Gates } from '../support/gated-learner.js';
 import { nullRun, smallForm, type FinishedRun } from '../support/null-run.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { countSteps, stepMetrics, type CutResponse } from '../../algorithm/step-counts.js';
-import { influenceWarning, influenceWarningText } from '../../contracts/influence-warning.js';
-import type { IterationSummary, RunState } from '../../contracts/run.js';
+import { influenceWarning, influenceWarningText } from '../../contracts/protocol/influence-warning.js';
+import type { IterationSummary, RunState } from '../../contracts/protocol/run.js';
 import { runDetails } from '../../workflows/summaries.js';
 
 const short: CutResponse = { cutBy: 'line', influence: [0, 0, 0] };

@@ -2,10 +2,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunForm } from '../../contracts/config-form.js';
-import type { IterationRecord } from '../../contracts/iteration-record.js';
-import { MAX_STATE_BYTES } from '../../contracts/result-size.js';
-import { PROGRESS_QUERY, type RunProgress } from '../../contracts/run.js';
+import type { RunForm } from '../../contracts/config/form.js';
+import type { IterationRecord } from '../../contracts/artifacts/iteration-record.js';
+import { MAX_STATE_BYTES } from '../../contracts/protocol/result-size.js';
+import { PROGRESS_QUERY, type RunProgress } from '../../contracts/protocol/run.js';
 import { getJson } from '../../store/json.js';
 import { nullRun } from '../support/null-run.js';
 import { currentDetails } from '../support/steer.js';

@@ -1,8 +1,8 @@
 /** The provenance beside each record: who did it, when, in how many attempts. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { IterationProvenance } from '../../contracts/iteration-provenance.js';
-import type { IterationRecord } from '../../contracts/iteration-record.js';
-import { iterationRecord } from '../../contracts/iteration-record-schema.js';
+import type { IterationProvenance } from '../../contracts/artifacts/iteration-provenance.js';
+import type { IterationRecord } from '../../contracts/artifacts/iteration-record.js';
+import { iterationRecord } from '../../contracts/artifacts/iteration-record-schema.js';
 import { getJson } from '../../store/json.js';
 import { headOf } from '../support/run-head.js';
 import { nullRun } from '../support/null-run.js';

@@ -9,26 +9,26 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { exportPolicy } from '../../activities/export-policy.js';
-import type { ProblemBatch } from '../../activities/formats/documents.js';
-import { decodeRollouts } from '../../activities/formats/rollouts.js';
-import { getArrays } from '../../activities/io.js';
-import { engineServices, openServices } from '../../activities/open-services.js';
-import { auditRun } from '../../audit/audit-run.js';
-import { readRunFiles } from '../../audit/run-files.js';
-import type { RunForm } from '../../contracts/config-form.js';
-import { resolveConfig } from '../../contracts/config.js';
-import { SHIPPED_FACTS } from '../../contracts/model-defaults.js';
-import type { Message } from '../../contracts/prompt.js';
-import type { RunResult } from '../../contracts/run.js';
-import { inspectCheckpoint } from '../../policy/checkpoint/inspect.js';
+import { exportPolicy } from '../../services/export-policy.js';
+import type { ProblemBatch } from '../../store/formats/documents.js';
+import { decodeRollouts } from '../../store/formats/rollouts.js';
+import { getArrays } from '../../store/formats/io.js';
+import { engineServices, openServices } from '../../services/open-services.js';
+import { auditRun } from '../../runs/audit/audit-run.js';
+import { readRunFiles } from '../../runs/run-files.js';
+import type { RunForm } from '../../contracts/config/form.js';
+import { resolveConfig } from '../../contracts/config/resolve.js';
+import { SHIPPED_FACTS } from '../../contracts/config/model-defaults.js';
+import type { Message } from '../../contracts/artifacts/prompt.js';
+import type { RunResult } from '../../contracts/protocol/run.js';
+import { inspectCheckpoint } from '../../policy/model/checkpoint/inspect.js';
 import { getJson } from '../../store/json.js';
 import { readProblems } from '../../tasks/problem-files.js';
 import { BENCHMARKS, SHARED_DATA, sharedFile, TRAINING_SET, WHERE_DATA_IS } from '../support/shared-data.js';
 import { writeTalkingModel } from '../support/talking-model.js';
 import { Temporal, withFolder } from '../support/temporal.js';
 
-const PYTHON = fileURLToPath(new URL('../../bench/peers/.venv/bin/python', import.meta.url));
+const PYTHON = fileURLToPath(new URL('../../tools/bench/peers/.venv/bin/python', import.meta.url));
 const TOLERANCE = 2e-4;
 const MERGES = 800;
 
@@ -125,7 +125,7 @@ describe.skipIf(!SHARED_DATA)(`three iterations on the authors' problems (${WHER
         );
         if (!existsSync(PYTHON)) {
           await context.annotate(
-            'transformers was not asked: `npm run bench` makes its environment, bench/peers/.venv',
+            'transformers was not asked: `npm run bench` makes its environment, tools/bench/peers/.venv',
           );
           return;
         }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { ArtifactRef } from '../../contracts/artifact-ref.js';
-import { MAX_STATE_BYTES } from '../../contracts/result-size.js';
-import type { EvaluationSummary, IterationSummary, RunState } from '../../contracts/run.js';
+import type { ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
+import { MAX_STATE_BYTES } from '../../contracts/protocol/result-size.js';
+import type { EvaluationSummary, IterationSummary, RunState } from '../../contracts/protocol/run.js';
 import { carriedState, firstState, paceAfter, withEvaluation } from '../../workflows/run-state.js';
 
 const ref = (kind: ArtifactRef['kind']): ArtifactRef => ({ sha256: 'a'.repeat(64), bytes: 1000, kind });

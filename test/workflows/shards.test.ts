@@ -1,7 +1,7 @@
 /** How work is divided changes no bit of what comes of it. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { RunForm } from '../../contracts/config-form.js';
-import type { IterationRecord } from '../../contracts/iteration-record.js';
+import type { RunForm } from '../../contracts/config/form.js';
+import type { IterationRecord } from '../../contracts/artifacts/iteration-record.js';
 import { getJson } from '../../store/json.js';
 import { nullRun } from '../support/null-run.js';
 import { Temporal } from '../support/temporal.js';

@@ -1,10 +1,10 @@
 /** Three iterations of each mode on the shipped model, with the engines in their processes (compiled: dist/). */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { openServices } from '../../activities/open-services.js';
-import type { ArtifactRef } from '../../contracts/artifact-ref.js';
-import type { RunForm } from '../../contracts/config-form.js';
-import type { IterationRecord } from '../../contracts/iteration-record.js';
-import type { RunResult } from '../../contracts/run.js';
+import { openServices } from '../../services/open-services.js';
+import type { ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
+import type { RunForm } from '../../contracts/config/form.js';
+import type { IterationRecord } from '../../contracts/artifacts/iteration-record.js';
+import type { RunResult } from '../../contracts/protocol/run.js';
 import type { Limits } from '../../policy/limits.js';
 import { getJson } from '../../store/json.js';
 import { EVERYTHING_IS_LARGE } from '../support/large-limits.js';

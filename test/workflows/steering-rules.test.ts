@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_UNRECORDED, UNSTEERED, type SteeringEvent, type SteeringUpdate } from '../../contracts/steering.js';
+import {
+  MAX_UNRECORDED,
+  UNSTEERED,
+  type SteeringEvent,
+  type SteeringUpdate,
+} from '../../contracts/protocol/steering.js';
 import { firstIterationOf, refusalOf, steered, type Moment } from '../../workflows/steering-rules.js';
 
 const moment: Moment = { steerable: true, iteration: 2, iterations: 5, stage: 'learning', steering: UNSTEERED };

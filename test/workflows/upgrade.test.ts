@@ -1,15 +1,15 @@
 /** A new build takes over a run that an old one has started: docs/upgrading.md, step by step. */
 import { isGrpcServiceError, type WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { RunForm } from '../../contracts/config-form.js';
+import type { RunForm } from '../../contracts/config/form.js';
 import type { WorkerVersion } from '../../contracts/environment.js';
-import { ROLES } from '../../contracts/queues.js';
-import type { RunResult } from '../../contracts/run.js';
+import { ROLES } from '../../contracts/protocol/queues.js';
+import type { RunResult } from '../../contracts/protocol/run.js';
 import { createWorkers } from '../../workers/create-workers.js';
 import { Gates } from '../support/gated-learner.js';
 import { nullServices, smallForm } from '../support/null-run.js';
 import { Temporal, withFolder } from '../support/temporal.js';
-import type { Services } from '../../activities/services.js';
+import type { Services } from '../../services/services.js';
 
 let temporal: Temporal;
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 /** A run that nobody serves says so on its page, and goes on when somebody does. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { ROLES, type Role } from '../../contracts/queues.js';
+import { ROLES, type Role } from '../../contracts/protocol/queues.js';
 import { createWorkers } from '../../workers/create-workers.js';
 import { nullServices, smallForm } from '../support/null-run.js';
 import { currentDetails, steer } from '../support/steer.js';

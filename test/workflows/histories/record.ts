@@ -1,10 +1,10 @@
 /** `npm run histories`: runs each case and writes its histories beside this file. */
 import { Client } from '@temporalio/client';
 import { afterAll, beforeAll, it } from 'vitest';
-import type { RunForm } from '../../../contracts/config-form.js';
+import type { RunForm } from '../../../contracts/config/form.js';
 import { Gates } from '../../support/gated-learner.js';
 import { writeHistories } from '../../support/histories.js';
-import { NullLearner } from '../../support/null-engine.js';
+import { NullLearner } from '../../../tools/bench/null-engine.js';
 import { nullRun } from '../../support/null-run.js';
 import { steer, until } from '../../support/steer.js';
 import { Temporal } from '../../support/temporal.js';

@@ -1,0 +1,106 @@
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure, ApplicationFailureCategory, CancelledFailure } from '@temporalio/common';
+import { HANDED_BACK } from '../contracts/errors/run-errors.js';
+
+/** Progress of the running activity, as its heartbeat shows it. */
+export interface Progress {
+  /** What is being done. */
+  readonly doing: string;
+  readonly done: number;
+  readonly total: number;
+  /** New tokens, where tokens are made. */
+  readonly tokens?: number;
+  /** Of the mini-batch under way, where that is known. */
+  readonly microBatches?: { readonly done: number; readonly total: number };
+  /** What keeps it from going on, where something does. */
+  readonly waitsFor?: string;
+  /** Name of the journal that holds what was done, where one is kept. */
+  readonly journal?: string;
+}
+
+export function beat(progress: Progress): void {
+  Context.current().heartbeat(progress);
+}
+
+/** Aborts when the activity is cancelled, or its worker shuts down. */
+export function cancellation(): AbortSignal {
+  return Context.current().cancellationSignal;
+}
+
+/** Beats while work goes on that says by itself little or nothing of its progress (loading a model, an optimiser step). */
+export async function beating<T>(
+  doing: string,
+  work: Promise<T>,
+  progress: () => Omit<Progress, 'doing'> = () => ({ done: 0, total: 1 }),
+): Promise<T> {
+  const tell = (): void => beat({ doing, ...progress() });
+  tell();
+  const beats = setInterval(tell, 1_000); // the SDK sends one every 2 s
+  try {
+    return await work;
+  } finally {
+    clearInterval(beats);
+  }
+}
+
+/** Rejects where the server has given this attempt up, and another one may have gone on: a heartbeat tells of that too late. */
+export async function stillAsked(): Promise<void> {
+  const { client, info } = Context.current();
+  await client.activity.heartbeat(info.taskToken);
+}
+
+/** Lets heartbeats, cancellation and other activities of the process in between two pieces of computing. */
+export async function breathe(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  if (cancellation().aborted) await Context.current().cancelled;
+}
+
+/**
+ * An engine ends its chunk in tens of milliseconds, a learner its micro-batch, a large model in seconds; a machine that goes
+ * away waits for no more.
+ */
+const STOPPING_MS = 4_000;
+
+/**
+ * Work that was cut off because the activity was cancelled ends as a cancellation, not as an error of the engine. It has some
+ * seconds to end by itself.
+ * @param abandon called when it has not
+ */
+export async function cancellable<T>(work: Promise<T>, abandon?: () => void): Promise<T> {
+  const signal = cancellation();
+  let timer: NodeJS.Timeout | undefined;
+  let stop = (): void => undefined;
+  const stopped = new Promise<never>((_, reject) => {
+    stop = () => {
+      timer = setTimeout(() => {
+        reject(signal.reason as Error);
+        abandon?.();
+      }, STOPPING_MS);
+    };
+  });
+  if (signal.aborted) stop();
+  else signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await Promise.race([work, stopped]);
+  } catch (error) {
+    throw signal.reason ?? error; // the reason is Temporal's CancelledFailure
+  } finally {
+    signal.removeEventListener('abort', stop);
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * The failure of an attempt whose worker is told to stop: not an error. Temporal starts the next attempt at once, on a worker
+ * that is there.
+ */
+export function handedBack(error: unknown): unknown {
+  const reason: unknown = cancellation().reason;
+  if (!(reason instanceof CancelledFailure && reason.message === 'WORKER_SHUTDOWN')) return error;
+  return ApplicationFailure.create({
+    type: HANDED_BACK,
+    message: 'the worker is stopping; what it had done is saved',
+    category: ApplicationFailureCategory.BENIGN,
+    nextRetryDelay: '1ms', // not the backoff of a failure
+  });
+}

@@ -1,0 +1,106 @@
+/** A learner as a child process: by itself, or as a member of a team. */
+import type {
+  Learner,
+  LearnerState,
+  LossSettings,
+  OptimizerSettings,
+  StepOptions,
+  StepProgress,
+  TrainingSequence,
+  UpdateMetrics,
+} from '../../contracts/engine/engine.js';
+import type { Team } from '../training/lanes.js';
+import { withLargePages, withMemoryKept } from './large-pages.js';
+import { ChildCaller } from './rpc.js';
+import type { OnnxLearnerSettings } from '../onnx/learn/onnx-learner.js';
+import { reviveError } from './revive-error.js';
+
+export interface LearnerSettings extends Omit<OnnxLearnerSettings, 'team'> {
+  /** What the learner runs on. */
+  readonly runtime: 'onnx' | 'tfjs';
+}
+
+export interface MemberSettings extends LearnerSettings {
+  readonly team?: Omit<Team, 'meet'>;
+}
+
+/** What a member tells during a step: how far it is, or that it waits for the others of its team. */
+export type MemberProgress = ({ readonly kind: 'passing' } & StepProgress) | { readonly kind: 'waiting' };
+
+export interface MemberOptions extends StepOptions {
+  readonly meet?: Team['meet'];
+}
+
+/** Operators of TensorFlow, and of large models on onnxruntime, which no team learns, take memory for each result. */
+function environment({ runtime, team }: MemberSettings): NodeJS.ProcessEnv {
+  if (runtime === 'tfjs') return withLargePages(process.env);
+  return team ? process.env : withMemoryKept(process.env);
+}
+
+export class ChildLearner implements Learner {
+  readonly #caller: ChildCaller;
+
+  constructor(entry: string, settings: MemberSettings) {
+    const env = environment(settings);
+    this.#caller = new ChildCaller(entry, JSON.stringify(settings), reviveError, env);
+  }
+
+  /** Process id of the child while it runs, for measurements and kills. */
+  get pid(): number | undefined {
+    return this.#caller.pid;
+  }
+
+  load(state: LearnerState): Promise<void> {
+    return this.#caller.call('load', state);
+  }
+
+  update(
+    miniBatch: readonly TrainingSequence[],
+    loss: LossSettings,
+    optimizer: OptimizerSettings,
+    tokenBudget: number,
+    options?: MemberOptions,
+  ): Promise<UpdateMetrics> {
+    return this.#step('update', { miniBatch, loss, optimizer, tokenBudget }, options);
+  }
+
+  supervise(
+    miniBatch: readonly Pick<TrainingSequence, 'tokens' | 'predecessors' | 'weights'>[],
+    optimizer: OptimizerSettings,
+    tokenBudget: number,
+    options?: MemberOptions,
+  ): Promise<{ loss: number; gradNorm: number; tokens: number }> {
+    return this.#step('supervise', { miniBatch, optimizer, tokenBudget }, options);
+  }
+
+  save(weightsPath: string, optimizerPath: string): Promise<void> {
+    return this.#caller.call('save', { weightsPath, optimizerPath });
+  }
+
+  /** 2-norm of each parameter's clipped gradient in the last update, by Hugging Face name. */
+  lastGradNorms(): Promise<Record<string, number>> {
+    return this.#caller.call('lastGradNorms', undefined);
+  }
+
+  /** Whether a call is under way. */
+  get busy(): boolean {
+    return this.#caller.busy;
+  }
+
+  /** Milliseconds for which the child has not answered, undefined while none runs. */
+  silence(): number | undefined {
+    return this.#caller.silence();
+  }
+
+  close(): Promise<void> {
+    return this.#caller.close();
+  }
+
+  #step<Result>(method: string, argument: object, { meet, onProgress, signal }: MemberOptions = {}): Promise<Result> {
+    const told = (progress: MemberProgress): void | Promise<void> => {
+      if (progress.kind === 'waiting') return meet?.();
+      onProgress?.(progress);
+    };
+    return this.#caller.call(method, argument, { onProgress: told, ...(signal ? { signal } : {}) });
+  }
+}

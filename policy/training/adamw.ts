@@ -1,0 +1,64 @@
+/**
+ * AdamW in place on flat arrays; `algorithm/adamw.ts` is its reference form. Sums and quotients are in doubles, weights and
+ * moments are stored as floats.
+ */
+import type { AdamWSettings } from '../../algorithm/adamw.js';
+import type { Weights } from '../model/parameters.js';
+import type { Moments } from './moments.js';
+
+export interface OptimizerState {
+  /** Steps taken. */
+  steps: number;
+  readonly moments: Moments;
+}
+
+/** 2-norm over all tensors together; the sum is in doubles and in one order. */
+export function norm(tensors: Iterable<Float32Array>): number {
+  let squares = 0;
+  for (const values of tensors) for (let i = 0; i < values.length; i++) squares += values[i] * values[i];
+  return Math.sqrt(squares);
+}
+
+/** Factor on the gradient that limits its norm. */
+export function clipScale(gradNorm: number, { maxGradNorm }: AdamWSettings): number {
+  return Math.min(1, maxGradNorm / (gradNorm + 1e-6));
+}
+
+/** @param scale factor on the gradient */
+export function adamWStep(
+  weights: Weights,
+  gradient: Weights,
+  state: OptimizerState,
+  scale: number,
+  settings: AdamWSettings,
+): void {
+  state.steps += 1;
+  for (const [name, values] of weights) {
+    state.moments.change(name, (first, second, from) => {
+      const [own, d] = [values, gradient.get(name)!].map((whole) => whole.subarray(from, from + first.length));
+      stepOf(own, d, first, second, state.steps, scale, settings);
+    });
+  }
+}
+
+function stepOf(
+  weights: Float32Array,
+  gradient: Float32Array,
+  first: Float32Array,
+  second: Float32Array,
+  steps: number,
+  scale: number,
+  { learningRate, betas: [beta1, beta2], eps, weightDecay }: AdamWSettings,
+): void {
+  const stepSize = learningRate / (1 - beta1 ** steps);
+  const deviationScale = 1 / Math.sqrt(1 - beta2 ** steps);
+  const keep = 1 - learningRate * weightDecay;
+  for (let i = 0; i < weights.length; i++) {
+    const d = gradient[i] * scale;
+    const m = beta1 * first[i] + (1 - beta1) * d;
+    const v = beta2 * second[i] + (1 - beta2) * d * d;
+    first[i] = m;
+    second[i] = v;
+    weights[i] = weights[i] * keep - (stepSize * m) / (Math.sqrt(v) * deviationScale + eps);
+  }
+}

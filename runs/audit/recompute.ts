@@ -1,0 +1,344 @@
+/**
+ * Takes every decision of an iteration again, from its artifacts and by the functions that the activities call, and compares. What
+ * needs the model (tokens, log-probs, influence, the update) is left to the replay.
+ */
+import { createHash } from 'node:crypto';
+import { FIRST_PROBLEM } from '../../algorithm/data-order.js';
+import { countSteps, type StepCounts } from '../../algorithm/step-counts.js';
+import { miniBatches } from '../../algorithm/mini-batches.js';
+import { readBatch } from '../../iteration/batch.js';
+import { planBranches } from '../../iteration/branch-plan.js';
+import { ProblemDraw } from '../../iteration/draw.js';
+import type { Arrays } from '../../store/formats/arrays.js';
+import type { BranchPlan, ProblemBatch, Verdicts } from '../../store/formats/documents.js';
+import { decodeRollouts, type StoredRollout } from '../../store/formats/rollouts.js';
+import { encodeRows, type StoredRow } from '../../store/formats/rows.js';
+import { decodeScores, type StoredScore } from '../../store/formats/scores.js';
+import { getArrays, getJson } from '../../store/formats/io.js';
+import { Judge, verifierOf } from '../../services/judge.js';
+import { promptsOf, tokenizerOf } from '../../services/policies.js';
+import { readPrefixes, type Prefixes } from '../../iteration/prefixes.js';
+import { scoreMeans } from '../../iteration/scores.js';
+import type { Services } from '../../services/services.js';
+import { stepEnds, stepsOf } from '../../iteration/step-ranges.js';
+import { openTask, trainingSet, type Task } from '../../tasks/task.js';
+import { growProblem, leafPaths, measure, nextDraw, NO_BRANCHES, readBranches } from '../../iteration/trees.js';
+import type { ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
+import { canonicalJson } from '../../contracts/artifacts/canonical-json.js';
+import { stepSettings, type RunConfig } from '../../contracts/config/run-config.js';
+import type { ControllerState, InitialStatistics } from '../../contracts/protocol/run.js';
+import type { ArtifactStore } from '../../store/artifact-store.js';
+import { encodeSafetensors } from '../../store/safetensors/safetensors.js';
+import { difference, nameOf, type Check, type Findings } from './findings.js';
+import { isLost, type LedgerEntry } from './ledger.js';
+import { excusedNote, expectedVerdicts } from './verdicts.js';
+
+/** @param before the entry of the iteration before, where it can be read */
+export async function recompute(
+  store: ArtifactStore,
+  entry: LedgerEntry,
+  before: LedgerEntry | undefined,
+  services: RecomputeServices,
+  findings: Findings,
+): Promise<void> {
+  const work = new Recomputation(store, entry, before, services, findings);
+  await work.check('draw', () => work.draw());
+  await work.check('responses', () => work.responses());
+  await work.check('branching', () => work.branching());
+  await work.check('tree', () => work.tree());
+  await work.check('state', () => work.state());
+}
+
+type Tokenizer = Awaited<ReturnType<typeof tokenizerOf>>;
+
+export interface RecomputeServices extends Pick<Services, 'verifier'> {
+  readonly openTask: TaskOpener;
+}
+
+export type TaskOpener = (config: RunConfig) => Promise<Task>;
+
+/** Opens each task once. */
+export function taskOpener(): TaskOpener {
+  const opened = new Map<string, Promise<Task>>();
+  return ({ task }) => {
+    const key = canonicalJson(task);
+    const found = opened.get(key) ?? openTask(task.name, task.options, ['training']);
+    opened.set(key, found);
+    return found;
+  };
+}
+
+class Recomputation {
+  constructor(
+    private readonly store: ArtifactStore,
+    private readonly entry: LedgerEntry,
+    private readonly before: LedgerEntry | undefined,
+    private readonly services: RecomputeServices,
+    private readonly findings: Findings,
+  ) {}
+
+  /** What is lost is found where artifacts are checked; what it leads to can not be told. `false`: not done, a note says why. */
+  async check(check: Check, work: () => Promise<unknown>): Promise<void> {
+    const { iteration } = this.entry.record;
+    try {
+      if ((await work()) !== false) this.findings.done(check, iteration);
+    } catch (error) {
+      if (isLost(error))
+        this.findings.notes.add(`iteration ${iteration}: ${check} not recomputed, an artifact is lost`);
+      else this.#fail(check, `it can not be recomputed: ${(error as Error).message}`);
+    }
+  }
+
+  async draw(): Promise<boolean> {
+    const { record, manifest } = this.entry;
+    const { cursor, problems } = record.initial;
+    const start = this.before?.record.initial.cursor.after ?? FIRST_PROBLEM;
+    if (this.before || record.iteration === 0)
+      this.#compare('draw', cursor.before, start, 'the cursor before the draw');
+    this.#drawSize((await getJson<ProblemBatch>(this.store, problems)).problems.length);
+
+    const source = await this.#source();
+    if (!source) return false;
+    const draw = new ProblemDraw(manifest, source, await promptsOf(this.store, manifest.policy), cursor.before);
+    const { length } = (await getJson<ProblemBatch>(this.store, problems)).problems;
+    for (let seen = 0; draw.problems.length < length && seen <= length; seen += 1) draw.advance(length);
+    await this.#compareJson('draw', problems, { problems: draw.problems } satisfies ProblemBatch);
+    this.#compare('draw', cursor.after, draw.cursor, 'the cursor after the draw');
+    this.#compare('draw', record.metrics.skippedPrompts, draw.skippedPrompts, 'skipped prompts');
+    return true;
+  }
+
+  /** The problems that were drawn from; undefined where they are not what they were, which says nothing about the run. */
+  async #source(): Promise<Task['training']> {
+    const { manifest } = this.entry;
+    try {
+      return trainingSet(await this.services.openTask(manifest.config), manifest);
+    } catch (error) {
+      this.findings.notes.add(`draws were not repeated: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+
+  /** A batch is sized, and sampled, by what was known when its sampling began: one iteration ahead, or on policy. */
+  #drawSize(drawn: number): void {
+    const { record, manifest } = this.entry;
+    const known = [{ controller: record.controller.before, policy: record.policy.before }];
+    if (manifest.config.pipeline === 'one-step-off-policy' && this.before) {
+      const { controller, policy } = this.before.record;
+      known.push({ controller: controller.before, policy: policy.before });
+    } else if (!this.before && record.iteration > 0) return;
+    const fits = known.some(
+      ({ controller, policy }) => controller.batchSize === drawn && policy.sha256 === record.initial.sampledBy.sha256,
+    );
+    if (fits) return;
+    const allowed = known.map(({ controller, policy }) => `${controller.batchSize} by ${nameOf(policy)}`).join(' or ');
+    this.#fail('draw', `${drawn} problems were sampled by ${nameOf(record.initial.sampledBy)}, expected: ${allowed}`);
+  }
+
+  async responses(): Promise<void> {
+    const { record, manifest } = this.entry;
+    const { initial, branches } = record;
+    const { sampling, adaptiveSampling, branching } = manifest.config;
+    const { separator } = stepSettings(manifest.config);
+    const tokenizer = await tokenizerOf(this.store, manifest.policy);
+    const prefixes = await readPrefixes(this.store, initial);
+    const asked = prefixes.problems.flatMap((_, problem) =>
+      Array.from({ length: adaptiveSampling.responsesDrawn }, (_, response) => ({
+        problem,
+        response,
+        branch: 0,
+        at: 0,
+      })),
+    );
+    this.#places('the initial responses', prefixes.initial, asked);
+    this.#ends('response', prefixes.initial, sampling.maxResponseTokens, tokenizer.eosIds);
+    const judge = await this.#judge(prefixes, tokenizer);
+    await this.#verdicts('responses', prefixes.initial, initial.verdicts, judge);
+
+    const scores = decodeScores(await getArrays(this.store, initial.scores));
+    prefixes.initial.forEach(({ tokens, problem, response }, i) => {
+      const { length } = prefixes.problems[problem].prompt;
+      const expected = [...stepEnds(stepsOf(length, tokens, tokenizer, separator), length)];
+      this.#compare('responses', [...scores[i].stepEnds], expected, `the steps of response ${problem}/${response}`);
+    });
+    if (!branches) return;
+
+    const plan = await getJson<BranchPlan>(this.store, branches.points);
+    const rollouts = decodeRollouts(await getArrays(this.store, branches.rollouts));
+    const planned = plan.problems.flatMap(({ problem, responses }) =>
+      responses.flatMap(({ response, points }) =>
+        points
+          .flatMap((at) => Array.from({ length: branching.rolloutsPerPoint }, () => at))
+          .map((at, branch) => ({ problem, response, branch: branch + 1, at })),
+      ),
+    );
+    this.#places('the branches', rollouts, planned);
+    this.#ends('branch', rollouts, sampling.maxResponseTokens, tokenizer.eosIds);
+    await this.#verdicts('branches', rollouts, branches.verdicts, judge);
+  }
+
+  /** Undefined where nobody can judge as the run did, which says nothing about the run. */
+  async #judge(prefixes: Prefixes, tokenizer: Tokenizer): Promise<Judge | undefined> {
+    try {
+      return new Judge(await verifierOf(this.entry.manifest, this.services), prefixes, tokenizer);
+    } catch (error) {
+      this.findings.notes.add(`verdicts were not repeated: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+
+  async #verdicts(
+    what: string,
+    rollouts: readonly StoredRollout[],
+    recorded: ArtifactRef,
+    judge: Judge | undefined,
+  ): Promise<void> {
+    if (!judge) return;
+    const again = await Promise.all(rollouts.map((rollout) => judge.verdict(rollout)));
+    const { expected, excused } = expectedVerdicts(await getJson<Verdicts>(this.store, recorded), again);
+    if (excused > 0) this.findings.notes.add(excusedNote(this.entry.record.iteration, what, excused));
+    await this.#compareJson('responses', recorded, expected);
+  }
+
+  #places(what: string, rollouts: readonly StoredRollout[], asked: readonly object[]): void {
+    const found = rollouts.map(({ problem, response, branch, at }) => ({ problem, response, branch, at }));
+    this.#compare('responses', found, asked, what);
+  }
+
+  /** A rollout ends with the first stop token, or at its limit. */
+  #ends(what: string, rollouts: readonly StoredRollout[], limit: number, stops: readonly number[]): void {
+    for (const { problem, response, branch, at, tokens, finished } of rollouts) {
+      const stop = tokens.findIndex((token) => stops.includes(token));
+      const right = finished ? stop === tokens.length - 1 && stop >= 0 : stop < 0 && at + tokens.length === limit;
+      if (!right || at + tokens.length > limit)
+        this.#fail('responses', `${what} ${problem}/${response}/${branch} does not end as it should`);
+    }
+  }
+
+  async branching(): Promise<void> {
+    const { record, manifest } = this.entry;
+    if (!record.branches) return;
+    const problems = await this.#batch();
+    const { plan } = planBranches(problems, manifest.config, record.iteration, record.controller.before);
+    await this.#compareJson('branching', record.branches.points, plan);
+  }
+
+  async tree(): Promise<void> {
+    const { trees, rows } = await this.#grow();
+    await this.#compareJson('tree', this.entry.record.tree, { problems: trees });
+    await this.#compareArrays('tree', this.entry.record.rows, encodeRows(rows));
+  }
+
+  async state(): Promise<void> {
+    const { record, manifest } = this.entry;
+    const { controller, policy, metrics } = record;
+    if (this.before || record.iteration === 0) {
+      const { controller: state, policy: made } = this.before?.record ?? {
+        controller: { after: manifest.controller },
+        policy: { after: manifest.policy },
+      };
+      this.#compare('state', controller.before, state.after, 'the sampling state before');
+      this.#compare('state', policy.before, made.after, 'policy m');
+    }
+    const { trees, rows, branches } = await this.#grow();
+    const { update } = metrics;
+    const batchSize = nextDraw(controller.before.batchSize, leafPaths(rows), manifest);
+    this.#compare('state', controller.after, { ...(await this.#means()), batchSize }, 'the sampling state after');
+    const measured = measure(await this.#statistics(), trees, rows, branches);
+    this.#compare('state', metrics, { ...measured, nextBatchSize: batchSize, update }, 'metrics');
+    this.#update(rows);
+  }
+
+  #update(rows: readonly StoredRow[]): void {
+    const { record, manifest } = this.entry;
+    const { update } = record.metrics;
+    if (update === null || rows.length === 0) {
+      if (update !== null || rows.length > 0)
+        this.#fail('state', 'an update without training rows, or rows without one');
+      this.#compare('state', record.policy.after, record.policy.before, 'the policy after no update');
+      return;
+    }
+    const { config } = manifest;
+    const paths = rows.map((row) => row.paths);
+    const steps = miniBatches(paths, config.update.miniBatchPaths, config.seed, record.iteration).length;
+    const tokens = rows.reduce(
+      (sum, { sequence }) => sum + sequence.weights.reduce((all, weight) => all + weight, 0),
+      0,
+    );
+    this.#compare('state', { steps: update.steps, tokens: update.tokens }, { steps, tokens }, 'the update');
+  }
+
+  async #means(): Promise<ControllerState> {
+    const { record, manifest } = this.entry;
+    const { before } = record.controller;
+    if (!record.branches) return before;
+    return planBranches(await this.#batch(), manifest.config, record.iteration, before).controller;
+  }
+
+  #batch(): ReturnType<typeof readBatch> {
+    const { record, manifest } = this.entry;
+    return readBatch(this.store, record.initial, manifest.config);
+  }
+
+  async #grow() {
+    const { record, manifest } = this.entry;
+    const branches = record.branches ? await readBranches(this.store, record.branches) : NO_BRANCHES;
+    const problems = (await this.#batch()).map((problem) => growProblem(problem, branches, manifest.config));
+    return {
+      branches,
+      trees: problems.map(({ grown }) => grown),
+      rows: problems.flatMap(({ row }) => (row ? [row] : [])),
+    };
+  }
+
+  async #statistics(): Promise<InitialStatistics> {
+    const { initial, metrics } = this.entry.record;
+    const rollouts = decodeRollouts(await getArrays(this.store, initial.responses));
+    const { verdicts } = await getJson<Verdicts>(this.store, initial.verdicts);
+    const scores = decodeScores(await getArrays(this.store, initial.scores));
+    return {
+      problems: (await getJson<ProblemBatch>(this.store, initial.problems)).problems.length,
+      skippedPrompts: metrics.skippedPrompts, // recomputed with the draw
+      responses: rollouts.length,
+      correct: verdicts.filter(({ reward }) => reward === 1).length,
+      tokens: rollouts.reduce((sum, { tokens }) => sum + tokens.length, 0),
+      ...scoreMeans(scores),
+      ...(metrics.steps ? { steps: await this.#steps(rollouts, scores) } : {}),
+    };
+  }
+
+  async #steps(rollouts: readonly StoredRollout[], scores: readonly StoredScore[]): Promise<StepCounts> {
+    const { policy, config } = this.entry.manifest;
+    const tokenizer = await tokenizerOf(this.store, policy);
+    const { separator } = stepSettings(config);
+    const cuts = rollouts.map(({ tokens }) => stepsOf(0, tokens, tokenizer, separator).cutBy);
+    return countSteps(scores.map(({ influence }, i) => ({ influence, cutBy: cuts[i] })));
+  }
+
+  #compare(check: Check, actual: unknown, expected: unknown, what: string): void {
+    const differs = difference(actual, expected);
+    if (differs !== undefined) this.#fail(check, `${what}: ${differs}`);
+  }
+
+  async #compareJson(check: Check, ref: ArtifactRef, expected: unknown): Promise<void> {
+    if (sha256(new TextEncoder().encode(canonicalJson(expected))) === ref.sha256) return;
+    const differs = difference(await getJson(this.store, ref), JSON.parse(canonicalJson(expected)));
+    this.#fail(check, `${nameOf(ref)} is not what follows: ${differs ?? 'its form differs'}`);
+  }
+
+  async #compareArrays(check: Check, ref: ArtifactRef, expected: Arrays): Promise<void> {
+    if (sha256(encodeSafetensors(expected)) === ref.sha256) return;
+    const plain = (arrays: Arrays) =>
+      Object.fromEntries(Object.entries(arrays).map(([name, data]) => [name, [...data]]));
+    const differs = difference(plain(await getArrays(this.store, ref)), plain(expected));
+    this.#fail(check, `${nameOf(ref)} is not what follows: ${differs ?? 'its form differs'}`);
+  }
+
+  #fail(check: Check, problem: string): void {
+    this.findings.add(check, this.entry.record.iteration, problem);
+  }
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
