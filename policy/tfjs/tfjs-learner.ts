@@ -111,12 +111,10 @@ export class TfjsLearner {
     await writeWeights(config, this.weights, weightsPath);
     const moments = new MomentsInMemory(config);
     const { steps, firstMoments, secondMoments } = optimizer;
-    for (const name of firstMoments.names) {
-      moments.change(name, (first, second) => {
-        first.set(firstMoments.download(name));
-        second.set(secondMoments.download(name));
-      });
-    }
+    await moments.change(firstMoments.names, (name, first, second) => {
+      first.set(firstMoments.download(name));
+      second.set(secondMoments.download(name));
+    });
     await writeOptimizer(config, { steps, moments }, optimizerPath);
   }
 

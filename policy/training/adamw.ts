@@ -25,20 +25,18 @@ export function clipScale(gradNorm: number, { maxGradNorm }: AdamWSettings): num
 }
 
 /** @param scale factor on the gradient */
-export function adamWStep(
+export async function adamWStep(
   weights: Weights,
   gradient: Weights,
   state: OptimizerState,
   scale: number,
   settings: AdamWSettings,
-): void {
+): Promise<void> {
   state.steps += 1;
-  for (const [name, values] of weights) {
-    state.moments.change(name, (first, second, from) => {
-      const [own, d] = [values, gradient.get(name)!].map((whole) => whole.subarray(from, from + first.length));
-      stepOf(own, d, first, second, state.steps, scale, settings);
-    });
-  }
+  await state.moments.change(weights.keys(), (name, first, second, from) => {
+    const [own, d] = [weights, gradient].map((all) => all.get(name)!.subarray(from, from + first.length));
+    stepOf(own, d, first, second, state.steps, scale, settings);
+  });
 }
 
 function stepOf(

@@ -1,5 +1,5 @@
 /** What gives the learner its gradients: one graph for all of a small model, or one per piece of a large one. */
-import { floats, type HostTensor } from '../onnx/runtime.js';
+import { floats, type HostTensor } from '../onnx/host-tensor.js';
 import type { Weights } from '../model/parameters.js';
 import type { Between } from './between.js';
 import type { MicroBatch } from './micro-batches.js';

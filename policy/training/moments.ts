@@ -1,17 +1,18 @@
 /** First and second moments by parameter: in memory, or in a file where the model is large. */
-import { closeSync, ftruncateSync, mkdirSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdirSync, openSync, read, readSync, unlinkSync, write } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { LearnLimits } from '../limits.js';
 import type { ModelConfig } from '../model/config.js';
 import { parameters, type Weights } from '../model/parameters.js';
 import { sizeOf } from '../model/parameter-list.js';
 
 /** @param from place of the piece's first entry in the parameter */
-export type ChangeMoments = (first: Float32Array, second: Float32Array, from: number) => void;
+export type ChangeMoments = (parameter: string, first: Float32Array, second: Float32Array, from: number) => void;
 
 export interface Moments {
-  /** Calls `change` with the two moments of a parameter, piece after piece, which it may change in place. */
-  change(parameter: string, change: ChangeMoments): void;
+  /** Calls `change` with the two moments of each parameter, piece after piece, which it may change in place. */
+  change(parameters: Iterable<string>, change: ChangeMoments): Promise<void>;
   /** The first (0) or second (1) moment of a parameter, to be read. */
   read(parameter: string, which: 0 | 1): Float32Array;
   close(): void;
@@ -30,8 +31,9 @@ export class MomentsInMemory implements Moments {
     );
   }
 
-  change(parameter: string, change: ChangeMoments): void {
-    change(...this.#moments.get(parameter)!, 0);
+  change(parameters: Iterable<string>, change: ChangeMoments): Promise<void> {
+    for (const parameter of parameters) change(parameter, ...this.#moments.get(parameter)!, 0);
+    return Promise.resolve();
   }
 
   read(parameter: string, which: 0 | 1): Float32Array {
@@ -49,10 +51,28 @@ export class MomentsInMemory implements Moments {
   }
 }
 
-/** A piece of the moments is in memory at a time. The file has no name, so that it goes with the process. */
+const readSome = promisify(read);
+const writeSome = promisify(write);
+
+/** Pieces in memory: one is read and one is written while one is changed. */
+const PIECES = 3;
+
+interface Place {
+  readonly parameter: string;
+  /** Of the piece's first entry, in the parameter. */
+  readonly from: number;
+  /** Bytes in the file before the piece of the first moment, and of the second. */
+  readonly at: readonly [number, number];
+}
+
+interface Piece extends Place {
+  readonly moments: readonly [first: Float32Array, second: Float32Array];
+}
+
+/** A few pieces of the moments are in memory at a time. The file has no name, so that it goes with the process. */
 export class MomentsInFile implements Moments {
   readonly #file: number;
-  readonly #piece: readonly Float32Array[];
+  readonly #memory: readonly (readonly [Float32Array, Float32Array])[];
   /** In bytes; the first moment, behind it the second, of `size` each. */
   readonly #places = new Map<string, { readonly start: number; readonly size: number }>();
 
@@ -65,7 +85,8 @@ export class MomentsInFile implements Moments {
     folder: string,
     private readonly limits: Pick<LearnLimits, 'momentsPiece' | 'fileCallBytes'>,
   ) {
-    this.#piece = [0, 1].map(() => new Float32Array(limits.momentsPiece));
+    const { momentsPiece: size } = limits;
+    this.#memory = Array.from({ length: PIECES }, () => [new Float32Array(size), new Float32Array(size)]);
     mkdirSync(folder, { recursive: true });
     const path = join(folder, `moments-${process.pid}-${process.hrtime.bigint()}`);
     this.#file = openSync(path, 'wx+');
@@ -79,24 +100,34 @@ export class MomentsInFile implements Moments {
     ftruncateSync(this.#file, end); // what was never written reads as zeros and takes no room
   }
 
-  change(parameter: string, change: ChangeMoments): void {
-    const { start, size } = this.#places.get(parameter)!;
-    const entries = size / Float32Array.BYTES_PER_ELEMENT;
-    for (let from = 0; from < entries; from += this.limits.momentsPiece) {
-      const [first, second] = this.#piece.map((memory) => memory.subarray(0, entries - from));
-      const at = start + from * Float32Array.BYTES_PER_ELEMENT;
-      this.#read(first, at);
-      this.#read(second, at + size);
-      change(first, second, from);
-      this.#write(first, at);
-      this.#write(second, at + size);
+  async change(parameters: Iterable<string>, change: ChangeMoments): Promise<void> {
+    const places = [...parameters].flatMap((parameter) => this.#placesOf(parameter));
+    const written: Promise<void>[] = [];
+    /** Into memory whose piece before is in the file. */
+    const next = async (i: number): Promise<Piece | undefined> => {
+      await written[i - PIECES];
+      return places[i] && this.#readPiece(places[i], this.#memory[i % PIECES]);
+    };
+    let reading = next(0);
+    for (let i = 0; i < places.length; i++) {
+      const piece = (await reading)!;
+      reading = next(i + 1);
+      change(piece.parameter, ...piece.moments, piece.from);
+      written.push(this.#writePiece(piece));
+      // What fails is thrown where it is waited for.
+      for (const pending of [reading, written[i]]) pending.catch(() => undefined);
     }
+    await Promise.all([reading, ...written]);
   }
 
   read(parameter: string, which: 0 | 1): Float32Array {
     const { start, size } = this.#places.get(parameter)!;
     const moment = new Float32Array(size / Float32Array.BYTES_PER_ELEMENT);
-    this.#read(moment, start + which * size);
+    const bytes = bytesOf(moment);
+    for (let done = 0; done < size;) {
+      const part = bytes.subarray(done, done + this.limits.fileCallBytes);
+      done += readSync(this.#file, part, 0, part.length, start + which * size + done);
+    }
     return moment;
   }
 
@@ -104,21 +135,40 @@ export class MomentsInFile implements Moments {
     closeSync(this.#file);
   }
 
-  #read(values: Float32Array, at: number): void {
-    inParts(values, this.limits.fileCallBytes, (part, done) => readSync(this.#file, part, 0, part.length, at + done));
+  #placesOf(parameter: string): Place[] {
+    const { start, size } = this.#places.get(parameter)!;
+    const bytes = this.limits.momentsPiece * Float32Array.BYTES_PER_ELEMENT;
+    return Array.from({ length: Math.ceil(size / bytes) }, (_, i) => {
+      const at = start + i * bytes;
+      return { parameter, from: i * this.limits.momentsPiece, at: [at, at + size] };
+    });
   }
 
-  #write(values: Float32Array, at: number): void {
-    inParts(values, this.limits.fileCallBytes, (part, done) => writeSync(this.#file, part, 0, part.length, at + done));
+  async #readPiece(place: Place, [first, second]: Piece['moments']): Promise<Piece> {
+    const left = this.#places.get(place.parameter)!.size / Float32Array.BYTES_PER_ELEMENT - place.from;
+    const piece = { ...place, moments: [first.subarray(0, left), second.subarray(0, left)] } as const;
+    await this.#inParts(piece, async (part, at) => {
+      return (await readSome(this.#file, part, 0, part.length, at)).bytesRead;
+    });
+    return piece;
+  }
+
+  #writePiece(piece: Piece): Promise<void> {
+    return this.#inParts(piece, async (part, at) => {
+      return (await writeSome(this.#file, part, 0, part.length, at)).bytesWritten;
+    });
+  }
+
+  /** Both at once. A call may do less than it is asked for. @param call returns how much it did */
+  async #inParts({ moments, at }: Piece, call: (part: Uint8Array, at: number) => Promise<number>): Promise<void> {
+    const one = async (bytes: Uint8Array, start: number): Promise<void> => {
+      for (let done = 0; done < bytes.length;)
+        done += await call(bytes.subarray(done, done + this.limits.fileCallBytes), start + done);
+    };
+    await Promise.all(moments.map((values, k) => one(bytesOf(values), at[k])));
   }
 }
 
-/** A call may do less than it is asked for. @param most bytes of a call; @param call returns how much it did */
-function inParts(
-  { buffer, byteOffset, byteLength }: Float32Array,
-  most: number,
-  call: (part: Uint8Array, done: number) => number,
-): void {
-  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
-  for (let done = 0; done < bytes.length;) done += call(bytes.subarray(done, done + most), done);
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }

@@ -22,7 +22,7 @@ export async function readOptimizer(config: ModelConfig, path: string, moments: 
         return assembled(parameter, tensors);
       };
       const [m, v] = [await whole('m'), await whole('v')];
-      moments.change(parameter.name, (first, second, from) => {
+      await moments.change([parameter.name], (_, first, second, from) => {
         first.set(m.subarray(from, from + first.length));
         second.set(v.subarray(from, from + second.length));
       });

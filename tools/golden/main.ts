@@ -7,7 +7,7 @@ import type { LearnerRuntime } from './engines.js';
 import { reportTopic } from './report.js';
 import { readTopicFile, runCases, sharedEngines, topicFiles } from './run.js';
 
-/** dist/cli/golden/ lies three folders below the project's root. */
+/** dist/tools/golden/ lies three folders below the project's root. */
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
 
 async function golden(directory: string, { learner }: { learner: LearnerRuntime }): Promise<void> {

@@ -85,7 +85,7 @@ export class OnnxLearner {
     options?: StepOptions,
   ): Promise<UpdateMetrics> {
     const metrics = await policyGradient(this.#started().config, this.#passes(options), rows, settings, tokenBudget);
-    return { ...metrics, gradNorm: this.#step(metrics.loss, optimizer) };
+    return { ...metrics, gradNorm: await this.#step(metrics.loss, optimizer) };
   }
 
   async supervise(
@@ -95,7 +95,7 @@ export class OnnxLearner {
     options?: StepOptions,
   ): Promise<{ loss: number; gradNorm: number; tokens: number }> {
     const { loss, tokens } = await supervisedGradient(this.#started().config, this.#passes(options), rows, tokenBudget);
-    return { loss, gradNorm: this.#step(loss, optimizer), tokens };
+    return { loss, gradNorm: await this.#step(loss, optimizer), tokens };
   }
 
   /** 2-norm of each Hugging Face tensor's gradient in the last step, after clipping. */
@@ -179,12 +179,12 @@ export class OnnxLearner {
   }
 
   /** Clips the gradient and takes an optimiser step; @returns the norm before clipping. @throws NonFiniteUpdate */
-  #step(loss: number, settings: OptimizerSettings): number {
+  async #step(loss: number, settings: OptimizerSettings): Promise<number> {
     const { weights, optimizer, runner } = this.#started();
     const gradNorm = norm(runner.gradient.values());
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) throw new NonFiniteUpdate(loss, gradNorm);
     this.#lastScale = clipScale(gradNorm, settings);
-    adamWStep(weights, runner.gradient, optimizer, this.#lastScale, settings);
+    await adamWStep(weights, runner.gradient, optimizer, this.#lastScale, settings);
     return gradNorm;
   }
 }

@@ -34,7 +34,7 @@ const PROGRAM = `
   });
 `;
 const DEFECT =
-  /block 0 of row 1 is none: 0 rows of 0 positions are held, at Slots\.\S+ \(policy\/generate\/slots\.ts:\d+\)$/;
+  /block 0 of row 1 is none: 0 rows of 0 positions are held, at Slots\.\S+ \(policy\/onnx\/generate\/slots\.ts:\d+\)$/;
 
 let folder: string;
 let entry: string;

@@ -238,7 +238,7 @@ describe.each(Object.entries(WAYS))('the engine as a process%s', (__, { configJs
     const [whole] = await engine.generate('random', [request(0, 40)]);
     const outside = { ...request(1, 40), prefix: Int32Array.of(1, configJson.vocab_size) };
     await expect(engine.generate('random', [outside])).rejects.toThrow(
-      /indices element out of data bounds[^]*, at decodeChunk \(policy\/generate\/decode\.ts:\d+\)$/,
+      /indices element out of data bounds[^]*, at decodeChunk \(policy\/onnx\/generate\/decode\.ts:\d+\)$/,
     );
     expect((await engine.generate('random', [request(0, 40)]))[0]).toEqual(whole);
     expect(engine.pid).toBe(pid);

@@ -17,20 +17,22 @@ const change = fc.record({ name: fc.constantFrom(...names), at: fc.nat(1000), va
 
 it.each([{ momentsPiece: 3, fileCallBytes: 7 }, { momentsPiece: 16, fileCallBytes: 40 }, LIMITS.learn])(
   'in a file, $momentsPiece numbers and $fileCallBytes bytes at a time, they are what they are in memory',
-  (limits) => {
-    fc.assert(
-      fc.property(fc.array(change, { maxLength: 30 }), (changes) => {
+  async (limits) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { maxLength: 30 }), async (changes) => {
         const [memory, file] = [new MomentsInMemory(config), new MomentsInFile(config, folder, limits)];
-        const change = (moments: Moments, i: number): void => {
-          const { name, at, value } = changes[i];
-          const { length } = moments.read(name, 0);
-          const places = [at % length, (at * 7) % length];
-          moments.change(name, (first, second, from) => {
+        const change = (moments: Moments, i: number): Promise<void> => {
+          const { name: changed, at, value } = changes[i];
+          // Those before and behind it are read and written, too.
+          return moments.change(names, (name, first, second, from) => {
+            if (name !== changed) return;
+            const { length } = moments.read(name, 0);
+            const places = [at % length, (at * 7) % length];
             if (places[0] >= from && places[0] < from + first.length) first[places[0] - from] += value;
             if (places[1] >= from && places[1] < from + second.length) second[places[1] - from] -= value;
           });
         };
-        changes.forEach((_, i) => [memory, file].forEach((moments) => change(moments, i)));
+        for (const i of changes.keys()) for (const moments of [memory, file]) await change(moments, i);
         for (const name of names)
           for (const which of [0, 1] as const) expect(file.read(name, which)).toEqual(memory.read(name, which));
         file.close();
