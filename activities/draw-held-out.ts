@@ -1,5 +1,5 @@
 import { evaluatedProblems } from '../tasks/evaluate.js';
-import { beating } from '../durability/heartbeat.js';
+import { withHeartbeats } from '../durability/heartbeat.js';
 import { timed } from '../durability/durable.js';
 import { defineActivity } from './define-activity.js';
 import type { ProblemBatch } from '../store/formats/documents.js';
@@ -13,7 +13,7 @@ export const drawHeldOut = defineActivity('drawHeldOut', ({ store }, { manifest:
     const manifest = await readManifest(store, ref);
     const { config, policy } = manifest;
     const { task, evaluation } = config;
-    const opened = await beating('read the problems', openTask(task.name, task.options, ['evaluation']));
+    const opened = await withHeartbeats('read the problems', openTask(task.name, task.options, ['evaluation']));
     const source = heldOutSet(opened, manifest, set);
     const limits = { ...evaluation, problems: evaluation.problemsPerSet };
     const { problems, skippedPrompts } = evaluatedProblems(source, await promptsOf(store, policy), limits);

@@ -1,4 +1,4 @@
-import { beat, beating, breathe } from '../durability/heartbeat.js';
+import { heartbeat, withHeartbeats, yieldToEvents } from '../durability/heartbeat.js';
 import { ProblemDraw } from '../iteration/draw.js';
 import { timed } from '../durability/durable.js';
 import { defineActivity } from './define-activity.js';
@@ -13,15 +13,15 @@ export const drawProblems = defineActivity('drawProblems', ({ store }, { manifes
     const manifest = await readManifest(store, ref);
     const { task } = manifest.config;
     const source = trainingSet(
-      await beating('read the problems', openTask(task.name, task.options, ['training'])),
+      await withHeartbeats('read the problems', openTask(task.name, task.options, ['training'])),
       manifest,
     );
     const draw = new ProblemDraw(manifest, source, await promptsOf(store, manifest.policy), cursor);
     // `prepare` made sure that at least one prompt fits, so every epoch adds to the draw.
     while (draw.problems.length < count) {
       draw.advance(count);
-      beat({ doing: 'draw problems', done: draw.problems.length, total: count });
-      await breathe();
+      heartbeat({ doing: 'draw problems', done: draw.problems.length, total: count });
+      await yieldToEvents();
     }
     const batch: ProblemBatch = { problems: draw.problems };
     return {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { ControlActivities } from '../contracts/protocol/activities.js';
-import { beating, stillAsked } from '../durability/heartbeat.js';
+import { withHeartbeats, stillAsked } from '../durability/heartbeat.js';
 import { exportPolicy } from '../services/export-policy.js';
 import { readManifest } from '../store/formats/io.js';
 import { replaceFile, runFolder } from '../services/run-folder.js';
@@ -15,7 +15,10 @@ export const finishRun =
     const folder = runFolder(services, run);
     const modelFolder = join(folder, 'model');
     await stillAsked(); // so nobody else's draft is needed
-    await beating('write the trained model', exportPolicy(services.store, policy, modelFolder, { abandonedMs: 0 }));
+    await withHeartbeats(
+      'write the trained model',
+      exportPolicy(services.store, policy, modelFolder, { abandonedMs: 0 }),
+    );
     const { config, evaluationSets } = await readManifest(services.store, manifest);
     const result = { run, manifest: manifest.sha256, policy: policy.sha256, config, evaluationSets, evaluations };
     await replaceFile(folder, 'result.json', `${JSON.stringify(result, null, 2)}\n`);

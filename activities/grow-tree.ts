@@ -1,5 +1,5 @@
 import { readBatch } from '../iteration/batch.js';
-import { beat, breathe } from '../durability/heartbeat.js';
+import { heartbeat, yieldToEvents } from '../durability/heartbeat.js';
 import { timed } from '../durability/durable.js';
 import { defineActivity } from './define-activity.js';
 import type { Trees } from '../store/formats/documents.js';
@@ -27,8 +27,8 @@ export const growTree = defineActivity('growTree', ({ store }, { manifest: ref, 
       const { grown, row } = growProblem(problem, branches, manifest.config);
       trees.push(grown);
       if (row) rows.push(row);
-      beat({ doing: 'grow trees', done: trees.length, total: problems.length });
-      await breathe();
+      heartbeat({ doing: 'grow trees', done: trees.length, total: problems.length });
+      await yieldToEvents();
     }
 
     const batchSize = nextDraw(controller.batchSize, leafPaths(rows), manifest);

@@ -1,4 +1,4 @@
-import { breathe } from '../durability/heartbeat.js';
+import { yieldToEvents } from '../durability/heartbeat.js';
 import { timed } from '../durability/durable.js';
 import { defineActivity } from './define-activity.js';
 import type { Verdicts } from '../store/formats/documents.js';
@@ -19,7 +19,7 @@ export const joinShards = defineActivity('joinShards', ({ store }, { shards }) =
       rollouts.push(...decodeRollouts(await getArrays(store, shard.rollouts)));
       verdicts.push(...(await getJson<Verdicts>(store, shard.verdicts)).verdicts);
       scores.push(...decodeScores(await getArrays(store, shard.scores)));
-      await breathe();
+      await yieldToEvents();
     }
     const document: Verdicts = { verdicts };
     return {

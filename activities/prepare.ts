@@ -16,7 +16,7 @@ import type { ArtifactStore } from '../store/artifact-store.js';
 import { moduleHash } from '../tasks/verifiers.js';
 import type { Task } from '../tasks/task.js';
 import { batchSizeSettings } from '../iteration/batch.js';
-import { beating } from '../durability/heartbeat.js';
+import { withHeartbeats } from '../durability/heartbeat.js';
 import { checkInput } from '../services/input/check-input.js';
 import { putJson } from '../store/formats/io.js';
 import { claimFolder } from '../services/run-folder.js';
@@ -28,7 +28,7 @@ export const prepare =
   async ({ form, evaluationOnly = false }): Promise<Prepared> => {
     const { store } = services;
     const checking = checkInput(form, { store, evaluationOnly });
-    const { config, problems, directory, policy, task } = await beating('look at model and problems', checking);
+    const { config, problems, directory, policy, task } = await withHeartbeats('look at model and problems', checking);
     if (problems.length > 0 || !policy || !task) throw new InvalidConfig(problems);
 
     const fork = 'fork' in policy ? policy.fork : undefined;
@@ -43,7 +43,7 @@ export const prepare =
       policy:
         'fork' in policy
           ? policy.fork.parent.policy
-          : await beating('store the base model', importCheckpoint(store, directory, policy.checkpoint)),
+          : await withHeartbeats('store the base model', importCheckpoint(store, directory, policy.checkpoint)),
       dataSetSize: training?.size ?? 0,
       ...(training?.sha256 === undefined ? {} : { dataSetSha256: training.sha256 }),
       evaluationSets,

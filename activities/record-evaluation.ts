@@ -3,7 +3,7 @@ import type { ControlActivities, SampledSet } from '../contracts/protocol/activi
 import type { RecordedEvaluation, SetSummary } from '../contracts/protocol/run.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
 import { evaluationResult, setNumber, type EvaluationResult, type JudgedSample } from '../tasks/evaluate.js';
-import { beat, breathe } from '../durability/heartbeat.js';
+import { heartbeat, yieldToEvents } from '../durability/heartbeat.js';
 import type { ProblemBatch, Verdicts } from '../store/formats/documents.js';
 import { decodeRollouts } from '../store/formats/rollouts.js';
 import { getArrays, getJson, putJson, readManifest } from '../store/formats/io.js';
@@ -23,9 +23,9 @@ export const recordEvaluation =
     const { seed } = (await readManifest(store, manifest)).config;
     const results: EvaluationResult[] = [];
     for (const set of sets) {
-      beat({ doing: 'count', done: results.length, total: sets.length });
+      heartbeat({ doing: 'count', done: results.length, total: sets.length });
       results.push(await resultOf(store, set));
-      await breathe();
+      await yieldToEvents();
     }
     const intervals = bootstrapIntervals(
       results.map(({ correct }, i) => correct.map((problem) => problem.correct / sets[i].samplesPerProblem)),

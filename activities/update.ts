@@ -8,10 +8,10 @@ import { SHARD_INDEX, type PolicyArtifact } from '../contracts/artifacts/policy-
 import type { UpdateSummary } from '../contracts/protocol/run.js';
 import type { RunManifest } from '../contracts/artifacts/run-manifest.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
-import { beating, breathe, cancellable, cancellation } from '../durability/heartbeat.js';
+import { withHeartbeats, yieldToEvents, cancellable, cancellation } from '../durability/heartbeat.js';
 import { timed } from '../durability/durable.js';
 import { defineActivity } from './define-activity.js';
-import { whenStoreTakesIt } from '../durability/failures.js';
+import { retryWhileStoreIsAway } from '../durability/failures.js';
 import { decodeRows } from '../store/formats/rows.js';
 import { getArrays, getJson, putJson, readManifest } from '../store/formats/io.js';
 import { policyFiles } from '../services/policies.js';
@@ -27,11 +27,11 @@ export const update = defineActivity('update', (services, input) =>
     const policy = await getJson<PolicyArtifact>(store, input.policy);
     const rows = decodeRows(await getArrays(store, input.rows));
     // Runs that began before there was a choice name none.
-    const learner = await beating('open the learner', services.learner(config.engine, config.learner ?? 'onnx'));
+    const learner = await withHeartbeats('open the learner', services.learner(config.engine, config.learner ?? 'onnx'));
     // A micro-batch of a large policy takes minutes: it is dropped with its process. The next attempt begins at policy m again.
     const drop = (): void => void learner.close();
     const load = async (): Promise<void> => learner.load(await learnerState(store, policy, manifest));
-    await cancellable(beating('load the policy', load()), drop);
+    await cancellable(withHeartbeats('load the policy', load()), drop);
 
     const batches = miniBatches(
       rows.map(({ paths }) => paths),
@@ -42,7 +42,7 @@ export const update = defineActivity('update', (services, input) =>
     const optimizer = { ...config.update, learningRate: input.learningRate ?? config.update.learningRate };
     const metrics: UpdateMetrics[] = [];
     for (const batch of batches) {
-      await breathe();
+      await yieldToEvents();
       let microBatches: StepProgress | undefined;
       const step = learner.update(
         batch.map((row) => rows[row].sequence),
@@ -57,10 +57,10 @@ export const update = defineActivity('update', (services, input) =>
         total: batches.length,
         ...(microBatches && { microBatches }),
       });
-      metrics.push(await cancellable(beating('update', checked, progress), drop));
+      metrics.push(await cancellable(withHeartbeats('update', checked, progress), drop));
     }
-    const save = () => cancellable(beating('save the policy', savePolicy(store, learner, policy)), drop);
-    const saved = await whenStoreTakesIt(save);
+    const save = () => cancellable(withHeartbeats('save the policy', savePolicy(store, learner, policy)), drop);
+    const saved = await retryWhileStoreIsAway(save);
     await learner.rest();
     return {
       policy: saved,

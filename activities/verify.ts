@@ -1,5 +1,5 @@
 import type { Verdict } from '../contracts/artifacts/verdict.js';
-import { beating, breathe, cancellable } from '../durability/heartbeat.js';
+import { withHeartbeats, yieldToEvents, cancellable } from '../durability/heartbeat.js';
 import { timed } from '../durability/durable.js';
 import { defineActivity } from './define-activity.js';
 import { Judge, verifierOf } from '../services/judge.js';
@@ -30,8 +30,8 @@ export const verify = defineActivity('verify', (services, input, journal) =>
       const judged = open
         .slice(start, start + TOGETHER)
         .map(async ({ rollout, place }) => known.add(place, await judge.verdict(rollout)));
-      await cancellable(beating('verify', Promise.all(judged), progress));
-      await breathe();
+      await cancellable(withHeartbeats('verify', Promise.all(judged), progress));
+      await yieldToEvents();
     }
     const verdicts = rollouts.map((_, place) => known.verdicts.get(place)!);
     const document: Verdicts = { verdicts };

@@ -1,8 +1,8 @@
 import { canonicalJson } from '../contracts/artifacts/canonical-json.js';
-import { beating } from './heartbeat.js';
-import { boundFailures, whenStoreTakesIt } from './failures.js';
+import { withHeartbeats } from './heartbeat.js';
+import { boundFailures, retryWhileStoreIsAway } from './failures.js';
 import { Journal } from './journal.js';
-import { holdsAll } from './held.js';
+import { allPresent } from './all-present.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
 
 /** Goes into every key: a change of what activities compute from the same input must not find the old results. */
@@ -23,7 +23,7 @@ export function durable<Services extends { readonly store: ArtifactStore }, Inpu
       const key = canonicalJson({ name, version: CODE_VERSION, input });
       // An attempt that the server gave up may still run here: it hears of it soon, and leaves what it has.
       for (let other = running.get(key); other; other = running.get(key)) {
-        await beating(
+        await withHeartbeats(
           'wait for the attempt before',
           other.catch(() => undefined),
         );
@@ -37,10 +37,10 @@ export function durable<Services extends { readonly store: ArtifactStore }, Inpu
   async function once(services: Services, input: Input, key: string): Promise<Output> {
     const { store } = services;
     const known = (await store.recall(key)) as Output | undefined;
-    if (known && (await holdsAll(store, known))) return known;
+    if (known && (await allPresent(store, known))) return known;
     const journal = new Journal(store, key);
     const result = await boundFailures(store, key, journal, () => work(services, input, journal));
-    await whenStoreTakesIt(() => store.remember(key, result));
+    await retryWhileStoreIsAway(() => store.remember(key, result));
     await journal.forget();
     return result;
   }

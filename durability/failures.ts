@@ -3,7 +3,7 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { FAILS_EACH_TIME, NON_RETRYABLE } from '../contracts/errors/run-errors.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
-import { beating, cancellation } from './heartbeat.js';
+import { withHeartbeats, cancellation } from './heartbeat.js';
 import { Journal } from './journal.js';
 
 /** A process that is killed by accident five times, each time before it got one token further, was not killed by accident. */
@@ -22,7 +22,7 @@ const LONGEST_PAUSE_MS = 60_000;
  * Writes what took long to make. While the store is full or away, the worker holds it and tries again, as long as the attempt may
  * last: the next attempt would have to make it anew.
  */
-export async function whenStoreTakesIt<T>(write: () => Promise<T>): Promise<T> {
+export async function retryWhileStoreIsAway<T>(write: () => Promise<T>): Promise<T> {
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     try {
       return await write();
@@ -31,7 +31,7 @@ export async function whenStoreTakesIt<T>(write: () => Promise<T>): Promise<T> {
       const { info, sleep } = Context.current();
       if (info.startToCloseTimeoutMs === 0) throw error; // outside of Temporal, where an attempt has no end
       const waitsFor = `${error.name}: ${error.message}`;
-      await beating('wait for the store', sleep(pause), () => ({ done: 0, total: 1, waitsFor }));
+      await withHeartbeats('wait for the store', sleep(pause), () => ({ done: 0, total: 1, waitsFor }));
     }
   }
 }

@@ -18,7 +18,7 @@ export interface Progress {
   readonly journal?: string;
 }
 
-export function beat(progress: Progress): void {
+export function heartbeat(progress: Progress): void {
   Context.current().heartbeat(progress);
 }
 
@@ -28,12 +28,12 @@ export function cancellation(): AbortSignal {
 }
 
 /** Beats while work goes on that says by itself little or nothing of its progress (loading a model, an optimiser step). */
-export async function beating<T>(
+export async function withHeartbeats<T>(
   doing: string,
   work: Promise<T>,
   progress: () => Omit<Progress, 'doing'> = () => ({ done: 0, total: 1 }),
 ): Promise<T> {
-  const tell = (): void => beat({ doing, ...progress() });
+  const tell = (): void => heartbeat({ doing, ...progress() });
   tell();
   const beats = setInterval(tell, 1_000); // the SDK sends one every 2 s
   try {
@@ -50,7 +50,7 @@ export async function stillAsked(): Promise<void> {
 }
 
 /** Lets heartbeats, cancellation and other activities of the process in between two pieces of computing. */
-export async function breathe(): Promise<void> {
+export async function yieldToEvents(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
   if (cancellation().aborted) await Context.current().cancelled;
 }

@@ -46,7 +46,7 @@ export interface SlotLimits {
 }
 
 /** Siblings that share a prefix. */
-export interface FamilyLimits {
+export interface PrefixGroupLimits {
   /** Least shared positions: fewer cost more in regrouping than their reading costs. */
   readonly positions: number;
   /** Least rows: smaller runs leave the matrix products of the layers half empty. */
@@ -57,7 +57,7 @@ export interface FamilyLimits {
 
 export interface GenerateLimits {
   readonly slots: SlotLimits;
-  readonly families: FamilyLimits;
+  readonly prefixGroups: PrefixGroupLimits;
   /** Bytes of blocks of prefixes that are kept for siblings that come later, beyond the slots themselves. */
   readonly prefixCacheBytes: number;
   /** Rows of one run of prefill, at least 2: more would only add memory, a block of each fills a matrix product. */
@@ -132,7 +132,7 @@ export const LIMITS: Limits = {
   sessions: { constantsBeside: 16_384, halvedMatrix: 1024 },
   generate: {
     slots: { firstRows: 16, keptBytes: 64 * MIB },
-    families: { positions: 64, rows: 16, positionsOfRun: 4096 },
+    prefixGroups: { positions: 64, rows: 16, positionsOfRun: 4096 },
     prefixCacheBytes: 256 * MIB,
     prefillRows: 16,
   },

@@ -1,7 +1,7 @@
 import { GenerationInterrupted } from '../contracts/errors/engine-errors.js';
 import type { GenerateProgress, Growth, InferenceEngine, Rollout, RolloutRequest } from '../contracts/engine/engine.js';
-import { beat, cancellable, cancellation, type Progress } from '../durability/heartbeat.js';
-import { encodeGrowth, joinGrowth, type PartialRollout } from '../store/formats/growth.js';
+import { heartbeat, cancellable, cancellation, type Progress } from '../durability/heartbeat.js';
+import { encodeRolloutProgress, joinRolloutProgress, type PartialRollout } from '../store/formats/rollout-progress.js';
 import type { Journal } from '../durability/journal.js';
 
 /**
@@ -16,7 +16,7 @@ export async function generateDurably(
   journal: Journal,
   { background = false }: { background?: boolean } = {},
 ): Promise<Rollout[]> {
-  const kept = joinGrowth(await journal.records(), requests.length);
+  const kept = joinRolloutProgress(await journal.records(), requests.length);
   const open = requests.flatMap((_, i) => (kept[i].ended ? [] : [i]));
   const ended = requests.length - open.length;
   const keptTokens = kept.reduce((sum, one) => sum + (one.ended ? one.tokens.length : 0), 0);
@@ -33,14 +33,14 @@ export async function generateDurably(
   const onProgress = ({ grown = [], done, tokens }: GenerateProgress): Promise<void> => {
     saving = saving.then(async () => {
       if (grown.length > 0)
-        await journal.append(encodeGrowth(grown.map((one) => ({ ...one, request: open[one.request] }))));
+        await journal.append(encodeRolloutProgress(grown.map((one) => ({ ...one, request: open[one.request] }))));
       last = { ...last, done: ended + done, tokens: keptTokens + tokens, journal: journal.name };
-      beat(last);
+      heartbeat(last);
     });
     return saving;
   };
 
-  const onAlive = (): void => beat(last);
+  const onAlive = (): void => heartbeat(last);
 
   const rollouts: Rollout[] = kept.map(({ tokens, logProbs, finished }) => ({ tokens, logProbs, finished }));
   if (open.length === 0) return rollouts;
@@ -70,12 +70,12 @@ function behind(kept: PartialRollout, { tokens, logProbs, finished }: Rollout): 
 
 /** The engine was stopped in the middle of a chunk's report: what of it is not in the journal yet. */
 async function saveRest(journal: Journal, open: readonly number[], rollouts: readonly Rollout[]): Promise<void> {
-  const saved = joinGrowth(await journal.records(), Math.max(...open) + 1);
+  const saved = joinRolloutProgress(await journal.records(), Math.max(...open) + 1);
   const grown = rollouts.flatMap(({ tokens, logProbs, finished }, at): Growth[] => {
     const from = saved[open[at]].tokens.length;
     if (tokens.length <= from) return [];
     const rest = { tokens: tokens.subarray(from), logProbs: logProbs.subarray(from) };
     return [{ request: open[at], from, ended: finished, finished, ...rest }];
   });
-  if (grown.length > 0) await journal.append(encodeGrowth(grown));
+  if (grown.length > 0) await journal.append(encodeRolloutProgress(grown));
 }

@@ -4,7 +4,7 @@ import type { LearnerSettings } from '../policy/processes/child-learner.js';
 import { openInferenceEngine, openLearner } from '../policy/processes/open.js';
 import type { EngineSettings } from '../policy/processes/settings.js';
 import type { ShardedInferenceEngine } from '../policy/processes/sharded-engine.js';
-import type { TeamLearner } from '../policy/processes/team-learner.js';
+import type { LearnerGroup } from '../policy/processes/learner-group.js';
 import type { Limits } from '../policy/limits.js';
 import { LocalArtifactStore } from '../store/local-artifact-store.js';
 import { openVerifier } from '../tasks/verifiers.js';
@@ -44,7 +44,7 @@ export function engineServices(scratch?: string, limits?: Limits): Omit<OpenedSe
   const engines = new Shared<Partial<EngineSettings>, ShardedInferenceEngine>((settings) =>
     openInferenceEngine({ ...settings, ...(limits && { limits }) }),
   );
-  const learners = new Shared<Partial<LearnerSettings>, TeamLearner>((settings) =>
+  const learners = new Shared<Partial<LearnerSettings>, LearnerGroup>((settings) =>
     openLearner({ ...settings, ...(limits && { limits }) }),
   );
   const verifiers = new Shared(({ settings, module }: VerifierKey) => openVerifier(settings, module));

@@ -6,7 +6,7 @@ import type { RunManifest } from '../contracts/artifacts/run-manifest.js';
 import { CHAT_TEMPLATE_FILE, chatTemplateOf, TemplatedPrompts } from '../policy/model/chat-template.js';
 import { PolicyTokenizer } from '../policy/model/tokenizer.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
-import { beating } from '../durability/heartbeat.js';
+import { withHeartbeats } from '../durability/heartbeat.js';
 import { getJson } from '../store/formats/io.js';
 import type { Services } from './services.js';
 
@@ -33,10 +33,10 @@ export async function loadedEngine(
   ref: ArtifactRef,
 ): Promise<{ engine: InferenceEngine; id: string; tokenizer: PolicyTokenizer }> {
   const policy = await getJson<PolicyArtifact>(store, ref);
-  const opened = await beating('open the engine', engine(config.engine));
+  const opened = await withHeartbeats('open the engine', engine(config.engine));
   // Files that this process has not seen yet are hashed first.
   const load = async (): Promise<void> => opened.load(await policyFiles(store, policy));
-  await beating('load the policy', load());
+  await withHeartbeats('load the policy', load());
   return { engine: opened, id: policyId(policy), tokenizer: await tokenizerOf(store, ref) };
 }
 

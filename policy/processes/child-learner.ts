@@ -1,4 +1,4 @@
-/** A learner as a child process: by itself, or as a member of a team. */
+/** A learner as a child process: by itself, or as a member of a group. */
 import type {
   Learner,
   LearnerState,
@@ -9,32 +9,32 @@ import type {
   TrainingSequence,
   UpdateMetrics,
 } from '../../contracts/engine/engine.js';
-import type { Team } from '../training/lanes.js';
+import type { WorkerGroup } from '../training/partial-sums.js';
 import { withLargePages, withMemoryKept } from './large-pages.js';
 import { ChildCaller } from './rpc.js';
 import type { OnnxLearnerSettings } from '../onnx/learn/onnx-learner.js';
 import { reviveError } from './revive-error.js';
 
-export interface LearnerSettings extends Omit<OnnxLearnerSettings, 'team'> {
+export interface LearnerSettings extends Omit<OnnxLearnerSettings, 'group'> {
   /** What the learner runs on. */
   readonly runtime: 'onnx' | 'tfjs';
 }
 
 export interface MemberSettings extends LearnerSettings {
-  readonly team?: Omit<Team, 'meet'>;
+  readonly group?: Omit<WorkerGroup, 'barrier'>;
 }
 
-/** What a member tells during a step: how far it is, or that it waits for the others of its team. */
+/** What a member tells during a step: how far it is, or that it waits for the others of its group. */
 export type MemberProgress = ({ readonly kind: 'passing' } & StepProgress) | { readonly kind: 'waiting' };
 
 export interface MemberOptions extends StepOptions {
-  readonly meet?: Team['meet'];
+  readonly barrier?: WorkerGroup['barrier'];
 }
 
-/** Operators of TensorFlow, and of large models on onnxruntime, which no team learns, take memory for each result. */
-function environment({ runtime, team }: MemberSettings): NodeJS.ProcessEnv {
+/** Operators of TensorFlow, and of large models on onnxruntime, which no group learns, take memory for each result. */
+function environment({ runtime, group }: MemberSettings): NodeJS.ProcessEnv {
   if (runtime === 'tfjs') return withLargePages(process.env);
-  return team ? process.env : withMemoryKept(process.env);
+  return group ? process.env : withMemoryKept(process.env);
 }
 
 export class ChildLearner implements Learner {
@@ -96,9 +96,13 @@ export class ChildLearner implements Learner {
     return this.#caller.close();
   }
 
-  #step<Result>(method: string, argument: object, { meet, onProgress, signal }: MemberOptions = {}): Promise<Result> {
+  #step<Result>(
+    method: string,
+    argument: object,
+    { barrier, onProgress, signal }: MemberOptions = {},
+  ): Promise<Result> {
     const told = (progress: MemberProgress): void | Promise<void> => {
-      if (progress.kind === 'waiting') return meet?.();
+      if (progress.kind === 'waiting') return barrier?.();
       onProgress?.(progress);
     };
     return this.#caller.call(method, argument, { onProgress: told, ...(signal ? { signal } : {}) });

@@ -108,7 +108,7 @@ export class InferenceHost {
     return this.#using(policy, ({ scorer }) =>
       scorer.score(requests, async (done) => {
         void call.progress({ done, total: requests.length, tokens: 0 } satisfies GenerateProgress);
-        await breathe();
+        await yieldToEvents();
         call.signal.throwIfAborted();
       }),
     );
@@ -132,7 +132,7 @@ export class InferenceHost {
         }
         const reports = [...this.#underWay].map(({ collect }) => collect());
         await Promise.all(reports.map((send) => send()));
-        await breathe();
+        await yieldToEvents();
       }
     } catch (error) {
       for (const { fail } of this.#underWay) fail(error);
@@ -221,4 +221,4 @@ function progressOf(submitted: readonly Submitted[], done: number, reported: num
 }
 
 /** Lets messages in: calls, cancellations. */
-const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const yieldToEvents = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

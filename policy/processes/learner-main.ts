@@ -20,7 +20,7 @@ interface InspectableLearner extends Learner {
   lastGradNorms(): Promise<Record<string, number>>;
 }
 
-const { runtime, team, ...settings } = JSON.parse(process.argv[2]) as MemberSettings;
+const { runtime, group, ...settings } = JSON.parse(process.argv[2]) as MemberSettings;
 
 /** The step under way. */
 let step: ServedCall;
@@ -28,7 +28,7 @@ let step: ServedCall;
  * Whether the step goes on is asked of the answer, not of the signal: to all members it is the same, whatever else has
  * reached one of them by the time it goes on.
  */
-const meet = async (): Promise<void> => {
+const barrier = async (): Promise<void> => {
   const { progress, signal } = step;
   const goOn = await progress({ kind: 'waiting' } satisfies MemberProgress);
   if (!goOn) signal.throwIfAborted();
@@ -41,7 +41,7 @@ function begin(call: ServedCall): StepOptions {
   };
 }
 
-const own = { ...settings, ...(team ? { team: { ...team, meet } } : {}) };
+const own = { ...settings, ...(group ? { group: { ...group, barrier } } : {}) };
 /** Only the runtime in use is loaded. */
 const open: Readonly<Record<MemberSettings['runtime'], () => Promise<InspectableLearner>>> = {
   onnx: async () => new (await import('../onnx/learn/onnx-learner.js')).OnnxLearner(own),

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import type { LearnerSettings } from './child-learner.js';
 import type { EngineSettings } from './settings.js';
 import { ShardedInferenceEngine } from './sharded-engine.js';
-import { TeamLearner } from './team-learner.js';
+import { LearnerGroup } from './learner-group.js';
 
 const DEFAULTS: EngineSettings = { slots: 384, chunk: 16, threads: availableParallelism() };
 
@@ -18,6 +18,6 @@ export function openInferenceEngine(settings: Partial<EngineSettings> = {}): Sha
   return new ShardedInferenceEngine(entry('main'), { ...DEFAULTS, ...settings });
 }
 
-export function openLearner(settings: Partial<LearnerSettings> = {}): TeamLearner {
-  return new TeamLearner(entry('learner-main'), { runtime: 'onnx', threads: DEFAULTS.threads, ...settings });
+export function openLearner(settings: Partial<LearnerSettings> = {}): LearnerGroup {
+  return new LearnerGroup(entry('learner-main'), { runtime: 'onnx', threads: DEFAULTS.threads, ...settings });
 }

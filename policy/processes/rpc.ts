@@ -7,7 +7,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { inspect } from 'node:util';
 import { EngineCrashed, type EngineEnd } from '../../contracts/errors/engine-errors.js';
 import { passedOn } from './last-words.js';
-import { feelPulse, givePulse } from './pulse.js';
+import { watchSignsOfLife, sendSignsOfLife } from './signs-of-life.js';
 import { placeOf, type SentError, toSent } from './sent-error.js';
 
 interface CallMessage {
@@ -142,7 +142,7 @@ export class ChildCaller {
       stdio: ['ignore', 'inherit', 'pipe', 'ipc', 'pipe'],
     });
     const lastWords = passedOn(child.stderr!);
-    feelPulse(child.stdio, () => this.#pending.forEach(({ onAlive }) => onAlive?.()));
+    watchSignsOfLife(child.stdio, () => this.#pending.forEach(({ onAlive }) => onAlive?.()));
     let exception: string | undefined;
     // An idle engine keeps nobody alive; a call under way does, through its listener's promise in the activity.
     this.#child = child;
@@ -210,7 +210,7 @@ export type Methods = Readonly<Record<string, (argument: never, call: ServedCall
 
 /** The child's side: answers calls until the parent goes away. */
 export function serve(methods: Methods): void {
-  givePulse();
+  sendSignsOfLife();
   const calls = new Map<number, AbortController>();
   const untaken = new Map<number, { readonly signal: AbortSignal; readonly resolve: (goOn: boolean) => void }>();
   let sent = 0;

@@ -17,8 +17,8 @@ import type {
 import { GenerationInterrupted } from '../../contracts/errors/engine-errors.js';
 import { type Limits, LIMITS } from '../limits.js';
 import { ChildInferenceEngine } from './child-engine.js';
-import { dealOut } from './deal-out.js';
-import { SharedPulse } from './pulse.js';
+import { partition } from './partition.js';
+import { SharedSignsOfLife } from './signs-of-life.js';
 import type { EngineSettings } from './settings.js';
 
 type Counts = Omit<GenerateProgress, 'grown'>;
@@ -100,11 +100,11 @@ export class ShardedInferenceEngine implements InferenceEngine {
     ) => Promise<readonly Result[]>,
   ): Promise<(readonly Result[])[]> {
     const shards = this.#everywhere.has(policyId) ? this.#shards : this.#shards.slice(0, 1);
-    const parts = dealOut(requests, shards.length, work, this.#limits.requestsEach);
+    const parts = partition(requests, shards.length, work, this.#limits.requestsEach);
     const idlest = [...shards].sort((a, b) => a.load - b.load);
     const starts = parts.map((_, i) => parts.slice(0, i).reduce((sum, part) => sum + part.length, 0));
     const progress: Counts[] = parts.map((part) => ({ done: 0, total: part.length, tokens: 0 }));
-    const pulses = new SharedPulse(parts.length, onAlive);
+    const pulses = new SharedSignsOfLife(parts.length, onAlive);
     const failure = new AbortController();
     const failures: unknown[] = [];
     const ended = await Promise.all(

@@ -1,8 +1,8 @@
 /** Passes over mini-batches, micro-batch by micro-batch; gradients are summed in a fixed order. */
 import { policyLoss } from '../../algorithm/loss.js';
 import type { Between } from '../training/between.js';
-import { nothingPassed, type Passed, type TokenColumns } from '../training/passed.js';
-import { Lanes, lanesOf, type Team } from '../training/lanes.js';
+import { emptyPassResult, type PassResult, type TokenColumns } from '../training/pass-result.js';
+import { PartialSums, partialSumsOf, type WorkerGroup } from '../training/partial-sums.js';
 import { cutIntoMicroBatches, type MicroBatch, microBatch } from '../training/micro-batches.js';
 import type { MiniBatch } from '../training/mini-batch.js';
 import { summationRounds } from '../onnx/learn/summation.js';
@@ -25,12 +25,12 @@ export interface PassSettings {
   /** Left out: `LIMITS`. */
   readonly limits?: Limits;
   /** Those with whom the work on a small model is shared; left out: nobody. */
-  readonly team?: Team;
+  readonly group?: WorkerGroup;
 }
 
 export class Passes {
   /** A large model has one sum, which does not leave the device. */
-  readonly #lanes: Lanes | undefined;
+  readonly #partialSums: PartialSums | undefined;
   readonly #rotations: Rotations;
   readonly #limits: Limits['tensorFlow'];
 
@@ -43,7 +43,7 @@ export class Passes {
   ) {
     this.#limits = (settings.limits ?? LIMITS).tensorFlow;
     this.#rotations = new Rotations(config);
-    this.#lanes = hasLargeWeights(config) ? undefined : new Lanes(config, settings.team);
+    this.#partialSums = hasLargeWeights(config) ? undefined : new PartialSums(config, settings.group);
   }
 
   /** @param columns further values per token of the mini-batch */
@@ -55,16 +55,16 @@ export class Passes {
     goal: TrainingGoal,
     temperature: number,
     tokenBudget: number,
-  ): Promise<Passed> {
-    const passed = nothingPassed(batch, columns);
+  ): Promise<PassResult> {
+    const passed = emptyPassResult(batch, columns);
     const derives = goal.kind !== 'log-probs';
     const all = cutIntoMicroBatches(batch, tokenBudget);
-    const own = this.#lanes?.own(all) ?? [{ lane: 0, microBatches: all }];
+    const own = this.#partialSums?.own(all) ?? [{ partial: 0, microBatches: all }];
     const total = own.reduce((sum, { microBatches }) => sum + microBatches.length, 0);
-    const weights = new BlockWeights(this.tf, this.config, parameters, this.#lanes !== undefined);
+    const weights = new BlockWeights(this.tf, this.config, parameters, this.#partialSums !== undefined);
     try {
       let done = 0;
-      for (const { lane, microBatches } of own) {
+      for (const { partial, microBatches } of own) {
         if (derives) this.gradients.clear();
         for (const members of microBatches) {
           await between(done++, total);
@@ -78,12 +78,12 @@ export class Passes {
             passed.entropies[place] = results.entropies[n];
           });
         }
-        if (derives) this.#lanes?.put(lane, this.gradients.downloadAll());
+        if (derives) this.#partialSums?.put(partial, this.gradients.downloadAll());
       }
       if (!derives) return passed;
-      if (this.#lanes) {
-        await this.#lanes.exchange(passed, lanesOf(all.length));
-        this.gradients.set(this.#lanes.sum);
+      if (this.#partialSums) {
+        await this.#partialSums.exchange(passed, partialSumsOf(all.length));
+        this.gradients.set(this.#partialSums.sum);
       }
       weights.finish(this.gradients);
       return passed;

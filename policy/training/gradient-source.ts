@@ -4,11 +4,11 @@ import type { Weights } from '../model/parameters.js';
 import type { Between } from './between.js';
 import type { MicroBatch } from './micro-batches.js';
 import type { MiniBatch } from './mini-batch.js';
-import type { Passed, TokenColumns } from './passed.js';
+import type { PassResult, TokenColumns } from './pass-result.js';
 import type { TrainingGoal } from '../onnx/learn/training-graph.js';
 
 /**
- * One pass over a mini-batch, in micro-batches; leaves the gradient of its goal behind. Members of a team share the
+ * One pass over a mini-batch, in micro-batches; leaves the gradient of its goal behind. Members of a group share the
  * micro-batches: without a gradient each knows the log-probs of its own only, and they meet in the pass that has one, where
  * each column of what is passed is the sum of theirs.
  */
@@ -18,12 +18,12 @@ export type Pass = (
   goal: TrainingGoal,
   temperature: number,
   tokenBudget: number,
-) => Promise<Passed>;
+) => Promise<PassResult>;
 
 export interface GradientSource {
   /** Gradient of the last `run`; overwritten by the next. */
   readonly gradient: Weights;
-  run(weights: Weights, between: Between, ...pass: Parameters<Pass>): Promise<Passed>;
+  run(weights: Weights, between: Between, ...pass: Parameters<Pass>): Promise<PassResult>;
   close(): Promise<void>;
 }
 

@@ -36,7 +36,7 @@ export async function policyGradient(
   const fed = { ...given, shares: batch.shares, ...(klWeight > 0 ? { refLogProbs } : {}) };
   const passed = await passes.policy(batch, fed, goal, temperature, tokenBudget);
   const columns = { oldLogProbs: passed.logProbs, ...given, ...passed };
-  setGiven(columns.refLogProbs, rows, batch); // what rows came with has every member of a team: it is not a sum
+  setGiven(columns.refLogProbs, rows, batch); // what rows came with has every member of a group: it is not a sum
   const { gradient: _, ...metrics } = policyLoss({ ...columns, weights: batch.weights }, settings);
   const kl = klWeight > 0 || rows.every((row) => row.refLogProbs) ? metrics.kl : null;
   return { ...metrics, kl, entropy: mean(batch, passed.entropies), tokens: batch.total };

@@ -3,7 +3,7 @@ import { bigInt64Array, type HostTensor, int64s } from '../onnx/host-tensor.js';
 import type { ModelConfig } from '../model/config.js';
 import { type AttentionFeeds, attentionFeeds } from './attention-feeds.js';
 import { attentionTiles } from './attention-tiles.js';
-import { LANES } from './lanes.js';
+import { PARTIAL_SUMS } from './partial-sums.js';
 import type { MiniBatch, TrainingRow } from './mini-batch.js';
 
 /**
@@ -26,7 +26,7 @@ const WORTHWHILE_TOKENS = 640;
 
 /**
  * Longest rows first (ties: by index), each into the micro-batch with the fewest tokens, never beyond `tokenBudget` unless
- * by itself. There are as many as lanes can share evenly (`lanes.ts`).
+ * by itself. There are as many as partial sums can share evenly (`partial-sums.ts`).
  */
 export function cutIntoMicroBatches({ rows, starts }: MiniBatch, tokenBudget: number): number[][] {
   const length = (row: number): number => rows[row].tokens.length;
@@ -53,7 +53,7 @@ export function evenShare(rows: readonly TrainingRow[], tokenBudget: number): nu
 
 function microBatchCount(tokens: number, preferred: number): number {
   const least = Math.ceil(tokens / preferred);
-  const unit = least > LANES / 2 ? LANES : LANES / 2;
+  const unit = least > PARTIAL_SUMS / 2 ? PARTIAL_SUMS : PARTIAL_SUMS / 2;
   const even = Math.ceil(least / unit) * unit;
   return tokens / even >= Math.min(preferred, WORTHWHILE_TOKENS) ? even : least;
 }

@@ -7,7 +7,7 @@ import type { InferenceEngine, Learner, PolicyFiles } from '../../contracts/engi
 import type { RunConfig } from '../../contracts/config/run-config.js';
 import { inspectCheckpoint } from '../../policy/model/checkpoint/inspect.js';
 import type { ShardedInferenceEngine } from '../../policy/processes/sharded-engine.js';
-import type { TeamLearner } from '../../policy/processes/team-learner.js';
+import type { LearnerGroup } from '../../policy/processes/learner-group.js';
 import type { Verifier } from '../../tasks/verifier.js';
 import { moduleHash } from '../../tasks/verifiers.js';
 import type { VerifierPool } from '../../tasks/verifier-pool.js';
@@ -16,7 +16,7 @@ import { withFolder } from '../support/temporal.js';
 
 const settings = (slots: number): RunConfig['engine'] => ({ slots, chunk: 16, threads: 1 });
 const pidOf = (engine: InferenceEngine) => (engine as InferenceEngine & Pick<ShardedInferenceEngine, 'pid'>).pid;
-const pidsOf = (learner: Learner) => (learner as Learner & Pick<TeamLearner, 'pids'>).pids;
+const pidsOf = (learner: Learner) => (learner as Learner & Pick<LearnerGroup, 'pids'>).pids;
 
 async function withServices(
   work: (services: ReturnType<typeof engineServices>, policy: PolicyFiles, folder: string) => Promise<void>,

@@ -7,7 +7,7 @@ export const EVERYTHING_IS_LARGE: Limits = {
   sessions: { constantsBeside: 256, halvedMatrix: 1 },
   generate: {
     slots: { firstRows: 2, keptBytes: 0 },
-    families: { positions: 1, rows: 2, positionsOfRun: 1 },
+    prefixGroups: { positions: 1, rows: 2, positionsOfRun: 1 },
     prefixCacheBytes: 0,
     prefillRows: 2,
   },

@@ -1,5 +1,5 @@
 import { integerAt, openStream, Purpose, uniformAt } from '../../algorithm/random.js';
-import { VICTIMS, WORKERS } from './park.js';
+import { VICTIMS, WORKERS } from './worker-fleet.js';
 
 export interface Kill {
   /** Seconds after the start of the run. */

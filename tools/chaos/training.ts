@@ -7,7 +7,7 @@ import type { RunResult } from '../../contracts/protocol/run.js';
 import { resultOf } from '../../cli/run-result.js';
 import { readGenerated, type Generated } from './generated.js';
 import type { Kill } from './kills.js';
-import { Park, traceFile } from './park.js';
+import { WorkerFleet, traceFile } from './worker-fleet.js';
 
 export interface ChaosRun {
   /** SHA-256 of the final policy, and of the last record of the ledger. */
@@ -47,7 +47,7 @@ export async function trainUnder(
   kills: readonly Kill[],
   tell: (killed: Killed) => void,
 ): Promise<ChaosRun> {
-  const park = await Park.start(home);
+  const park = await WorkerFleet.start(home);
   try {
     const connection = await connect(park.address);
     try {
@@ -97,7 +97,7 @@ async function connect(address: string): Promise<Connection> {
  * it stay as planned. Engines of rollout workers are killed while they generate, which is a small part of so short a run.
  */
 async function strike(
-  park: Park,
+  park: WorkerFleet,
   trace: string,
   kills: readonly Kill[],
   { start, over, tell }: { start: number; over: AbortSignal; tell: (killed: Killed) => void },

@@ -3,7 +3,7 @@
  * all its rows: what a row knows beyond that place is decoded over again. Rows are therefore divided by where their
  * prefixes end, as far as that costs less; what lies before a run's first place is prefilled, once for all siblings.
  */
-import type { Family } from './families.js';
+import type { PrefixGroup } from './prefix-groups.js';
 import type { Row } from './row.js';
 
 /** Costs in steps of one row, for small models: a step of a run besides its rows, and the prefill of part of a block. */
@@ -11,13 +11,13 @@ const STEP = 12;
 const PREFILL = 5;
 
 /** Rows that take their first chunk together, from place `first` on, in groups of `siblings` with one prefix before it. */
-export interface FirstRun<T> extends Family<T> {
+export interface FirstRun<T> extends PrefixGroup<T> {
   readonly first: number;
 }
 
 /** @returns runs, in ascending order of their first place */
 export function firstRuns<T extends { readonly row: Row }>(
-  { siblings, jobs }: Family<T>,
+  { siblings, jobs }: PrefixGroup<T>,
   chunk: number,
 ): FirstRun<T>[] {
   const groups = Array.from({ length: jobs.length / siblings }, (_, i) => jobs.slice(i * siblings, (i + 1) * siblings));

@@ -8,8 +8,8 @@ import type { SessionSettings } from '../runtime.js';
 import type { ModelConfig } from '../../model/config.js';
 import type { Weights } from '../../model/parameters.js';
 import { type ChunkStart, decodeChunk, type DecodedChunk, isTruncated, type Past } from './decode.js';
-import { findFamilies } from './families.js';
-import { FamilyBatch, familyMemory, type FamilyMemory } from './family-batch.js';
+import { findPrefixGroups } from './prefix-groups.js';
+import { PrefixGroupBatch, prefixGroupMemory, type PrefixGroupMemory } from './prefix-group-batch.js';
 import { firstRuns, type FirstRun } from './first-runs.js';
 import { Prefill } from './prefill.js';
 import { PrefixCache } from './prefix-cache.js';
@@ -56,9 +56,9 @@ export class Generator {
   /** Prefixes of one run, of which nothing is kept. */
   readonly #scratch: Slots;
   /** By the number of siblings. */
-  readonly #families = new Map<number, FamilyBatch<Job>>();
-  /** Of the last family that parted. */
-  #spareMemory: FamilyMemory | undefined;
+  readonly #prefixGroups = new Map<number, PrefixGroupBatch<Job>>();
+  /** Of the last prefix group that parted. */
+  #spareMemory: PrefixGroupMemory | undefined;
   readonly #limits: GenerateLimits;
 
   private constructor(
@@ -106,15 +106,15 @@ export class Generator {
 
   /** Admits waiting rows and generates one chunk for all rows. */
   async step(): Promise<void> {
-    const { families, others } = findFamilies(await this.#admit(), this.#limits.families);
-    const runs = [...families, { siblings: 1, jobs: others }].flatMap((family) =>
-      firstRuns(family, this.settings.chunk),
+    const { prefixGroups, others } = findPrefixGroups(await this.#admit(), this.#limits.prefixGroups);
+    const runs = [...prefixGroups, { siblings: 1, jobs: others }].flatMap((prefixGroup) =>
+      firstRuns(prefixGroup, this.settings.chunk),
     );
     // Rows that begin their chunk at its start run with those in flight, unless siblings share what is before it.
     const alone = runs.filter(({ siblings, first }) => siblings > 1 || first > 0);
     for (const { jobs } of runs.filter((run) => !alone.includes(run))) for (const job of jobs) this.#enter(job);
     if (this.#active.length > 0) await this.#decodeActive();
-    for (const family of [...this.#families.values()]) await this.#decodeFamily(family);
+    for (const prefixGroup of [...this.#prefixGroups.values()]) await this.#decodePrefixGroup(prefixGroup);
     for (const run of alone) await this.#decodeFirst(run);
     this.#prefixes.trim();
   }
@@ -125,7 +125,7 @@ export class Generator {
 
   /** Rows that have a slot. */
   #inFlight(): Job[] {
-    return [...this.#active, ...[...this.#families.values()].flatMap(({ jobs }) => jobs)];
+    return [...this.#active, ...[...this.#prefixGroups.values()].flatMap(({ jobs }) => jobs)];
   }
 
   async #decode(rows: readonly Row[], past: Past, start?: ChunkStart): Promise<DecodedChunk> {
@@ -168,9 +168,9 @@ export class Generator {
     }
   }
 
-  async #decodeFamily(family: FamilyBatch<Job>): Promise<void> {
-    for (const job of family.keep(await this.#decode(family.rows, family.past))) settle(job);
-    this.#part(family);
+  async #decodePrefixGroup(prefixGroup: PrefixGroupBatch<Job>): Promise<void> {
+    for (const job of prefixGroup.keep(await this.#decode(prefixGroup.rows, prefixGroup.past))) settle(job);
+    this.#part(prefixGroup);
   }
 
   async #decodeFirst(run: FirstRun<Job>): Promise<void> {
@@ -194,27 +194,27 @@ export class Generator {
 
   /** Siblings that have taken their first chunk go on with what they share. */
   #stayTogether({ jobs, siblings }: FirstRun<Job>, prefixes: readonly Block[][], result: DecodedChunk): void {
-    const family = this.#families.get(siblings) ?? this.#newFamily(siblings);
-    const first = family.rows.length;
-    prefixes.forEach((prefix, group) => family.add(jobs.slice(group * siblings, (group + 1) * siblings), prefix));
-    for (const job of family.keep(result, first)) settle(job);
-    this.#part(family);
+    const prefixGroup = this.#prefixGroups.get(siblings) ?? this.#newPrefixGroup(siblings);
+    const first = prefixGroup.rows.length;
+    prefixes.forEach((prefix, group) => prefixGroup.add(jobs.slice(group * siblings, (group + 1) * siblings), prefix));
+    for (const job of prefixGroup.keep(result, first)) settle(job);
+    this.#part(prefixGroup);
   }
 
-  #newFamily(siblings: number): FamilyBatch<Job> {
+  #newPrefixGroup(siblings: number): PrefixGroupBatch<Job> {
     const { slots, chunk } = this.settings;
-    const memory = this.#spareMemory ?? familyMemory(this.config, chunk, slots, this.#limits.slots);
+    const memory = this.#spareMemory ?? prefixGroupMemory(this.config, chunk, slots, this.#limits.slots);
     this.#spareMemory = undefined;
-    const family = new FamilyBatch<Job>(memory, chunk, siblings, this.#limits.families);
-    this.#families.set(siblings, family);
-    return family;
+    const prefixGroup = new PrefixGroupBatch<Job>(memory, chunk, siblings, this.#limits.prefixGroups);
+    this.#prefixGroups.set(siblings, prefixGroup);
+    return prefixGroup;
   }
 
-  #part(family: FamilyBatch<Job>): void {
-    for (const { job, blocks } of family.part()) this.#enter(job, blocks);
-    if (family.jobs.length > 0) return;
-    this.#families.delete(family.siblings);
-    this.#spareMemory = family.release();
+  #part(prefixGroup: PrefixGroupBatch<Job>): void {
+    for (const { job, blocks } of prefixGroup.part()) this.#enter(job, blocks);
+    if (prefixGroup.jobs.length > 0) return;
+    this.#prefixGroups.delete(prefixGroup.siblings);
+    this.#spareMemory = prefixGroup.release();
   }
 
   /** The block of each row in which its first chunk begins at place `first`. */

@@ -5,11 +5,11 @@ import type { ModelConfig } from '../../model/config.js';
 import { parameters, type Weights } from '../../model/parameters.js';
 import { type RopeTables, ropeTables } from '../../model/rope-tables.js';
 import type { Between } from '../../training/between.js';
-import { Lanes, lanesOf, type Team } from '../../training/lanes.js';
+import { PartialSums, partialSumsOf, type WorkerGroup } from '../../training/partial-sums.js';
 import { cutIntoMicroBatches, type MicroBatch, microBatch } from '../../training/micro-batches.js';
 import type { MiniBatch } from '../../training/mini-batch.js';
 import { addRows, columnFeeds, type GradientSource } from '../../training/gradient-source.js';
-import { nothingPassed, type Passed, type TokenColumns } from '../../training/passed.js';
+import { emptyPassResult, type PassResult, type TokenColumns } from '../../training/pass-result.js';
 import {
   differentiated,
   EMBEDDED_GRADIENT,
@@ -21,7 +21,7 @@ import {
 
 export class GradientRunner implements GradientSource {
   readonly #sessions = new SessionPool<{ readonly session: Session }>();
-  readonly #lanes: Lanes;
+  readonly #partialSums: PartialSums;
   #ropeTables: RopeTables = { cos: new Float32Array(0), sin: new Float32Array(0) };
   #embedded = new Float32Array(0);
   readonly #shapes: ReadonlyMap<string, readonly number[]>;
@@ -29,19 +29,19 @@ export class GradientRunner implements GradientSource {
   constructor(
     private readonly config: ModelConfig,
     private readonly settings: SessionSettings,
-    team?: Team,
+    group?: WorkerGroup,
   ) {
-    this.#lanes = new Lanes(config, team);
+    this.#partialSums = new PartialSums(config, group);
     this.#shapes = new Map(parameters(config).map(({ name, shape }) => [name, shape]));
   }
 
   get gradient(): Weights {
-    return this.#lanes.sum;
+    return this.#partialSums.sum;
   }
 
   /** Before a policy's first step. */
   restart(): void {
-    this.#lanes.restart();
+    this.#partialSums.restart();
   }
 
   async run(
@@ -52,16 +52,16 @@ export class GradientRunner implements GradientSource {
     goal: TrainingGoal,
     temperature: number,
     tokenBudget: number,
-  ): Promise<Passed> {
-    const passed = nothingPassed(batch, columns);
+  ): Promise<PassResult> {
+    const passed = emptyPassResult(batch, columns);
     const derives = goal.kind !== 'log-probs';
-    if (derives) this.#lanes.clear();
+    if (derives) this.#partialSums.clear();
     const parameterFeeds = this.#tensors(weights, (name) => name, [...weights.keys()]);
     const microBatches = cutIntoMicroBatches(batch, tokenBudget);
-    const own = this.#lanes
+    const own = this.#partialSums
       .own(microBatches)
       .flatMap((one) => one.microBatches.map((members) => ({ ...one, members })));
-    for (const [i, { lane, members }] of own.entries()) {
+    for (const [i, { partial, members }] of own.entries()) {
       await between(i, own.length);
       const micro = microBatch(this.config, batch, members);
       if (!micro.trained.some((place) => place >= 0)) continue;
@@ -73,9 +73,9 @@ export class GradientRunner implements GradientSource {
         ...columnFeeds(micro, columns),
         ...(session.takesEmptyInputs ? {} : noEmptyInputs(micro)),
       };
-      await this.#pass(session, feeds, micro, derives ? this.#lanes.of(lane) : undefined, passed, goal);
+      await this.#pass(session, feeds, micro, derives ? this.#partialSums.of(partial) : undefined, passed, goal);
     }
-    if (derives) await this.#lanes.exchange(passed, lanesOf(microBatches.length));
+    if (derives) await this.#partialSums.exchange(passed, partialSumsOf(microBatches.length));
     return passed;
   }
 
@@ -85,7 +85,7 @@ export class GradientRunner implements GradientSource {
     feeds: Readonly<Record<string, HostTensor>>,
     micro: MicroBatch,
     sum: Weights | undefined,
-    passed: Passed,
+    passed: PassResult,
     goal: TrainingGoal,
   ): Promise<void> {
     const perToken = goal.kind === 'policy' ? (['logProbs', 'entropies'] as const) : (['logProbs'] as const);

@@ -19,7 +19,7 @@ import { adamWStep, clipScale, norm, type OptimizerState } from '../../training/
 import { GradientRunner } from './gradient-runner.js';
 import { betweenMicroBatches } from '../../training/between.js';
 import type { GradientSource } from '../../training/gradient-source.js';
-import type { Team } from '../../training/lanes.js';
+import type { WorkerGroup } from '../../training/partial-sums.js';
 import { type Passes, policyGradient, supervisedGradient } from '../../training/learning.js';
 import type { TrainingRow } from '../../training/mini-batch.js';
 import { type Moments, MomentsInFile, MomentsInMemory } from '../../training/moments.js';
@@ -31,7 +31,7 @@ export interface OnnxLearnerSettings extends SessionSettings {
   /** Folder for the moments of large models; left out: the system's for temporary files. */
   readonly scratch?: string;
   /** Those with whom the work on a small model is shared; left out: nobody. */
-  readonly team?: Team;
+  readonly group?: WorkerGroup;
 }
 
 /** A policy in training. */
@@ -133,7 +133,7 @@ export class OnnxLearner {
     const shape = JSON.stringify(config);
     if (this.#kept && this.#kept.shape !== shape) await this.#closeKept();
     if (isLearntInPieces(config)) return new SegmentedRunner(config, this.settings, hasReference);
-    this.#kept ??= { shape, runner: new GradientRunner(config, this.settings, this.settings.team) };
+    this.#kept ??= { shape, runner: new GradientRunner(config, this.settings, this.settings.group) };
     this.#kept.runner.restart();
     return this.#kept.runner;
   }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { encodeGrowth, joinGrowth } from '../../../store/formats/growth.js';
+import { encodeRolloutProgress, joinRolloutProgress } from '../../../store/formats/rollout-progress.js';
 import type { Growth, PolicyFiles, RolloutRequest } from '../../../contracts/engine/engine.js';
 import { EngineCrashed, GenerationInterrupted, PolicyNotLoaded } from '../../../contracts/errors/engine-errors.js';
 import { initialWeights } from '../../../policy/model/checkpoint/initialise.js';
@@ -195,7 +195,7 @@ describe.each(Object.entries(WAYS))('the engine as a process%s', (__, { configJs
         await several.generate('random', half, {
           onProgress: async ({ grown = [] }) => {
             expect(++taking).toBeLessThanOrEqual(threads);
-            records.push(Buffer.from(encodeGrowth(grown)));
+            records.push(Buffer.from(encodeRolloutProgress(grown)));
             await new Promise((resolve) => setImmediate(resolve));
             taking -= 1;
           },
@@ -205,7 +205,7 @@ describe.each(Object.entries(WAYS))('the engine as a process%s', (__, { configJs
           const logProbs = whole[at].logProbs.subarray(0, generated.length);
           return { request: at, from: 0, tokens: generated, logProbs, finished: false, ended: false };
         });
-        const joined = joinGrowth([Buffer.from(encodeGrowth(given)), ...records], requests.length);
+        const joined = joinRolloutProgress([Buffer.from(encodeRolloutProgress(given)), ...records], requests.length);
         expect(joined).toEqual(whole.map((rollout) => ({ ...rollout, ended: true })));
       } finally {
         await several.close();

@@ -8,7 +8,7 @@ import type { Learner, PolicyFiles } from '../../../contracts/engine/engine.js';
 import { EngineCrashed, NonFiniteUpdate } from '../../../contracts/errors/engine-errors.js';
 import { ChildLearner, type LearnerSettings } from '../../../policy/processes/child-learner.js';
 import { openLearner } from '../../../policy/processes/open.js';
-import type { TeamLearner } from '../../../policy/processes/team-learner.js';
+import type { LearnerGroup } from '../../../policy/processes/learner-group.js';
 import { findTfjs } from '../../../scripts/load-tfjs.mjs';
 import { writeCheckpoint } from '../../support/checkpoint.js';
 import { EVERYTHING_IS_LARGE } from '../../support/large-limits.js';
@@ -20,7 +20,7 @@ const rows = [1, 2, 3].map((seed) => chain(seed, 150 + seed, VOCABULARY));
 
 let folder: string;
 let policy: PolicyFiles;
-const opened: TeamLearner[] = [];
+const opened: LearnerGroup[] = [];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'attnrl-learners-'));
   const model = await writeCheckpoint(join(folder, 'model'));
@@ -33,7 +33,7 @@ afterEach(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-async function loaded(settings: Partial<LearnerSettings>): Promise<TeamLearner> {
+async function loaded(settings: Partial<LearnerSettings>): Promise<LearnerGroup> {
   const learner = openLearner(settings);
   opened.push(learner);
   await learner.load({ policy, reference: policy });
@@ -93,7 +93,7 @@ for (const [name, settings] of Object.entries(RUNTIMES)) {
 }
 
 describe('the learner "tfjs"', () => {
-  // Threads are set once per process; that of onnxruntime is looked at in learn/learner.test.ts, teams in learn/team.test.ts.
+  // Threads are set once per process; that of onnxruntime is looked at in training/learner.test.ts, groups in training/learner-group.test.ts.
   it.skipIf(findTfjs() === undefined)('gives the same bits with any number of threads', async () => {
     const entry = fileURLToPath(new URL('../../../dist/policy/processes/learner-main.js', import.meta.url));
     const stepWith = async (threads: number): Promise<Buffer[]> => {

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { chaos } from '../../../tools/chaos/main.js';
 import { countGenerated } from '../../../tools/chaos/generated.js';
 import { planKills } from '../../../tools/chaos/kills.js';
-import { VICTIMS } from '../../../tools/chaos/park.js';
+import { VICTIMS } from '../../../tools/chaos/worker-fleet.js';
 
 it('a run that is killed five times ends with the bits of one that is not', { timeout: 600_000 }, async () => {
   const { undisturbed, disturbed, problems } = await chaos({ kills: 5, seed: 3 }, () => undefined);

@@ -12,7 +12,7 @@ import type { ModelConfig } from '../../../model/config.js';
 import { emptyParameters, type Weights } from '../../../model/parameters.js';
 import type { Between } from '../../../training/between.js';
 import { addRows, columnFeeds, type GradientSource } from '../../../training/gradient-source.js';
-import { nothingPassed, type Passed, type TokenColumns } from '../../../training/passed.js';
+import { emptyPassResult, type PassResult, type TokenColumns } from '../../../training/pass-result.js';
 import { cutIntoMicroBatches, type MicroBatch, microBatch, tokensOf } from '../../../training/micro-batches.js';
 import type { MiniBatch } from '../../../training/mini-batch.js';
 import { gradientOf, type TrainingGoal } from '../training-graph.js';
@@ -55,8 +55,8 @@ export class SegmentedRunner implements GradientSource {
     goal: TrainingGoal,
     temperature: number,
     tokenBudget: number,
-  ): Promise<Passed> {
-    const passed = nothingPassed(batch, columns);
+  ): Promise<PassResult> {
+    const passed = emptyPassResult(batch, columns);
     const derives = goal.kind !== 'log-probs';
     if (derives) for (const values of this.gradient.values()) values.fill(0);
     const microBatches = cutIntoMicroBatches(batch, tokenBudget);
@@ -140,7 +140,7 @@ export class SegmentedRunner implements GradientSource {
     columns: Readonly<Record<string, HostTensor>>,
     goal: TrainingGoal,
     temperature: number,
-    passed: Passed,
+    passed: PassResult,
   ): Promise<Float32Array | undefined> {
     const { hiddenSize: width, vocabSize } = this.config;
     const last = gatherRows(x, feeds['predecessors'].data as BigInt64Array, width); // [N, hidden]

@@ -110,20 +110,20 @@ describe.each(Object.entries(WAYS))('%s,', (__, { config: ofWay, limits, gain, s
       ['for a chunk', [70, 100, 64, 130, 65, 90], 60],
       ['for long', [270, 245, 241, 300, 264, 250, 260], 200],
     ])('when siblings share their prefix %s', async (_, lengths, newTokens) => {
-      const families = lengths.flatMap((length, problem) =>
+      const prefixGroups = lengths.flatMap((length, problem) =>
         Array.from({ length: 4 }, (__, branch) => {
           const one = request(problem, length, newTokens);
           return { ...one, uniforms: { kind: 'counter' as const, key: { ...key(problem), branch } } };
         }),
       );
-      const together = await generate(families);
+      const together = await generate(prefixGroups);
       for (const config of [ofWay, { ...ofWay, kvHeads: ofWay.heads }]) {
-        const shared = config === ofWay ? together : await generate(families, {}, config);
-        const apart = await generate([...families].reverse(), { slots: 5 }, config);
+        const shared = config === ofWay ? together : await generate(prefixGroups, {}, config);
+        const apart = await generate([...prefixGroups].reverse(), { slots: 5 }, config);
         expect(apart.reverse().map(bits)).toEqual(shared.map(bits));
       }
-      // Others of the family enter while some are done.
-      const inTurn = await generate(families, { slots: 20 });
+      // Others of the prefix group enter while some are done.
+      const inTurn = await generate(prefixGroups, { slots: 20 });
       expect(inTurn.map(bits)).toEqual(together.map(bits));
       expect(together[0]).not.toEqual(together[1]);
     });

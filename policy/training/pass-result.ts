@@ -4,7 +4,7 @@ import type { MiniBatch } from './mini-batch.js';
 /** Further values per token of the mini-batch that the goal's graph takes, by input name. */
 export type TokenColumns = Readonly<Record<string, ArrayLike<number>>>;
 
-export interface Passed {
+export interface PassResult {
   /** Per token of the mini-batch; 0 where it is not trained. */
   readonly logProbs: Float32Array;
   /** Nats; only with a policy as goal. */
@@ -14,7 +14,7 @@ export interface Passed {
 }
 
 /** To be filled by a pass. */
-export function nothingPassed({ starts }: MiniBatch, columns: TokenColumns): Passed {
+export function emptyPassResult({ starts }: MiniBatch, columns: TokenColumns): PassResult {
   const tokens = starts.at(-1)!;
   return {
     logProbs: new Float32Array(tokens),

@@ -5,7 +5,7 @@
  * @param workOf a request, in tokens
  * @param least requests of a part, on average
  */
-export function dealOut<Request>(
+export function partition<Request>(
   requests: readonly Request[],
   most: number,
   workOf: (request: Request) => number,

@@ -1,18 +1,18 @@
 /** Finds rows that share a prefix long enough to be worth attending to one copy of it. */
-import { type FamilyLimits, LIMITS } from '../../limits.js';
+import { type PrefixGroupLimits, LIMITS } from '../../limits.js';
 import type { Row } from './row.js';
 
 /** Groups of `siblings` rows each, one group after another. */
-export interface Family<T> {
+export interface PrefixGroup<T> {
   readonly siblings: number;
   readonly jobs: readonly T[];
 }
 
-/** @returns families by number of siblings, and everybody else, in the order given. */
-export function findFamilies<T extends { readonly row: Row }>(
+/** @returns prefix groups by number of siblings, and everybody else, in the order given. */
+export function findPrefixGroups<T extends { readonly row: Row }>(
   jobs: readonly T[],
-  limits: FamilyLimits = LIMITS.generate.families,
-): { families: Family<T>[]; others: T[] } {
+  limits: PrefixGroupLimits = LIMITS.generate.prefixGroups,
+): { prefixGroups: PrefixGroup<T>[]; others: T[] } {
   const groups = new Map<string, T[]>();
   for (const job of jobs) {
     const { tokens, start } = job.row;
@@ -24,9 +24,9 @@ export function findFamilies<T extends { readonly row: Row }>(
   for (const group of groups.values()) {
     if (group.length > 1) bySize.set(group.length, [...(bySize.get(group.length) ?? []), ...group]);
   }
-  const families = [...bySize]
+  const prefixGroups = [...bySize]
     .filter(([, members]) => members.length >= limits.rows)
     .map(([siblings, members]) => ({ siblings, jobs: members }));
-  const taken = new Set(families.flatMap((family) => family.jobs));
-  return { families, others: jobs.filter((job) => !taken.has(job)) };
+  const taken = new Set(prefixGroups.flatMap((prefixGroup) => prefixGroup.jobs));
+  return { prefixGroups, others: jobs.filter((job) => !taken.has(job)) };
 }

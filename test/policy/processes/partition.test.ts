@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { dealOut } from '../../../policy/processes/deal-out.js';
+import { partition } from '../../../policy/processes/partition.js';
 
 const tokens = (request: number): number => request;
 
@@ -8,7 +8,7 @@ describe('dealing requests out to processes', () => {
   it('keeps every request, in order, in at most so many parts', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(300), { maxLength: 100 }), fc.integer({ min: 1, max: 8 }), (requests, most) => {
-        const parts = dealOut(requests, most, tokens, 4);
+        const parts = partition(requests, most, tokens, 4);
         expect(parts.flat()).toEqual(requests);
         expect(parts.length).toBeLessThanOrEqual(most);
         expect(parts.every((part) => part.length > 0)).toBe(true);
@@ -17,7 +17,7 @@ describe('dealing requests out to processes', () => {
   });
 
   it('gives each the same work', () => {
-    const parts = dealOut(
+    const parts = partition(
       Array.from({ length: 96 }, (_, i) => (i < 32 ? 200 : 100)),
       2,
       tokens,
@@ -27,6 +27,6 @@ describe('dealing requests out to processes', () => {
   });
 
   it('does not spread a few rows', () => {
-    expect(dealOut([10, 10, 10], 4, tokens, 4)).toHaveLength(1);
+    expect(partition([10, 10, 10], 4, tokens, 4)).toHaveLength(1);
   });
 });

@@ -7,7 +7,7 @@ import type { PolicyFiles, TrainingSequence, UpdateMetrics } from '../../../cont
 import { EngineCrashed } from '../../../contracts/errors/engine-errors.js';
 import type { LearnerSettings } from '../../../policy/processes/child-learner.js';
 import { openLearner } from '../../../policy/processes/open.js';
-import type { TeamLearner } from '../../../policy/processes/team-learner.js';
+import type { LearnerGroup } from '../../../policy/processes/learner-group.js';
 import { findTfjs, takesGpu } from '../../../scripts/load-tfjs.mjs';
 import { chain, loss, optimizer, randomTree } from './rows.js';
 
@@ -18,7 +18,7 @@ const chains = (lengths: readonly number[]): TrainingSequence[] =>
 /** Every other row brings the reference's log-probs along. */
 const partlyReferred = (rows: readonly TrainingSequence[]): TrainingSequence[] =>
   rows.map((row, i) => (i % 2 === 0 ? { ...row, refLogProbs: row.oldLogProbs!.map((logProb) => logProb - 0.1) } : row));
-/** One micro-batch; two; four, one to a lane; more than there are lanes. */
+/** One micro-batch; two; four, one to a partial sum; more than there are partial sums. */
 const miniBatches = [
   { rows: [randomTree(1, VOCABULARY).packed], budget: 8192, microBatches: 1 },
   { rows: partlyReferred(chains([600, 500, 400, 300, 200])), budget: 8192, microBatches: 2 },
@@ -28,12 +28,12 @@ const miniBatches = [
 
 let policy: PolicyFiles;
 let folder: string;
-const opened: TeamLearner[] = [];
+const opened: LearnerGroup[] = [];
 
 beforeAll(async () => {
   const config: unknown = JSON.parse(await readFile(join(MODEL, 'config.json'), 'utf8'));
   policy = { id: 'shipped', config, weights: [join(MODEL, 'model.safetensors')] };
-  folder = await mkdtemp(join(tmpdir(), 'team-test-'));
+  folder = await mkdtemp(join(tmpdir(), 'group-test-'));
 });
 afterAll(async () => {
   await Promise.all(opened.map((learner) => learner.close()));
@@ -42,14 +42,14 @@ afterAll(async () => {
 
 type Runtime = LearnerSettings['runtime'];
 
-async function teamOf(runtime: Runtime, threads: number): Promise<TeamLearner> {
+async function teamOf(runtime: Runtime, threads: number): Promise<LearnerGroup> {
   const learner = openLearner({ runtime, threads });
   opened.push(learner);
   await learner.load({ policy, reference: policy });
   return learner;
 }
 
-async function saved(learner: TeamLearner): Promise<string[]> {
+async function saved(learner: LearnerGroup): Promise<string[]> {
   const paths = [join(folder, 'weights'), join(folder, 'optimizer')] as const;
   await learner.save(...paths);
   return Promise.all(
@@ -74,7 +74,7 @@ async function trained(runtime: Runtime, threads: number): Promise<{ metrics: Up
 
 const [, two, four, many] = miniBatches;
 
-/** That for GPUs is no team. */
+/** That for GPUs is no group. */
 const tfjs = findTfjs();
 const noTeam: Readonly<Record<Runtime, boolean>> = { onnx: false, tfjs: tfjs === undefined || takesGpu(tfjs) };
 
@@ -89,24 +89,24 @@ for (const runtime of ['onnx', 'tfjs'] as const) {
       });
 
       it('refuse a step together, and keep the policy', async () => {
-        const team = await teamOf(runtime, 2);
-        const before = await saved(team);
+        const group = await teamOf(runtime, 2);
+        const before = await saved(group);
         const spoilt = two.rows.map((row) => ({ ...row, advantages: row.advantages.map(() => Infinity) }));
-        await expect(team.update(spoilt, loss, optimizer, two.budget)).rejects.toMatchObject({
+        await expect(group.update(spoilt, loss, optimizer, two.budget)).rejects.toMatchObject({
           name: 'NonFiniteUpdate',
         });
-        expect(await saved(team)).toEqual(before);
-        await team.update(two.rows, loss, optimizer, two.budget);
-        expect(await saved(team)).not.toEqual(before);
+        expect(await saved(group)).toEqual(before);
+        await group.update(two.rows, loss, optimizer, two.budget);
+        expect(await saved(group)).not.toEqual(before);
       });
 
       it('stop together when the step is cancelled, and go on as if it had not begun', async () => {
-        const [team, uncancelled] = [await teamOf(runtime, 2), await teamOf(runtime, 1)];
-        const { pids } = team;
+        const [group, uncancelled] = [await teamOf(runtime, 2), await teamOf(runtime, 1)];
+        const { pids } = group;
         for (let stop = 0; stop < 2 * many.microBatches; stop += 3) {
           const controller = new AbortController();
           let told = 0;
-          const cancelled = team.update(many.rows, loss, optimizer, many.budget, {
+          const cancelled = group.update(many.rows, loss, optimizer, many.budget, {
             onProgress: () => told++ === stop && controller.abort(),
             signal: controller.signal,
           });
@@ -119,35 +119,35 @@ for (const runtime of ['onnx', 'tfjs'] as const) {
           else expect(outcome).toBe('AbortError');
           if (stop < many.microBatches) expect(outcome).toBe('AbortError');
         }
-        for (const learner of [team, uncancelled]) await learner.update(many.rows, loss, optimizer, many.budget);
-        expect(await saved(team)).toEqual(await saved(uncancelled));
-        expect(team.pids).toEqual(pids);
+        for (const learner of [group, uncancelled]) await learner.update(many.rows, loss, optimizer, many.budget);
+        expect(await saved(group)).toEqual(await saved(uncancelled));
+        expect(group.pids).toEqual(pids);
       });
 
       it('fail when one of them dies, and learn again once the policy is loaded', async () => {
-        const team = await teamOf(runtime, 2);
-        const step = team.update(four.rows, loss, optimizer, four.budget);
-        process.kill(team.pids[1], 'SIGKILL');
+        const group = await teamOf(runtime, 2);
+        const step = group.update(four.rows, loss, optimizer, four.budget);
+        process.kill(group.pids[1], 'SIGKILL');
         await expect(step).rejects.toThrow(EngineCrashed);
-        await team.load({ policy, reference: policy });
-        await team.update(four.rows, loss, optimizer, four.budget);
+        await group.load({ policy, reference: policy });
+        await group.update(four.rows, loss, optimizer, four.budget);
         const other = await teamOf(runtime, 1);
         await other.update(four.rows, loss, optimizer, four.budget);
-        expect(await saved(team)).toEqual(await saved(other));
+        expect(await saved(group)).toEqual(await saved(other));
       });
 
       it('learn with one that was started anew, and again after they were let go', async () => {
-        const [team, other] = [await teamOf(runtime, 2), await teamOf(runtime, 1)];
-        for (let step = 0; step < 3; step++) await team.supervise(four.rows, optimizer, four.budget);
-        process.kill(team.pids[1], 'SIGKILL');
-        await expect.poll(() => team.pids).toHaveLength(1);
+        const [group, other] = [await teamOf(runtime, 2), await teamOf(runtime, 1)];
+        for (let step = 0; step < 3; step++) await group.supervise(four.rows, optimizer, four.budget);
+        process.kill(group.pids[1], 'SIGKILL');
+        await expect.poll(() => group.pids).toHaveLength(1);
         await other.supervise(two.rows, optimizer, two.budget);
         const expected = await saved(other);
         for (const letGo of [false, true]) {
-          if (letGo) await team.close();
-          await team.load({ policy });
-          await team.supervise(two.rows, optimizer, two.budget);
-          expect(await saved(team)).toEqual(expected);
+          if (letGo) await group.close();
+          await group.load({ policy });
+          await group.supervise(two.rows, optimizer, two.budget);
+          expect(await saved(group)).toEqual(expected);
         }
       });
     },

@@ -1,5 +1,5 @@
-/** Where the members of a team wait for one another; may be used over and over. */
-export class Meeting {
+/** Where the members of a group wait for one another; may be used over and over. */
+export class Barrier {
   #waiting: { readonly go: () => void; readonly leave: (failure: Error) => void }[] = [];
   #failure: Error | undefined;
 

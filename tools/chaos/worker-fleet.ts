@@ -27,7 +27,7 @@ export const VICTIMS = [
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const COMPILED = ROOT.endsWith('/dist/') ? ROOT : join(ROOT, 'dist');
 
-export class Park {
+export class WorkerFleet {
   private constructor(
     readonly address: string,
     readonly namespace: string,
@@ -35,7 +35,7 @@ export class Park {
   ) {}
 
   /** @param home folder of the store, the server's database and logs; `trace.jsonl` there tells what engines generated */
-  static async start(home: string): Promise<Park> {
+  static async start(home: string): Promise<WorkerFleet> {
     mkdirSync(home, { recursive: true });
     const options = {
       folder: join(home, 'temporal'),
@@ -60,7 +60,7 @@ export class Park {
       }),
     ];
     for (const process of processes) process.start();
-    return new Park(server.address, server.namespace, processes);
+    return new WorkerFleet(server.address, server.namespace, processes);
   }
 
   /** False when the victim is not there just now. */

@@ -1,7 +1,7 @@
 /**
  * The learner as several processes. A small model's graphs are made of operators too short to be shared by threads, so its
  * micro-batches are shared by single-threaded processes, each with the whole policy and optimiser: they exchange gradients
- * and take the same step (`learn/lanes.ts`). A large model is left to one process and all threads, and so is a graphics
+ * and take the same step (`training/partial-sums.ts`). A large model is left to one process and all threads, and so is a graphics
  * processor. Bits do not depend on the number of members.
  */
 import { stat } from 'node:fs/promises';
@@ -16,17 +16,17 @@ import type {
   UpdateMetrics,
 } from '../../contracts/engine/engine.js';
 import { findTfjs, takesGpu } from '../../scripts/load-tfjs.mjs';
-import { LANES } from '../training/lanes.js';
+import { PARTIAL_SUMS } from '../training/partial-sums.js';
 import { LIMITS } from '../limits.js';
 import { ChildLearner, type LearnerSettings, type MemberOptions } from './child-learner.js';
-import { Meeting } from './meeting.js';
-import { TeamFolder } from './team-folder.js';
+import { Barrier } from './barrier.js';
+import { GroupFolder } from './group-folder.js';
 
-export class TeamLearner implements StandingLearner {
+export class LearnerGroup implements StandingLearner {
   #members: readonly ChildLearner[] = [];
   #isLarge = false;
   /** For what the members exchange. */
-  #folder: TeamFolder | undefined;
+  #folder: GroupFolder | undefined;
 
   constructor(
     private readonly entry: string,
@@ -104,10 +104,10 @@ export class TeamLearner implements StandingLearner {
   #gather(size: number): ChildLearner[] {
     const threads = Math.floor(this.settings.threads / size);
     if (size === 1) return [new ChildLearner(this.entry, this.settings)];
-    const { path: folder } = (this.#folder = TeamFolder.make());
+    const { path: folder } = (this.#folder = GroupFolder.make());
     return Array.from(
       { length: size },
-      (_, rank) => new ChildLearner(this.entry, { ...this.settings, threads, team: { rank, size, folder } }),
+      (_, rank) => new ChildLearner(this.entry, { ...this.settings, threads, group: { rank, size, folder } }),
     );
   }
 
@@ -118,13 +118,13 @@ export class TeamLearner implements StandingLearner {
   ): Promise<Result> {
     this.#first();
     const members = this.#members;
-    const meeting = new Meeting(members.length);
+    const barrier = new Barrier(members.length);
     const passed = members.map((): StepProgress => ({ done: 0, total: 0 }));
     const failures: unknown[] = [];
     const results = await Promise.all(
       members.map((member, i) =>
         work(member, {
-          meet: () => meeting.arrive(),
+          barrier: () => barrier.arrive(),
           onProgress: (progress) => {
             passed[i] = progress;
             onProgress?.(sum(passed));
@@ -132,13 +132,13 @@ export class TeamLearner implements StandingLearner {
           ...(signal ? { signal } : {}),
         }).catch((error: unknown) => {
           failures.push(error);
-          meeting.fail(error instanceof Error ? error : new Error(String(error)));
+          barrier.fail(error instanceof Error ? error : new Error(String(error)));
           return undefined;
         }),
       ),
     );
     if (failures.length === 0) return results[0]!;
-    // Some have taken a step that others have not: they are no team any more.
+    // Some have taken a step that others have not: they are no group any more.
     if (failures.length < members.length && members === this.#members) await this.close();
     throw failures[0];
   }
@@ -160,9 +160,9 @@ function usesGpu({ runtime, provider = 'cpu' }: LearnerSettings): boolean {
   return tfjs !== undefined && takesGpu(tfjs);
 }
 
-/** The most members that can share the lanes evenly, one thread or more to each. */
+/** The most members that can share the partial sums evenly, one thread or more to each. */
 function teamSize(threads: number): number {
   let size = 1;
-  while (2 * size <= Math.min(threads, LANES)) size *= 2;
+  while (2 * size <= Math.min(threads, PARTIAL_SUMS)) size *= 2;
   return size;
 }

@@ -1,61 +1,61 @@
 /**
  * The gradient of a mini-batch as a few sums, each over every so many micro-batches, added in a fixed order: so several
- * processes can share the work, each summing lanes of its own, and how many there are changes no bit.
+ * processes can share the work, each some of the sums, and how many processes there are changes no bit.
  */
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ModelConfig } from '../model/config.js';
 import { emptyParameters, type Weights } from '../model/parameters.js';
-import type { Passed } from './passed.js';
+import type { PassResult } from './pass-result.js';
 
-/** Micro-batch i belongs to lane i mod LANES. */
-export const LANES = 4;
+/** Micro-batch i belongs to partial sum i mod PARTIAL_SUMS. */
+export const PARTIAL_SUMS = 4;
 
 /** Processes that pass over the same mini-batches. */
-export interface Team {
+export interface WorkerGroup {
   readonly rank: number;
-  /** A divisor of LANES. */
+  /** A divisor of PARTIAL_SUMS. */
   readonly size: number;
   /** On a local disk, the same for all: what is exchanged stays in the page cache. */
   readonly folder: string;
   /** Resolves when every member is there. */
-  readonly meet: () => Promise<void>;
+  readonly barrier: () => Promise<void>;
 }
 
-const ALONE: Team = { rank: 0, size: 1, folder: '', meet: () => Promise.resolve() };
+const ALONE: WorkerGroup = { rank: 0, size: 1, folder: '', barrier: () => Promise.resolve() };
 
-export interface OwnLane<Item> {
-  readonly lane: number;
+export interface OwnPartialSum<Item> {
+  readonly partial: number;
   /** At least one. */
   readonly microBatches: readonly Item[];
 }
 
-/** Lanes that so many micro-batches use. */
-export const lanesOf = (microBatches: number): number => Math.min(LANES, microBatches);
+/** Partial sums that so many micro-batches have. */
+export const partialSumsOf = (microBatches: number): number => Math.min(PARTIAL_SUMS, microBatches);
 
-export class Lanes {
-  readonly #lanes: Weights[] = [];
+export class PartialSums {
+  readonly #partialSums: Weights[] = [];
   #turn = 0;
 
   constructor(
     private readonly config: ModelConfig,
-    private readonly team: Team = ALONE,
+    private readonly group: WorkerGroup = ALONE,
   ) {}
 
-  /** This member's share of the micro-batches, lane by lane. */
-  own<Item>(microBatches: readonly Item[]): OwnLane<Item>[] {
-    return Array.from({ length: lanesOf(microBatches.length) }, (_, lane) => lane)
-      .filter((lane) => this.#owns(lane))
-      .map((lane) => ({ lane, microBatches: microBatches.filter((__, i) => i % LANES === lane) }));
+  /** The micro-batches of this member, by partial sum. */
+  own<Item>(microBatches: readonly Item[]): OwnPartialSum<Item>[] {
+    return Array.from({ length: partialSumsOf(microBatches.length) }, (_, partial) => partial)
+      .filter((partial) => this.#owns(partial))
+      .map((partial) => ({ partial, microBatches: microBatches.filter((__, i) => i % PARTIAL_SUMS === partial) }));
   }
 
-  #owns(lane: number): boolean {
-    return lane % this.team.size === this.team.rank;
+  #owns(partial: number): boolean {
+    return partial % this.group.size === this.group.rank;
   }
 
-  /** Memory for the sum of a lane. */
-  of(lane: number): Weights {
-    return (this.#lanes[lane] ??= emptyParameters(this.config));
+  /** Its memory. */
+  of(partial: number): Weights {
+    return (this.#partialSums[partial] ??= emptyParameters(this.config));
   }
 
   /** Before a policy's first step, in all members: one of them may have been started anew. */
@@ -63,9 +63,9 @@ export class Lanes {
     this.#turn = 0;
   }
 
-  /** The sum of a lane from elsewhere; it takes it over. */
-  put(lane: number, sum: Weights): void {
-    this.#lanes[lane] = sum;
+  /** One from elsewhere, which it takes over. */
+  put(partial: number, sum: Weights): void {
+    this.#partialSums[partial] = sum;
   }
 
   /** After `exchange`: the whole gradient. */
@@ -74,28 +74,29 @@ export class Lanes {
   }
 
   clear(): void {
-    for (const lane of this.#lanes) for (const values of lane?.values() ?? []) values.fill(0);
+    for (const partial of this.#partialSums) for (const values of partial?.values() ?? []) values.fill(0);
   }
 
-  /** Gives every member what the others passed, and adds the first `used` lanes up, in their order. */
-  async exchange(passed: Passed, used: number): Promise<void> {
-    const { rank, size, folder, meet } = this.team;
-    const lanes = Array.from({ length: used }, (_, lane) => lane);
+  /** Gives every member what the others passed, and adds the first `used` partial sums up, in their order. */
+  async exchange(passed: PassResult, used: number): Promise<void> {
+    const { rank, size, folder, barrier } = this.group;
+    const partialSums = Array.from({ length: used }, (_, partial) => partial);
     // Two sets of files in turn: nobody writes one anew before all have read it.
     const path = (name: string): string => join(folder, `${this.#turn}-${name}`);
     if (size > 1) {
       const columns = [passed.logProbs, passed.entropies, passed.refLogProbs];
       write(path(`tokens-${rank}`), columns);
-      for (const lane of lanes) if (this.#owns(lane)) write(path(`lane-${lane}`), this.of(lane).values());
-      await meet();
+      for (const partial of partialSums)
+        if (this.#owns(partial)) write(path(`partial-${partial}`), this.of(partial).values());
+      await barrier();
       // A token is passed by one member; the others have zeros.
       for (let other = 0; other < size; other++) {
         if (other !== rank) read(path(`tokens-${other}`), columns, fillIn);
       }
     }
-    for (const lane of lanes) {
-      if (!this.#owns(lane)) read(path(`lane-${lane}`), this.sum.values(), lane === 0 ? copyTo : addTo);
-      else if (lane > 0) for (const [name, values] of this.of(lane)) addTo(this.sum.get(name)!, values);
+    for (const partial of partialSums) {
+      if (!this.#owns(partial)) read(path(`partial-${partial}`), this.sum.values(), partial === 0 ? copyTo : addTo);
+      else if (partial > 0) for (const [name, values] of this.of(partial)) addTo(this.sum.get(name)!, values);
     }
     this.#turn = 1 - this.#turn;
   }

@@ -21,21 +21,21 @@ const THREAD = `
 `;
 
 /** The child's side: from now on there are signs. */
-export function givePulse(): void {
+export function sendSignsOfLife(): void {
   const workerData = { file: PULSE, interval: INTERVAL_MS };
   const resourceLimits = { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 1 };
   new Worker(THREAD, { eval: true, execArgv: [], workerData, resourceLimits }).unref();
 }
 
 /** The parent's side. It keeps nobody alive. @param stdio of the child */
-export function feelPulse(stdio: readonly unknown[], onAlive: () => void): void {
+export function watchSignsOfLife(stdio: readonly unknown[], onAlive: () => void): void {
   const pulse = stdio[PULSE] as Socket;
   pulse.on('data', onAlive);
   pulse.unref();
 }
 
 /** Several processes live when each of them that still has work has given a sign of it. */
-export class SharedPulse {
+export class SharedSignsOfLife {
   readonly #silent = new Set<number>();
   readonly #working: Set<number>;
 

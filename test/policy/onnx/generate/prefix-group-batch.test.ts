@@ -2,7 +2,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DecodedChunk } from '../../../../policy/onnx/generate/decode.js';
-import { FamilyBatch, type FamilyMemory, familyMemory } from '../../../../policy/onnx/generate/family-batch.js';
+import {
+  PrefixGroupBatch,
+  type PrefixGroupMemory,
+  prefixGroupMemory,
+} from '../../../../policy/onnx/generate/prefix-group-batch.js';
 import { Row } from '../../../../policy/onnx/generate/row.js';
 import type { Block } from '../../../../policy/onnx/generate/slots.js';
 import { type Limits, LIMITS } from '../../../../policy/limits.js';
@@ -64,12 +68,12 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
 
 /** A batch, and of each job in flight the blocks that it must have. */
 class Scene {
-  #batch: FamilyBatch<Job>;
+  #batch: PrefixGroupBatch<Job>;
   readonly #expected = new Map<Job, Block[]>();
   #names = 0;
 
   constructor(private readonly limits: Limits['generate']) {
-    this.#batch = this.#open(familyMemory(config, CHUNK, SLOTS, limits.slots));
+    this.#batch = this.#open(prefixGroupMemory(config, CHUNK, SLOTS, limits.slots));
   }
 
   perform(one: Operation): void {
@@ -85,8 +89,8 @@ class Scene {
     expect(new Set(this.#batch.jobs)).toEqual(new Set(this.#expected.keys()));
   }
 
-  #open(memory: FamilyMemory): FamilyBatch<Job> {
-    return new FamilyBatch<Job>(memory, CHUNK, SIBLINGS, this.limits.families);
+  #open(memory: PrefixGroupMemory): PrefixGroupBatch<Job> {
+    return new PrefixGroupBatch<Job>(memory, CHUNK, SIBLINGS, this.limits.prefixGroups);
   }
 
   /** As the generator does with rows that have taken their first chunk behind a prefix. */
@@ -136,7 +140,7 @@ const EACH: Record<string, Limits['generate']> = {
   'that stay together as long as they may': EVERYTHING_IS_LARGE.generate,
   'that part when few are left, with memory that is kept': {
     ...LIMITS.generate,
-    families: { ...LIMITS.generate.families, positionsOfRun: 50 },
+    prefixGroups: { ...LIMITS.generate.prefixGroups, positionsOfRun: 50 },
   },
 };
 

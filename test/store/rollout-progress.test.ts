@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { encodeGrowth, joinGrowth } from '../../store/formats/growth.js';
+import { encodeRolloutProgress, joinRolloutProgress } from '../../store/formats/rollout-progress.js';
 import type { Growth } from '../../contracts/engine/engine.js';
 
 /** The whole rollout that attempts report pieces of: each token is the same in every attempt. */
@@ -27,9 +27,9 @@ it('whatever attempts wrote, in whichever overlap: a whole beginning of each rol
   fc.assert(
     fc.property(pieces, (written) => {
       const records = written.map(({ request, from, length }) =>
-        Buffer.from(encodeGrowth([piece(request, from, from + length, 28)])),
+        Buffer.from(encodeRolloutProgress([piece(request, from, from + length, 28)])),
       );
-      const joined = joinGrowth(records, ROLLOUTS);
+      const joined = joinRolloutProgress(records, ROLLOUTS);
       joined.forEach(({ tokens, logProbs, ended }, request) => {
         let known = 0;
         for (const one of written.filter((each) => each.request === request)) {

@@ -2,7 +2,7 @@
  * Siblings in flight: groups of rows that go on reading one copy of the prefix they share, each with what it generated
  * behind it. They take a run of their own per chunk, so they stay together only while that is worth it.
  */
-import { type FamilyLimits, LIMITS, type SlotLimits } from '../../limits.js';
+import { type PrefixGroupLimits, LIMITS, type SlotLimits } from '../../limits.js';
 import type { ModelConfig } from '../../model/config.js';
 import type { DecodedChunk, Past } from './decode.js';
 import type { Row } from './row.js';
@@ -26,30 +26,35 @@ export interface Leaving<Job> {
 }
 
 /** Memory of a batch, for another one afterwards: fresh memory would cost more than what it is for. */
-export interface FamilyMemory {
+export interface PrefixGroupMemory {
   readonly shared: Slots;
   readonly own: Slots;
 }
 
 /** @param slots most rows that generate */
-export function familyMemory(config: ModelConfig, chunk: number, slots: number, limits?: SlotLimits): FamilyMemory {
+export function prefixGroupMemory(
+  config: ModelConfig,
+  chunk: number,
+  slots: number,
+  limits?: SlotLimits,
+): PrefixGroupMemory {
   // With those that are done there may be more, and the last group may come on top.
   const rows = Math.ceil(slots / LEAST_ALIVE) + slots;
   return { shared: new Slots(config, chunk, rows, limits), own: new Slots(config, chunk, rows, limits) };
 }
 
-export class FamilyBatch<Job extends { readonly row: Row; readonly cancelled: boolean }> {
+export class PrefixGroupBatch<Job extends { readonly row: Row; readonly cancelled: boolean }> {
   readonly #members: Member<Job>[] = [];
 
   constructor(
-    private readonly memory: FamilyMemory,
+    private readonly memory: PrefixGroupMemory,
     private readonly chunk: number,
     readonly siblings: number,
-    private readonly limits: FamilyLimits = LIMITS.generate.families,
+    private readonly limits: PrefixGroupLimits = LIMITS.generate.prefixGroups,
   ) {}
 
   /** Lets everything go. @returns the memory, free for another batch */
-  release(): FamilyMemory {
+  release(): PrefixGroupMemory {
     this.#members.length = 0;
     this.memory.shared.clear();
     this.memory.own.clear();

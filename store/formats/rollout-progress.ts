@@ -10,7 +10,7 @@ export interface PartialRollout extends Rollout {
 }
 
 /** A record of the journal of a generation: what its rollouts got in one chunk. */
-export function encodeGrowth(grown: readonly Growth[]): Uint8Array {
+export function encodeRolloutProgress(grown: readonly Growth[]): Uint8Array {
   const tokens = joinInts(grown.map((growth) => growth.tokens));
   return encodeSafetensors({
     request: Int32Array.from(grown, ({ request }) => request),
@@ -43,7 +43,7 @@ function decodeGrowth(record: Buffer): Growth[] {
  * What the records of all attempts say about each of `count` rollouts. Attempts may overlap, since each token is the same in each
  * of them; where a record was lost, what follows it is not used.
  */
-export function joinGrowth(records: readonly Buffer[], count: number): PartialRollout[] {
+export function joinRolloutProgress(records: readonly Buffer[], count: number): PartialRollout[] {
   const parts = Array.from({ length: count }, (): Growth[] => []);
   const lengths = new Array<number>(count).fill(0);
   for (const growth of records.flatMap(decodeGrowth)) {

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { SharedPulse } from '../../../policy/processes/pulse.js';
+import { SharedSignsOfLife } from '../../../policy/processes/signs-of-life.js';
 import { reviveError } from '../../../policy/processes/revive-error.js';
 import { ChildCaller } from '../../../policy/processes/rpc.js';
 
@@ -60,7 +60,7 @@ describe('a process', () => {
 describe('several processes', () => {
   const together = (count: number) => {
     const onAlive = vi.fn();
-    return { pulse: new SharedPulse(count, onAlive), onAlive };
+    return { pulse: new SharedSignsOfLife(count, onAlive), onAlive };
   };
 
   it('live when each has given a sign since the last time', () => {

@@ -1,5 +1,5 @@
 /**
- * A folder for what the members of a team exchange, among those for temporary files. Its name says whose it is, so that
+ * A folder for what the members of a group exchange, among those for temporary files. Its name says whose it is, so that
  * folders of processes that were killed can be told from those in use.
  */
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
@@ -7,15 +7,15 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** Of this machine or container: process ids of others mean nothing here. */
-const PREFIX = `attnrl-team-${hostname()}-`;
+const PREFIX = `attnrl-group-${hostname()}-`;
 
-export class TeamFolder {
+export class GroupFolder {
   private constructor(readonly path: string) {}
 
   /** Makes one, and removes those that nobody uses any more. */
-  static make(parent = tmpdir()): TeamFolder {
+  static make(parent = tmpdir()): GroupFolder {
     for (const name of readdirSync(parent)) if (isStale(parent, name)) removeAll(join(parent, name));
-    return new TeamFolder(mkdtempSync(join(parent, `${PREFIX}${process.pid}-`)));
+    return new GroupFolder(mkdtempSync(join(parent, `${PREFIX}${process.pid}-`)));
   }
 
   remove(): void {
