@@ -1,29 +1,25 @@
 import { evaluatedProblems } from '../tasks/evaluate.js';
 import { withHeartbeats } from '../durability/heartbeat.js';
-import { timed } from '../durability/durable.js';
 import { defineActivity } from './define-activity.js';
 import type { ProblemBatch } from '../store/formats/documents.js';
-import { putJson, readManifest } from '../store/formats/io.js';
+import { putJson } from '../store/formats/io.js';
 import { promptsOf } from '../services/policies.js';
 import { heldOutSet, openTask } from '../tasks/task.js';
 
 /** The first problems of a held-out set whose prompts fit: the same for every policy of the run. */
-export const drawHeldOut = defineActivity('drawHeldOut', ({ store }, { manifest: ref, set }) =>
-  timed(async () => {
-    const manifest = await readManifest(store, ref);
-    const { config, policy } = manifest;
-    const { task, evaluation } = config;
-    const opened = await withHeartbeats('read the problems', openTask(task.name, task.options, ['evaluation']));
-    const source = heldOutSet(opened, manifest, set);
-    const limits = { ...evaluation, problems: evaluation.problemsPerSet };
-    const { problems, skippedPrompts } = evaluatedProblems(source, await promptsOf(store, policy), limits);
-    const batch: ProblemBatch = { problems: problems.map((one) => ({ ...one, prompt: [...one.prompt] })) };
-    return {
-      set,
-      problems: await putJson(store, 'problems', batch),
-      count: problems.length,
-      samplesPerProblem: evaluation.samplesBySet?.[set] ?? evaluation.samplesPerProblem,
-      skippedPrompts,
-    };
-  }),
-);
+export const drawHeldOut = defineActivity('drawHeldOut', async ({ store, manifest }, { set }) => {
+  const { config, policy } = manifest;
+  const { task, evaluation } = config;
+  const opened = await withHeartbeats('read the problems', openTask(task.name, task.options, ['evaluation']));
+  const source = heldOutSet(opened, manifest, set);
+  const limits = { ...evaluation, problems: evaluation.problemsPerSet };
+  const { problems, skippedPrompts } = evaluatedProblems(source, await promptsOf(store, policy), limits);
+  const batch: ProblemBatch = { problems: problems.map((one) => ({ ...one, prompt: [...one.prompt] })) };
+  return {
+    set,
+    problems: await putJson(store, 'problems', batch),
+    count: problems.length,
+    samplesPerProblem: evaluation.samplesBySet?.[set] ?? evaluation.samplesPerProblem,
+    skippedPrompts,
+  };
+});

@@ -1,34 +1,30 @@
 import { heartbeat, withHeartbeats, yieldToEvents } from '../durability/heartbeat.js';
 import { ProblemDraw } from '../iteration/draw.js';
-import { timed } from '../durability/durable.js';
 import { defineActivity } from './define-activity.js';
 import type { ProblemBatch } from '../store/formats/documents.js';
-import { putJson, readManifest } from '../store/formats/io.js';
+import { putJson } from '../store/formats/io.js';
 import { promptsOf } from '../services/policies.js';
 import { openTask, trainingSet } from '../tasks/task.js';
 
 /** The next problems of the seeded order whose prompts fit; the others are passed over and counted. */
-export const drawProblems = defineActivity('drawProblems', ({ store }, { manifest: ref, cursor, count }) =>
-  timed(async () => {
-    const manifest = await readManifest(store, ref);
-    const { task } = manifest.config;
-    const source = trainingSet(
-      await withHeartbeats('read the problems', openTask(task.name, task.options, ['training'])),
-      manifest,
-    );
-    const draw = new ProblemDraw(manifest, source, await promptsOf(store, manifest.policy), cursor);
-    // `prepare` made sure that at least one prompt fits, so every epoch adds to the draw.
-    while (draw.problems.length < count) {
-      draw.advance(count);
-      heartbeat({ doing: 'draw problems', done: draw.problems.length, total: count });
-      await yieldToEvents();
-    }
-    const batch: ProblemBatch = { problems: draw.problems };
-    return {
-      problems: await putJson(store, 'problems', batch),
-      count,
-      skippedPrompts: draw.skippedPrompts,
-      cursor: draw.cursor,
-    };
-  }),
-);
+export const drawProblems = defineActivity('drawProblems', async ({ store, manifest }, { cursor, count }) => {
+  const { task } = manifest.config;
+  const source = trainingSet(
+    await withHeartbeats('read the problems', openTask(task.name, task.options, ['training'])),
+    manifest,
+  );
+  const draw = new ProblemDraw(manifest, source, await promptsOf(store, manifest.policy), cursor);
+  // `prepare` made sure that at least one prompt fits, so every epoch adds to the draw.
+  while (draw.problems.length < count) {
+    draw.advance(count);
+    heartbeat({ doing: 'draw problems', done: draw.problems.length, total: count });
+    await yieldToEvents();
+  }
+  const batch: ProblemBatch = { problems: draw.problems };
+  return {
+    problems: await putJson(store, 'problems', batch),
+    count,
+    skippedPrompts: draw.skippedPrompts,
+    cursor: draw.cursor,
+  };
+});

@@ -1,41 +1,37 @@
 import { sliceOf } from '../contracts/protocol/shards.js';
-import { timed } from '../durability/durable.js';
 import { defineActivity } from './define-activity.js';
 import type { BranchPlan } from '../store/formats/documents.js';
-import { getJson, readManifest } from '../store/formats/io.js';
+import { getJson } from '../store/formats/io.js';
 import { readPrefixes } from '../iteration/prefixes.js';
 import { rollOut, storeRollouts, type PlannedRollout } from '../services/rollouts.js';
 
 /** Samples anew at every branch point: the tokens before it are kept, `rolloutsPerPoint` times. */
-export const generateBranches = defineActivity('generateBranches', (services, input, journal) =>
-  timed(async () => {
-    const { store } = services;
-    const manifest = await readManifest(store, input.manifest);
-    const { seed, sampling, branching } = manifest.config;
-    const plan = await getJson<BranchPlan>(store, input.points);
-    const prefixes = await readPrefixes(store, input);
-    const points = plan.problems.flatMap(({ problem, responses }) =>
-      responses.flatMap((one) => one.points.map((at, point) => ({ problem, response: one.response, at, point }))),
-    );
-    // The rollouts of a point share its prefix: they stay in one shard.
-    const planned = sliceOf(points, input.shard).flatMap(({ point, ...place }) => {
-      const request = { prefix: prefixes.before(place), maxNewTokens: sampling.maxResponseTokens - place.at };
-      return Array.from({ length: branching.rolloutsPerPoint }, (_, rollout): PlannedRollout => {
-        const branch = 1 + point * branching.rolloutsPerPoint + rollout;
-        const { problem, response } = place;
-        return {
-          ...place,
-          branch,
-          request,
-          key: { runSeed: seed, iteration: input.iteration, problem, response, branch },
-        };
-      });
+export const generateBranches = defineActivity('generateBranches', async (context, input) => {
+  const { store, manifest, journal } = context;
+  const { seed, sampling, branching } = manifest.config;
+  const plan = await getJson<BranchPlan>(store, input.points);
+  const prefixes = await readPrefixes(store, input);
+  const points = plan.problems.flatMap(({ problem, responses }) =>
+    responses.flatMap((one) => one.points.map((at, point) => ({ problem, response: one.response, at, point }))),
+  );
+  // The rollouts of a point share its prefix: they stay in one shard.
+  const planned = sliceOf(points, input.shard).flatMap(({ point, ...place }) => {
+    const request = { prefix: prefixes.before(place), maxNewTokens: sampling.maxResponseTokens - place.at };
+    return Array.from({ length: branching.rolloutsPerPoint }, (_, rollout): PlannedRollout => {
+      const branch = 1 + point * branching.rolloutsPerPoint + rollout;
+      const { problem, response } = place;
+      return {
+        ...place,
+        branch,
+        request,
+        key: { runSeed: seed, iteration: input.iteration, problem, response, branch },
+      };
     });
-    const rollouts = await rollOut(services, manifest, input.policy, {
-      planned,
-      sampling,
-      journal,
-    });
-    return storeRollouts(store, rollouts);
-  }),
-);
+  });
+  const rollouts = await rollOut(context, manifest, input.policy, {
+    planned,
+    sampling,
+    journal,
+  });
+  return storeRollouts(store, rollouts);
+});

@@ -1,38 +1,35 @@
 import { sliceOf } from '../contracts/protocol/shards.js';
 import { sampleKey } from '../tasks/evaluate.js';
-import { timed } from '../durability/durable.js';
 import { defineActivity } from './define-activity.js';
 import type { ProblemBatch } from '../store/formats/documents.js';
-import { getJson, readManifest } from '../store/formats/io.js';
+import { getJson } from '../store/formats/io.js';
 import { rollOut, storeRollouts } from '../services/rollouts.js';
 
 /** Samples the problems of a held-out set, or of a shard of it. */
 export const generateSamples = defineActivity(
   'generateSamples',
-  (services, { manifest: ref, policy, set, problems: problemsRef, samplesPerProblem, shard }, journal) =>
-    timed(async () => {
-      const { store } = services;
-      const manifest = await readManifest(store, ref);
-      const { problems } = await getJson<ProblemBatch>(store, problemsRef);
-      const { seed, evaluation } = manifest.config;
-      // The samples of a problem share its prompt: they stay in one shard.
-      const planned = sliceOf([...problems.entries()], shard).flatMap(([problem, { index, prompt }]) => {
-        const request = { prefix: Int32Array.from(prompt), maxNewTokens: evaluation.maxResponseTokens };
-        return Array.from({ length: samplesPerProblem }, (_, response) => ({
-          problem,
-          response,
-          branch: 0,
-          at: 0,
-          request,
-          key: sampleKey(seed, set, { index }, response),
-        }));
-      });
-      const rollouts = await rollOut(services, manifest, policy, {
-        planned,
-        sampling: evaluation,
-        journal,
-        background: true,
-      });
-      return storeRollouts(store, rollouts);
-    }),
+  async (context, { policy, set, problems: problemsRef, samplesPerProblem, shard }) => {
+    const { store, manifest, journal } = context;
+    const { problems } = await getJson<ProblemBatch>(store, problemsRef);
+    const { seed, evaluation } = manifest.config;
+    // The samples of a problem share its prompt: they stay in one shard.
+    const planned = sliceOf([...problems.entries()], shard).flatMap(([problem, { index, prompt }]) => {
+      const request = { prefix: Int32Array.from(prompt), maxNewTokens: evaluation.maxResponseTokens };
+      return Array.from({ length: samplesPerProblem }, (_, response) => ({
+        problem,
+        response,
+        branch: 0,
+        at: 0,
+        request,
+        key: sampleKey(seed, set, { index }, response),
+      }));
+    });
+    const rollouts = await rollOut(context, manifest, policy, {
+      planned,
+      sampling: evaluation,
+      journal,
+      background: true,
+    });
+    return storeRollouts(store, rollouts);
+  },
 );

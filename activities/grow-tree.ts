@@ -1,10 +1,9 @@
 import { readBatch } from '../iteration/batch.js';
 import { heartbeat, yieldToEvents } from '../durability/heartbeat.js';
-import { timed } from '../durability/durable.js';
 import { defineActivity } from './define-activity.js';
 import type { Trees } from '../store/formats/documents.js';
 import { encodeRows, type StoredRow } from '../store/formats/rows.js';
-import { putArrays, putJson, readManifest } from '../store/formats/io.js';
+import { putArrays, putJson } from '../store/formats/io.js';
 import {
   growProblem,
   leafPaths,
@@ -16,9 +15,9 @@ import {
 } from '../iteration/trees.js';
 
 /** Trees, advantages, what of them reaches the update, and how many problems to draw next. */
-export const growTree = defineActivity('growTree', ({ store }, { manifest: ref, batch, branches: refs, controller }) =>
-  timed(async () => {
-    const manifest = await readManifest(store, ref);
+export const growTree = defineActivity(
+  'growTree',
+  async ({ store, manifest }, { batch, branches: refs, controller }) => {
     const problems = await readBatch(store, batch, manifest.config);
     const branches = refs ? await readBranches(store, refs) : NO_BRANCHES;
     const trees: GrownProblem[] = [];
@@ -39,5 +38,5 @@ export const growTree = defineActivity('growTree', ({ store }, { manifest: ref, 
       controller: { ...controller, batchSize },
       metrics: { ...measure(batch.statistics, trees, rows, branches), nextBatchSize: batchSize },
     };
-  }),
+  },
 );

@@ -1,5 +1,4 @@
 import { yieldToEvents } from '../durability/heartbeat.js';
-import { timed } from '../durability/durable.js';
 import { defineActivity } from './define-activity.js';
 import type { Verdicts } from '../store/formats/documents.js';
 import { decodeRollouts, type StoredRollout } from '../store/formats/rollouts.js';
@@ -10,24 +9,22 @@ import { scoreMeans } from '../iteration/scores.js';
 import { storeScores } from '../services/scores.js';
 
 /** Makes of the shards of a phase what one shard would have made: the same artifacts, and the same means of them. */
-export const joinShards = defineActivity('joinShards', ({ store }, { shards }) =>
-  timed(async () => {
-    const rollouts: StoredRollout[] = [];
-    const verdicts: Verdicts['verdicts'][number][] = [];
-    const scores: StoredScore[] = [];
-    for (const shard of shards) {
-      rollouts.push(...decodeRollouts(await getArrays(store, shard.rollouts)));
-      verdicts.push(...(await getJson<Verdicts>(store, shard.verdicts)).verdicts);
-      scores.push(...decodeScores(await getArrays(store, shard.scores)));
-      await yieldToEvents();
-    }
-    const document: Verdicts = { verdicts };
-    return {
-      ...(await storeRollouts(store, rollouts)),
-      verdicts: await putJson(store, 'verdicts', document),
-      correct: verdicts.filter(({ reward }) => reward === 1).length,
-      scores: await storeScores(store, scores),
-      ...scoreMeans(scores),
-    };
-  }),
-);
+export const joinShards = defineActivity('joinShards', async ({ store }, { shards }) => {
+  const rollouts: StoredRollout[] = [];
+  const verdicts: Verdicts['verdicts'][number][] = [];
+  const scores: StoredScore[] = [];
+  for (const shard of shards) {
+    rollouts.push(...decodeRollouts(await getArrays(store, shard.rollouts)));
+    verdicts.push(...(await getJson<Verdicts>(store, shard.verdicts)).verdicts);
+    scores.push(...decodeScores(await getArrays(store, shard.scores)));
+    await yieldToEvents();
+  }
+  const document: Verdicts = { verdicts };
+  return {
+    ...(await storeRollouts(store, rollouts)),
+    verdicts: await putJson(store, 'verdicts', document),
+    correct: verdicts.filter(({ reward }) => reward === 1).length,
+    scores: await storeScores(store, scores),
+    ...scoreMeans(scores),
+  };
+});

@@ -1,7 +1,6 @@
-import { timed } from '../durability/durable.js';
 import { defineActivity } from './define-activity.js';
 import { decodeRollouts } from '../store/formats/rollouts.js';
-import { getArrays, readManifest } from '../store/formats/io.js';
+import { getArrays } from '../store/formats/io.js';
 import { loadedEngine } from '../services/policies.js';
 import { readPrefixes } from '../iteration/prefixes.js';
 import { meanEntropy } from '../iteration/scores.js';
@@ -10,21 +9,18 @@ import { scoreWith, storeScores } from '../services/scores.js';
 const NONE = { influence: new Float32Array(), stepEnds: new Int32Array() };
 
 /** Log-probs and entropies of the new tokens of the branches, by the policy that sampled them. */
-export const scoreBranches = defineActivity('scoreBranches', (services, input) =>
-  timed(async () => {
-    const { store } = services;
-    const manifest = await readManifest(store, input.manifest);
-    const prefixes = await readPrefixes(store, input);
-    const branches = decodeRollouts(await getArrays(store, input.branches));
-    const { engine, id } = await loadedEngine(services, manifest, input.policy);
-    const { temperature } = manifest.config.sampling;
-    const requests = branches.map((branch) => {
-      const prefix = prefixes.before(branch);
-      const tokens = Int32Array.from([...prefix, ...branch.tokens]);
-      return { tokens, promptLength: prefix.length, temperature };
-    });
-    const scored = await scoreWith(engine, id, requests);
-    const scores = scored.map(({ logProbs, entropies }) => ({ logProbs, entropies, ...NONE }));
-    return { scores: await storeScores(store, scores), meanFci: 0, meanEntropy: meanEntropy(scores) };
-  }),
-);
+export const scoreBranches = defineActivity('scoreBranches', async (context, input) => {
+  const { store, manifest } = context;
+  const prefixes = await readPrefixes(store, input);
+  const branches = decodeRollouts(await getArrays(store, input.branches));
+  const { engine, id } = await loadedEngine(context, manifest, input.policy);
+  const { temperature } = manifest.config.sampling;
+  const requests = branches.map((branch) => {
+    const prefix = prefixes.before(branch);
+    const tokens = Int32Array.from([...prefix, ...branch.tokens]);
+    return { tokens, promptLength: prefix.length, temperature };
+  });
+  const scored = await scoreWith(engine, id, requests);
+  const scores = scored.map(({ logProbs, entropies }) => ({ logProbs, entropies, ...NONE }));
+  return { scores: await storeScores(store, scores), meanFci: 0, meanEntropy: meanEntropy(scores) };
+});

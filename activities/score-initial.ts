@@ -1,7 +1,5 @@
 import { countSteps } from '../algorithm/step-counts.js';
-import { timed } from '../durability/durable.js';
 import { defineActivity } from './define-activity.js';
-import { readManifest } from '../store/formats/io.js';
 import { loadedEngine, tokenizerOf } from '../services/policies.js';
 import { readPrefixes } from '../iteration/prefixes.js';
 import { scoreMeans } from '../iteration/scores.js';
@@ -15,30 +13,27 @@ const NOTHING = { logProbs: new Float32Array(), entropies: new Float32Array(), i
  * One teacher-forced pass over the initial responses: log-probs, entropies and the influence of every step. Where the update finds
  * the log-probs itself, only where steps end.
  */
-export const scoreInitial = defineActivity('scoreInitial', (services, input) =>
-  timed(async () => {
-    const { store } = services;
-    const manifest = await readManifest(store, input.manifest);
-    const { problems, initial } = await readPrefixes(store, input);
-    const tokenizer = await tokenizerOf(store, input.policy);
+export const scoreInitial = defineActivity('scoreInitial', async (context, input) => {
+  const { store, manifest } = context;
+  const { problems, initial } = await readPrefixes(store, input);
+  const tokenizer = await tokenizerOf(store, input.policy);
 
-    const requests = initial.map(({ problem, tokens }) =>
-      initialScoreRequest(problems[problem].prompt, tokens, manifest.config, tokenizer),
-    );
-    const ends = requests.map(({ stepRanges, promptLength }) => stepEnds({ stepRanges }, promptLength));
-    if (manifest.config.update.oldLogProbs === 'update') {
-      const unscored = ends.map((stepEnds) => ({ ...NOTHING, stepEnds }));
-      return { scores: await storeScores(store, unscored), ...scoreMeans(unscored) };
-    }
-    const { engine, id } = await loadedEngine(services, manifest, input.policy);
-    const asked = requests.map(({ cutBy: _, ...request }) => request);
-    const scores = (await scoreWith(engine, id, asked)).map(({ logProbs, entropies, fci }, i) => {
-      return { logProbs, entropies, influence: fci.subarray(1), stepEnds: ends[i] };
-    });
-    return {
-      scores: await storeScores(store, scores),
-      ...scoreMeans(scores),
-      steps: countSteps(scores.map(({ influence }, i) => ({ influence, cutBy: requests[i].cutBy }))),
-    };
-  }),
-);
+  const requests = initial.map(({ problem, tokens }) =>
+    initialScoreRequest(problems[problem].prompt, tokens, manifest.config, tokenizer),
+  );
+  const ends = requests.map(({ stepRanges, promptLength }) => stepEnds({ stepRanges }, promptLength));
+  if (manifest.config.update.oldLogProbs === 'update') {
+    const unscored = ends.map((stepEnds) => ({ ...NOTHING, stepEnds }));
+    return { scores: await storeScores(store, unscored), ...scoreMeans(unscored) };
+  }
+  const { engine, id } = await loadedEngine(context, manifest, input.policy);
+  const asked = requests.map(({ cutBy: _, ...request }) => request);
+  const scores = (await scoreWith(engine, id, asked)).map(({ logProbs, entropies, fci }, i) => {
+    return { logProbs, entropies, influence: fci.subarray(1), stepEnds: ends[i] };
+  });
+  return {
+    scores: await storeScores(store, scores),
+    ...scoreMeans(scores),
+    steps: countSteps(scores.map(({ influence }, i) => ({ influence, cutBy: requests[i].cutBy }))),
+  };
+});

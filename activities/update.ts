@@ -9,65 +9,61 @@ import type { UpdateSummary } from '../contracts/protocol/run.js';
 import type { RunManifest } from '../contracts/artifacts/run-manifest.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
 import { withHeartbeats, yieldToEvents, cancellable, cancellation } from '../durability/heartbeat.js';
-import { timed } from '../durability/durable.js';
 import { defineActivity } from './define-activity.js';
 import { retryWhileStoreIsAway } from '../durability/failures.js';
 import { decodeRows } from '../store/formats/rows.js';
-import { getArrays, getJson, putJson, readManifest } from '../store/formats/io.js';
+import { getArrays, getJson, putJson } from '../store/formats/io.js';
 import { policyFiles } from '../services/policies.js';
 
 type Update = LearnerActivities['update'];
 
 /** One epoch over the iteration's rows in mini-batches: policy m becomes policy m+1. */
-export const update = defineActivity('update', (services, input) =>
-  timed(async () => {
-    const { store } = services;
-    const manifest = await readManifest(store, input.manifest);
-    const { config } = manifest;
-    const policy = await getJson<PolicyArtifact>(store, input.policy);
-    const rows = decodeRows(await getArrays(store, input.rows));
-    // Runs that began before there was a choice name none.
-    const learner = await withHeartbeats('open the learner', services.learner(config.engine, config.learner ?? 'onnx'));
-    // A micro-batch of a large policy takes minutes: it is dropped with its process. The next attempt begins at policy m again.
-    const drop = (): void => void learner.close();
-    const load = async (): Promise<void> => learner.load(await learnerState(store, policy, manifest));
-    await cancellable(withHeartbeats('load the policy', load()), drop);
+export const update = defineActivity('update', async (context, input) => {
+  const { store, manifest } = context;
+  const { config } = manifest;
+  const policy = await getJson<PolicyArtifact>(store, input.policy);
+  const rows = decodeRows(await getArrays(store, input.rows));
+  // Runs that began before there was a choice name none.
+  const learner = await withHeartbeats('open the learner', context.learner(config.engine, config.learner ?? 'onnx'));
+  // A micro-batch of a large policy takes minutes: it is dropped with its process. The next attempt begins at policy m again.
+  const drop = (): void => void learner.close();
+  const load = async (): Promise<void> => learner.load(await learnerState(store, policy, manifest));
+  await cancellable(withHeartbeats('load the policy', load()), drop);
 
-    const batches = miniBatches(
-      rows.map(({ paths }) => paths),
-      config.update.miniBatchPaths,
-      config.seed,
-      input.iteration,
+  const batches = miniBatches(
+    rows.map(({ paths }) => paths),
+    config.update.miniBatchPaths,
+    config.seed,
+    input.iteration,
+  );
+  const optimizer = { ...config.update, learningRate: input.learningRate ?? config.update.learningRate };
+  const metrics: UpdateMetrics[] = [];
+  for (const batch of batches) {
+    await yieldToEvents();
+    let microBatches: StepProgress | undefined;
+    const step = learner.update(
+      batch.map((row) => rows[row].sequence),
+      { ...config.update, temperature: config.sampling.temperature },
+      optimizer,
+      config.update.tokenBudget,
+      { onProgress: (progress) => (microBatches = progress), signal: cancellation() },
     );
-    const optimizer = { ...config.update, learningRate: input.learningRate ?? config.update.learningRate };
-    const metrics: UpdateMetrics[] = [];
-    for (const batch of batches) {
-      await yieldToEvents();
-      let microBatches: StepProgress | undefined;
-      const step = learner.update(
-        batch.map((row) => rows[row].sequence),
-        { ...config.update, temperature: config.sampling.temperature },
-        optimizer,
-        config.update.tokenBudget,
-        { onProgress: (progress) => (microBatches = progress), signal: cancellation() },
-      );
-      const checked = step.catch((error: unknown) => refuse(error, input, metrics.length));
-      const progress = () => ({
-        done: metrics.length,
-        total: batches.length,
-        ...(microBatches && { microBatches }),
-      });
-      metrics.push(await cancellable(withHeartbeats('update', checked, progress), drop));
-    }
-    const save = () => cancellable(withHeartbeats('save the policy', savePolicy(store, learner, policy)), drop);
-    const saved = await retryWhileStoreIsAway(save);
-    await learner.rest();
-    return {
-      policy: saved,
-      update: summarise(metrics),
-    };
-  }),
-);
+    const checked = step.catch((error: unknown) => refuse(error, input, metrics.length));
+    const progress = () => ({
+      done: metrics.length,
+      total: batches.length,
+      ...(microBatches && { microBatches }),
+    });
+    metrics.push(await cancellable(withHeartbeats('update', checked, progress), drop));
+  }
+  const save = () => cancellable(withHeartbeats('save the policy', savePolicy(store, learner, policy)), drop);
+  const saved = await retryWhileStoreIsAway(save);
+  await learner.rest();
+  return {
+    policy: saved,
+    update: summarise(metrics),
+  };
+});
 
 async function learnerState(store: ArtifactStore, policy: PolicyArtifact, run: RunManifest): Promise<LearnerState> {
   const state = { policy: await policyFiles(store, policy) };

@@ -1,12 +1,11 @@
 import type { Verdict } from '../contracts/artifacts/verdict.js';
 import { withHeartbeats, yieldToEvents, cancellable } from '../durability/heartbeat.js';
-import { timed } from '../durability/durable.js';
 import { defineActivity } from './define-activity.js';
 import { Judge, verifierOf } from '../services/judge.js';
 import type { Verdicts } from '../store/formats/documents.js';
 import { decodeRollouts } from '../store/formats/rollouts.js';
 import type { Journal } from '../durability/journal.js';
-import { getArrays, putJson, readManifest } from '../store/formats/io.js';
+import { getArrays, putJson } from '../store/formats/io.js';
 import { tokenizerOf } from '../services/policies.js';
 import { readPrefixes } from '../iteration/prefixes.js';
 
@@ -14,34 +13,31 @@ import { readPrefixes } from '../iteration/prefixes.js';
 const TOGETHER = 64;
 
 /** Verdicts on whole paths: the kept part of the initial response and the new tokens. */
-export const verify = defineActivity('verify', (services, input, journal) =>
-  timed(async () => {
-    const { store } = services;
-    const manifest = await readManifest(store, input.manifest);
-    const tokenizer = await tokenizerOf(store, manifest.policy);
-    const prefixes = await readPrefixes(store, input);
-    const rollouts = input.branches ? decodeRollouts(await getArrays(store, input.branches)) : prefixes.initial;
+export const verify = defineActivity('verify', async (context, input) => {
+  const { store, manifest, journal } = context;
+  const tokenizer = await tokenizerOf(store, manifest.policy);
+  const prefixes = await readPrefixes(store, input);
+  const rollouts = input.branches ? decodeRollouts(await getArrays(store, input.branches)) : prefixes.initial;
 
-    const judge = new Judge(await verifierOf(manifest, services), prefixes, tokenizer);
-    const known = await KnownVerdicts.of(journal);
-    const open = rollouts.flatMap((rollout, place) => (known.verdicts.has(place) ? [] : [{ rollout, place }]));
-    const progress = () => ({ done: known.verdicts.size, total: rollouts.length });
-    for (let start = 0; start < open.length; start += TOGETHER) {
-      const judged = open
-        .slice(start, start + TOGETHER)
-        .map(async ({ rollout, place }) => known.add(place, await judge.verdict(rollout)));
-      await cancellable(withHeartbeats('verify', Promise.all(judged), progress));
-      await yieldToEvents();
-    }
-    const verdicts = rollouts.map((_, place) => known.verdicts.get(place)!);
-    const document: Verdicts = { verdicts };
-    return {
-      verdicts: await putJson(store, 'verdicts', document),
-      count: verdicts.length,
-      correct: verdicts.filter(({ reward }) => reward === 1).length,
-    };
-  }),
-);
+  const judge = new Judge(await verifierOf(manifest, context), prefixes, tokenizer);
+  const known = await KnownVerdicts.of(journal);
+  const open = rollouts.flatMap((rollout, place) => (known.verdicts.has(place) ? [] : [{ rollout, place }]));
+  const progress = () => ({ done: known.verdicts.size, total: rollouts.length });
+  for (let start = 0; start < open.length; start += TOGETHER) {
+    const judged = open
+      .slice(start, start + TOGETHER)
+      .map(async ({ rollout, place }) => known.add(place, await judge.verdict(rollout)));
+    await cancellable(withHeartbeats('verify', Promise.all(judged), progress));
+    await yieldToEvents();
+  }
+  const verdicts = rollouts.map((_, place) => known.verdicts.get(place)!);
+  const document: Verdicts = { verdicts };
+  return {
+    verdicts: await putJson(store, 'verdicts', document),
+    count: verdicts.length,
+    correct: verdicts.filter(({ reward }) => reward === 1).length,
+  };
+});
 
 /** A verdict may take an hour: each is kept in the journal, so that the next attempt does not ask for it again. */
 class KnownVerdicts {
