@@ -92,7 +92,7 @@ export default defineConfig(
       },
     },
     rules: {
-      'max-lines': ['error', 400],
+      'max-lines': ['error', 350],
       eqeqeq: ['error', 'always', { null: 'ignore' }],
       'no-console': 'error',
       '@typescript-eslint/consistent-type-imports': 'error',

@@ -8,9 +8,8 @@
  *     aside/                         artifacts that a collection is about to remove
  *     store.json                     says that this is a store: an empty folder is one whose file system is not mounted
  */
-import { createHash, type Hash, randomUUID } from 'node:crypto';
-import { createReadStream, type Stats } from 'node:fs';
-import { mkdir, open, readFile, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { ArtifactKind, ArtifactRef } from '../contracts/artifacts/artifact-ref.js';
 import { canonicalJson } from '../contracts/artifacts/canonical-json.js';
@@ -24,6 +23,7 @@ import {
 } from './artifact-store.js';
 import { ifAbsent, isAbsent } from './absent.js';
 import { putInPlace, removeLeftovers, writeAtomically } from './atomic-write.js';
+import { copyInto, describe, flushedState, hashFile, requireMatch, requireSize, stateOf } from './hashed-file.js';
 import { appendRecord, readRecords } from './journal-file.js';
 import { restore } from './local-collector.js';
 
@@ -289,49 +289,6 @@ function nameOf(key: string): string {
   return createHash('sha256').update(key).digest('hex');
 }
 
-async function describe(kind: ArtifactKind, content: Uint8Array | string): Promise<ArtifactRef> {
-  const hash = typeof content === 'string' ? await hashFile(content) : createHash('sha256').update(content);
-  const bytes = typeof content === 'string' ? (await stat(content)).size : content.byteLength;
-  return { sha256: hash.digest('hex'), bytes, kind };
-}
-
-/** The file's state, once the disk has it. */
-async function flushedState(path: string): Promise<string> {
-  const file = await open(path, 'r+');
-  try {
-    await file.sync();
-    return stateOf(await file.stat());
-  } finally {
-    await file.close();
-  }
-}
-
-/** Copies a file, and makes sure that it did not change since it was described. */
-async function copyInto(target: FileHandle, source: string, ref: ArtifactRef): Promise<void> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(source) as AsyncIterable<Buffer>) {
-    hash.update(chunk);
-    await target.writeFile(chunk);
-  }
-  requireMatch(ref, source, hash, ref.bytes);
-}
-
-async function hashFile(path: string): Promise<Hash> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) hash.update(chunk);
-  return hash;
-}
-
-function requireMatch(ref: ArtifactRef, path: string, hash: Hash, bytes: number): void {
-  requireSize(ref, path, bytes);
-  const sha256 = hash.digest('hex');
-  if (sha256 !== ref.sha256) throw new ArtifactDamaged(path, `its SHA-256 is ${sha256} instead of ${ref.sha256}`);
-}
-
-function requireSize(ref: ArtifactRef, path: string, bytes: number): void {
-  if (bytes !== ref.bytes) throw new ArtifactDamaged(path, `it has ${bytes} bytes instead of ${ref.bytes}`);
-}
-
 function parseResult(path: string, text: string, key: string): unknown {
   let result: { key?: unknown; value?: unknown };
   try {
@@ -341,9 +298,4 @@ function parseResult(path: string, text: string, key: string): unknown {
   }
   if (result.key !== key) throw new ArtifactDamaged(path, 'it belongs to another key');
   return result.value;
-}
-
-/** Changes whenever the file is written. */
-function stateOf({ mtimeMs, size, ino }: Stats): string {
-  return `${mtimeMs} ${size} ${ino}`;
 }

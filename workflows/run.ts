@@ -1,39 +1,28 @@
 /** A run as its workflow goes through it: iteration after iteration, evaluations beside them, what steers it taken in between. */
-import {
-  allHandlersFinished,
-  condition,
-  continueAsNew,
-  setCurrentDetails,
-  upsertSearchAttributes,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { allHandlersFinished, condition, continueAsNew, workflowInfo } from '@temporalio/workflow';
 import type { Committed, RunStart } from '../contracts/protocol/activities.js';
 import type { RunForm } from '../contracts/config/form.js';
 import type {
   EvaluationSummary,
   InitialBatch,
   LedgerHead,
-  RunPhase,
-  RunPlan,
   RunProgress,
   RunResult,
   RunSettings,
   RunState,
 } from '../contracts/protocol/run.js';
 import { influenceWarning } from '../contracts/protocol/influence-warning.js';
-import { SEARCH_ATTRIBUTES } from '../contracts/protocol/search-attributes.js';
 import { UNSTEERED, type SteeringEvent } from '../contracts/protocol/steering.js';
 import { activity } from './activities.js';
-import { child, type Part } from './children.js';
 import { evaluation } from './evaluation.js';
 import { Evaluations } from './evaluations.js';
 import { evaluationFailure, unjudged } from './failures.js';
 import { growAndLearn, type GrowAndLearnResult } from './grow-and-learn.js';
+import { RunPage } from './page.js';
 import { carriedState, firstState, ledgerHeadOf, paceAfter, settingsOf, withEvaluation } from './run-state.js';
 import { sampleInitial } from './sample-initial.js';
 import { identified, recorded, steered, type Moment } from './steering-rules.js';
 import type { Steerable } from './steering.js';
-import { runDetails } from './summaries.js';
 
 /** Rows kept in the run's state: what the page and the terminal show. All of them are in the run's metrics.jsonl. */
 const RECENT_ITERATIONS = 6;
@@ -47,13 +36,11 @@ type Sampler = NonNullable<RunStart['ahead']> & { readonly policyVersion: number
 type Learnt = Pick<GrowAndLearnResult, 'policy' | 'controller'> & Committed;
 
 export class Run implements Steerable {
-  #phase: RunPhase = 'preparing';
   #stage: Moment['stage'] = 'waiting';
   #state: RunState | null = null;
   /** Iterations of this execution. */
   #done = 0;
-  /** Names of those at work, with what they wait for. */
-  readonly #children = new Map<string, readonly string[]>();
+  readonly #page = new RunPage(() => this.#running());
   readonly #evaluations = new Evaluations({
     evaluated: (summary) => this.#noteEvaluation(summary),
     failed: (policyVersion, error) => this.#noteFailure(policyVersion, error),
@@ -64,7 +51,7 @@ export class Run implements Steerable {
   constructor(private readonly form: RunForm) {}
 
   progress(): RunProgress {
-    return { phase: this.#phase, children: [...this.#children.keys()], state: this.#state };
+    return { phase: this.#page.phase, children: this.#page.children, state: this.#state };
   }
 
   settings(): RunSettings {
@@ -77,7 +64,7 @@ export class Run implements Steerable {
 
   moment(): Moment {
     const { iteration = 0, plan: { iterations } = { iterations: 0 }, steering = UNSTEERED } = this.#state ?? {};
-    const steerable = this.#phase === 'training' || this.#phase === 'paused';
+    const steerable = this.#page.phase === 'training' || this.#page.phase === 'paused';
     return { steerable, iteration, iterations, stage: this.#stage, steering };
   }
 
@@ -86,7 +73,7 @@ export class Run implements Steerable {
     state.steering = steered(state.steering, event);
     if (event.update === 'stopAfter' || event.update === 'extendTo')
       state.plan = { ...state.plan, iterations: event.value! };
-    this.#show();
+    this.#page.show();
   }
 
   identify(event: SteeringEvent): void {
@@ -96,21 +83,14 @@ export class Run implements Steerable {
 
   resume(state: RunState): void {
     this.#state = state;
-    this.#phase = 'training';
+    this.#page.train();
   }
 
   async prepare(): Promise<void> {
-    upsertSearchAttributes([
-      { key: SEARCH_ATTRIBUTES.run, value: this.#id },
-      { key: SEARCH_ATTRIBUTES.phase, value: this.#phase },
-    ]);
+    this.#page.begin();
     const prepared = await activity('prepare', 'check configuration, model, task', { form: this.form });
     this.resume(firstState(prepared));
-    upsertSearchAttributes([
-      { key: SEARCH_ATTRIBUTES.model, value: prepared.model },
-      { key: SEARCH_ATTRIBUTES.algorithm, value: prepared.plan.algorithm },
-      { key: SEARCH_ATTRIBUTES.configHash, value: prepared.configHash },
-    ]);
+    this.#page.prepared(prepared);
     this.#evaluate(true);
     const { start } = prepared;
     if (start?.ahead) {
@@ -121,13 +101,13 @@ export class Run implements Steerable {
 
   async train(): Promise<RunResult> {
     const state = this.#running();
-    this.#show();
+    this.#page.show();
     while (state.iteration < state.plan.iterations) {
       if (this.#isLong()) await this.#continueAsNew();
       await this.#whilePaused();
       await this.#iterate();
     }
-    this.#enter('finishing');
+    this.#page.enter('finishing');
     this.#evaluate(true);
     await this.#evaluations.all();
     return this.#finish();
@@ -145,9 +125,9 @@ export class Run implements Steerable {
   async #whilePaused(): Promise<void> {
     const state = this.#running();
     if (state.steering.pausedSince === null) return;
-    this.#enter('paused');
+    this.#page.enter('paused');
     await condition(() => state.steering.pausedSince === null);
-    this.#enter('training');
+    this.#page.enter('training');
   }
 
   /** Iteration m. */
@@ -170,12 +150,7 @@ export class Run implements Steerable {
     state.pending = next;
     state.pace = paceAfter((Date.now() - startedAt) / 1000, state.pace);
     state.recent = [...state.recent, learnt.summary].slice(-RECENT_ITERATIONS);
-    upsertSearchAttributes([
-      { key: SEARCH_ATTRIBUTES.phase, value: this.#phase },
-      { key: SEARCH_ATTRIBUTES.iteration, value: state.iteration },
-      { key: SEARCH_ATTRIBUTES.reward, value: learnt.summary.accuracy },
-    ]);
-    this.#show();
+    this.#page.iterated(state.iteration, learnt.summary.accuracy);
     const { evaluateEvery, iterations } = state.plan;
     if (evaluateEvery > 0 && state.iteration % evaluateEvery === 0 && state.iteration < iterations)
       this.#evaluate(false);
@@ -185,7 +160,7 @@ export class Run implements Steerable {
   async #sample(iteration: number, { policy, policyVersion, batchSize }: Sampler = this.#now()): Promise<InitialBatch> {
     const state = this.#running();
     const { manifest, plan, cursor } = state;
-    const batch = await this.#child(
+    const batch = await this.#page.child(
       sampleInitial,
       {
         phase: 'sample',
@@ -196,7 +171,7 @@ export class Run implements Steerable {
     );
     state.cursor = batch.cursor.after;
     state.influenceWarning = influenceWarning(plan.algorithm, batch.statistics);
-    this.#show();
+    this.#page.show();
     return batch;
   }
 
@@ -218,7 +193,7 @@ export class Run implements Steerable {
     const { learningRate } = steering;
     const { responses, correct } = batch.statistics;
     this.#stage = 'learning';
-    const learnt = await this.#child(
+    const learnt = await this.#page.child(
       growAndLearn,
       {
         phase: 'learn',
@@ -250,7 +225,7 @@ export class Run implements Steerable {
     this.#evaluations.start(
       policyVersion,
       () =>
-        this.#child(
+        this.#page.child(
           evaluation,
           {
             phase: 'evaluate',
@@ -269,14 +244,13 @@ export class Run implements Steerable {
    */
   #noteFailure(policyVersion: number, error: unknown): void {
     this.#running().evaluationFailure ??= evaluationFailure(policyVersion, error);
-    this.#show();
+    this.#page.show();
   }
 
   #noteEvaluation(summary: EvaluationSummary): void {
     const state = this.#running();
     state.evaluations = withEvaluation(state.evaluations, summary);
-    upsertSearchAttributes([{ key: SEARCH_ATTRIBUTES.accuracy, value: summary.mean }]);
-    this.#show();
+    this.#page.evaluated(summary.mean);
   }
 
   async #continueAsNew(): Promise<never> {
@@ -298,7 +272,7 @@ export class Run implements Steerable {
     });
     if (failure) throw unjudged(failure, folders);
     if (!before || !after) throw new Error('a finished run has been evaluated before and after');
-    this.#enter('finished');
+    this.#page.enter('finished');
     return {
       iterations: state.iteration,
       policy,
@@ -308,38 +282,6 @@ export class Run implements Steerable {
       after,
       ...folders,
     };
-  }
-
-  async #child<Input extends { readonly plan: RunPlan }, Result>(
-    workflow: (input: Input) => Promise<Result>,
-    part: Part,
-    input: Input,
-  ): Promise<Result> {
-    const name = `${part.phase}-${part.number}`;
-    const show = (reasons: readonly string[]): void => {
-      this.#children.set(name, reasons);
-      this.#show();
-    };
-    show([]);
-    try {
-      return await child(workflow, part, input, show);
-    } finally {
-      this.#children.delete(name);
-      this.#show();
-    }
-  }
-
-  #enter(phase: RunPhase): void {
-    this.#phase = phase;
-    upsertSearchAttributes([{ key: SEARCH_ATTRIBUTES.phase, value: phase }]);
-    this.#show();
-  }
-
-  /** No event of the history: what the page shows is asked for when somebody looks. */
-  #show(): void {
-    const children = [...this.#children.keys()];
-    const reasons = [...new Set([...this.#children.values()].flat())];
-    setCurrentDetails(runDetails(this.#running(), { phase: this.#phase, children, reasons, now: Date.now() }));
   }
 
   #running(): RunState {

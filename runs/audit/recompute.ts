@@ -2,35 +2,32 @@
  * Takes every decision of an iteration again, from its artifacts and by the functions that the activities call, and compares. What
  * needs the model (tokens, log-probs, influence, the update) is left to the replay.
  */
-import { createHash } from 'node:crypto';
 import { FIRST_PROBLEM } from '../../algorithm/data-order.js';
-import { countSteps, type StepCounts } from '../../algorithm/step-counts.js';
 import { miniBatches } from '../../algorithm/mini-batches.js';
 import { readBatch } from '../../iteration/batch.js';
 import { planBranches } from '../../iteration/branch-plan.js';
 import { ProblemDraw } from '../../iteration/draw.js';
-import type { Arrays } from '../../store/formats/arrays.js';
 import type { BranchPlan, ProblemBatch, Verdicts } from '../../store/formats/documents.js';
 import { decodeRollouts, type StoredRollout } from '../../store/formats/rollouts.js';
 import { encodeRows, type StoredRow } from '../../store/formats/rows.js';
-import { decodeScores, type StoredScore } from '../../store/formats/scores.js';
+import { decodeScores } from '../../store/formats/scores.js';
 import { getArrays, getJson } from '../../store/formats/io.js';
 import { Judge, verifierOf } from '../../services/judge.js';
 import { promptsOf, tokenizerOf } from '../../services/policies.js';
 import { readPrefixes, type Prefixes } from '../../iteration/prefixes.js';
-import { scoreMeans } from '../../iteration/scores.js';
 import type { Services } from '../../services/services.js';
 import { stepEnds, stepsOf } from '../../iteration/step-ranges.js';
-import { openTask, trainingSet, type Task } from '../../tasks/task.js';
+import { trainingSet, type Task } from '../../tasks/task.js';
 import { growProblem, leafPaths, measure, nextDraw, NO_BRANCHES, readBranches } from '../../iteration/trees.js';
 import type { ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
-import { canonicalJson } from '../../contracts/artifacts/canonical-json.js';
-import { stepSettings, type RunConfig } from '../../contracts/config/run-config.js';
-import type { ControllerState, InitialStatistics } from '../../contracts/protocol/run.js';
+import { stepSettings } from '../../contracts/config/run-config.js';
+import type { ControllerState } from '../../contracts/protocol/run.js';
 import type { ArtifactStore } from '../../store/artifact-store.js';
-import { encodeSafetensors } from '../../store/safetensors/safetensors.js';
-import { difference, nameOf, type Check, type Findings } from './findings.js';
+import { Comparison } from './comparison.js';
+import { nameOf, type Check, type Findings } from './findings.js';
 import { isLost, type LedgerEntry } from './ledger.js';
+import { statisticsOf } from './statistics.js';
+import type { TaskOpener } from './task-opener.js';
 import { excusedNote, expectedVerdicts } from './verdicts.js';
 
 /** @param before the entry of the iteration before, where it can be read */
@@ -55,27 +52,18 @@ export interface RecomputeServices extends Pick<Services, 'verifier'> {
   readonly openTask: TaskOpener;
 }
 
-export type TaskOpener = (config: RunConfig) => Promise<Task>;
-
-/** Opens each task once. */
-export function taskOpener(): TaskOpener {
-  const opened = new Map<string, Promise<Task>>();
-  return ({ task }) => {
-    const key = canonicalJson(task);
-    const found = opened.get(key) ?? openTask(task.name, task.options, ['training']);
-    opened.set(key, found);
-    return found;
-  };
-}
-
 class Recomputation {
+  readonly #compare: Comparison;
+
   constructor(
     private readonly store: ArtifactStore,
     private readonly entry: LedgerEntry,
     private readonly before: LedgerEntry | undefined,
     private readonly services: RecomputeServices,
     private readonly findings: Findings,
-  ) {}
+  ) {
+    this.#compare = new Comparison(store, entry.record.iteration, findings);
+  }
 
   /** What is lost is found where artifacts are checked; what it leads to can not be told. `false`: not done, a note says why. */
   async check(check: Check, work: () => Promise<unknown>): Promise<void> {
@@ -85,7 +73,7 @@ class Recomputation {
     } catch (error) {
       if (isLost(error))
         this.findings.notes.add(`iteration ${iteration}: ${check} not recomputed, an artifact is lost`);
-      else this.#fail(check, `it can not be recomputed: ${(error as Error).message}`);
+      else this.#compare.fail(check, `it can not be recomputed: ${(error as Error).message}`);
     }
   }
 
@@ -94,7 +82,7 @@ class Recomputation {
     const { cursor, problems } = record.initial;
     const start = this.before?.record.initial.cursor.after ?? FIRST_PROBLEM;
     if (this.before || record.iteration === 0)
-      this.#compare('draw', cursor.before, start, 'the cursor before the draw');
+      this.#compare.values('draw', cursor.before, start, 'the cursor before the draw');
     this.#drawSize((await getJson<ProblemBatch>(this.store, problems)).problems.length);
 
     const source = await this.#source();
@@ -102,9 +90,9 @@ class Recomputation {
     const draw = new ProblemDraw(manifest, source, await promptsOf(this.store, manifest.policy), cursor.before);
     const { length } = (await getJson<ProblemBatch>(this.store, problems)).problems;
     for (let seen = 0; draw.problems.length < length && seen <= length; seen += 1) draw.advance(length);
-    await this.#compareJson('draw', problems, { problems: draw.problems } satisfies ProblemBatch);
-    this.#compare('draw', cursor.after, draw.cursor, 'the cursor after the draw');
-    this.#compare('draw', record.metrics.skippedPrompts, draw.skippedPrompts, 'skipped prompts');
+    await this.#compare.json('draw', problems, { problems: draw.problems } satisfies ProblemBatch);
+    this.#compare.values('draw', cursor.after, draw.cursor, 'the cursor after the draw');
+    this.#compare.values('draw', record.metrics.skippedPrompts, draw.skippedPrompts, 'skipped prompts');
     return true;
   }
 
@@ -132,7 +120,10 @@ class Recomputation {
     );
     if (fits) return;
     const allowed = known.map(({ controller, policy }) => `${controller.batchSize} by ${nameOf(policy)}`).join(' or ');
-    this.#fail('draw', `${drawn} problems were sampled by ${nameOf(record.initial.sampledBy)}, expected: ${allowed}`);
+    this.#compare.fail(
+      'draw',
+      `${drawn} problems were sampled by ${nameOf(record.initial.sampledBy)}, expected: ${allowed}`,
+    );
   }
 
   async responses(): Promise<void> {
@@ -159,7 +150,12 @@ class Recomputation {
     prefixes.initial.forEach(({ tokens, problem, response }, i) => {
       const { length } = prefixes.problems[problem].prompt;
       const expected = [...stepEnds(stepsOf(length, tokens, tokenizer, separator), length)];
-      this.#compare('responses', [...scores[i].stepEnds], expected, `the steps of response ${problem}/${response}`);
+      this.#compare.values(
+        'responses',
+        [...scores[i].stepEnds],
+        expected,
+        `the steps of response ${problem}/${response}`,
+      );
     });
     if (!branches) return;
 
@@ -197,12 +193,12 @@ class Recomputation {
     const again = await Promise.all(rollouts.map((rollout) => judge.verdict(rollout)));
     const { expected, excused } = expectedVerdicts(await getJson<Verdicts>(this.store, recorded), again);
     if (excused > 0) this.findings.notes.add(excusedNote(this.entry.record.iteration, what, excused));
-    await this.#compareJson('responses', recorded, expected);
+    await this.#compare.json('responses', recorded, expected);
   }
 
   #places(what: string, rollouts: readonly StoredRollout[], asked: readonly object[]): void {
     const found = rollouts.map(({ problem, response, branch, at }) => ({ problem, response, branch, at }));
-    this.#compare('responses', found, asked, what);
+    this.#compare.values('responses', found, asked, what);
   }
 
   /** A rollout ends with the first stop token, or at its limit. */
@@ -211,7 +207,7 @@ class Recomputation {
       const stop = tokens.findIndex((token) => stops.includes(token));
       const right = finished ? stop === tokens.length - 1 && stop >= 0 : stop < 0 && at + tokens.length === limit;
       if (!right || at + tokens.length > limit)
-        this.#fail('responses', `${what} ${problem}/${response}/${branch} does not end as it should`);
+        this.#compare.fail('responses', `${what} ${problem}/${response}/${branch} does not end as it should`);
     }
   }
 
@@ -220,13 +216,13 @@ class Recomputation {
     if (!record.branches) return;
     const problems = await this.#batch();
     const { plan } = planBranches(problems, manifest.config, record.iteration, record.controller.before);
-    await this.#compareJson('branching', record.branches.points, plan);
+    await this.#compare.json('branching', record.branches.points, plan);
   }
 
   async tree(): Promise<void> {
     const { trees, rows } = await this.#grow();
-    await this.#compareJson('tree', this.entry.record.tree, { problems: trees });
-    await this.#compareArrays('tree', this.entry.record.rows, encodeRows(rows));
+    await this.#compare.json('tree', this.entry.record.tree, { problems: trees });
+    await this.#compare.arrays('tree', this.entry.record.rows, encodeRows(rows));
   }
 
   async state(): Promise<void> {
@@ -237,15 +233,20 @@ class Recomputation {
         controller: { after: manifest.controller },
         policy: { after: manifest.policy },
       };
-      this.#compare('state', controller.before, state.after, 'the sampling state before');
-      this.#compare('state', policy.before, made.after, 'policy m');
+      this.#compare.values('state', controller.before, state.after, 'the sampling state before');
+      this.#compare.values('state', policy.before, made.after, 'policy m');
     }
     const { trees, rows, branches } = await this.#grow();
     const { update } = metrics;
     const batchSize = nextDraw(controller.before.batchSize, leafPaths(rows), manifest);
-    this.#compare('state', controller.after, { ...(await this.#means()), batchSize }, 'the sampling state after');
-    const measured = measure(await this.#statistics(), trees, rows, branches);
-    this.#compare('state', metrics, { ...measured, nextBatchSize: batchSize, update }, 'metrics');
+    this.#compare.values(
+      'state',
+      controller.after,
+      { ...(await this.#means()), batchSize },
+      'the sampling state after',
+    );
+    const measured = measure(await statisticsOf(this.store, this.entry), trees, rows, branches);
+    this.#compare.values('state', metrics, { ...measured, nextBatchSize: batchSize, update }, 'metrics');
     this.#update(rows);
   }
 
@@ -254,8 +255,8 @@ class Recomputation {
     const { update } = record.metrics;
     if (update === null || rows.length === 0) {
       if (update !== null || rows.length > 0)
-        this.#fail('state', 'an update without training rows, or rows without one');
-      this.#compare('state', record.policy.after, record.policy.before, 'the policy after no update');
+        this.#compare.fail('state', 'an update without training rows, or rows without one');
+      this.#compare.values('state', record.policy.after, record.policy.before, 'the policy after no update');
       return;
     }
     const { config } = manifest;
@@ -265,7 +266,7 @@ class Recomputation {
       (sum, { sequence }) => sum + sequence.weights.reduce((all, weight) => all + weight, 0),
       0,
     );
-    this.#compare('state', { steps: update.steps, tokens: update.tokens }, { steps, tokens }, 'the update');
+    this.#compare.values('state', { steps: update.steps, tokens: update.tokens }, { steps, tokens }, 'the update');
   }
 
   async #means(): Promise<ControllerState> {
@@ -290,55 +291,4 @@ class Recomputation {
       rows: problems.flatMap(({ row }) => (row ? [row] : [])),
     };
   }
-
-  async #statistics(): Promise<InitialStatistics> {
-    const { initial, metrics } = this.entry.record;
-    const rollouts = decodeRollouts(await getArrays(this.store, initial.responses));
-    const { verdicts } = await getJson<Verdicts>(this.store, initial.verdicts);
-    const scores = decodeScores(await getArrays(this.store, initial.scores));
-    return {
-      problems: (await getJson<ProblemBatch>(this.store, initial.problems)).problems.length,
-      skippedPrompts: metrics.skippedPrompts, // recomputed with the draw
-      responses: rollouts.length,
-      correct: verdicts.filter(({ reward }) => reward === 1).length,
-      tokens: rollouts.reduce((sum, { tokens }) => sum + tokens.length, 0),
-      ...scoreMeans(scores),
-      ...(metrics.steps ? { steps: await this.#steps(rollouts, scores) } : {}),
-    };
-  }
-
-  async #steps(rollouts: readonly StoredRollout[], scores: readonly StoredScore[]): Promise<StepCounts> {
-    const { policy, config } = this.entry.manifest;
-    const tokenizer = await tokenizerOf(this.store, policy);
-    const { separator } = stepSettings(config);
-    const cuts = rollouts.map(({ tokens }) => stepsOf(0, tokens, tokenizer, separator).cutBy);
-    return countSteps(scores.map(({ influence }, i) => ({ influence, cutBy: cuts[i] })));
-  }
-
-  #compare(check: Check, actual: unknown, expected: unknown, what: string): void {
-    const differs = difference(actual, expected);
-    if (differs !== undefined) this.#fail(check, `${what}: ${differs}`);
-  }
-
-  async #compareJson(check: Check, ref: ArtifactRef, expected: unknown): Promise<void> {
-    if (sha256(new TextEncoder().encode(canonicalJson(expected))) === ref.sha256) return;
-    const differs = difference(await getJson(this.store, ref), JSON.parse(canonicalJson(expected)));
-    this.#fail(check, `${nameOf(ref)} is not what follows: ${differs ?? 'its form differs'}`);
-  }
-
-  async #compareArrays(check: Check, ref: ArtifactRef, expected: Arrays): Promise<void> {
-    if (sha256(encodeSafetensors(expected)) === ref.sha256) return;
-    const plain = (arrays: Arrays) =>
-      Object.fromEntries(Object.entries(arrays).map(([name, data]) => [name, [...data]]));
-    const differs = difference(plain(await getArrays(this.store, ref)), plain(expected));
-    this.#fail(check, `${nameOf(ref)} is not what follows: ${differs ?? 'its form differs'}`);
-  }
-
-  #fail(check: Check, problem: string): void {
-    this.findings.add(check, this.entry.record.iteration, problem);
-  }
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -6,7 +6,8 @@
  */
 import { NotUnderstood, type Reading } from './cursor.js';
 import { apply, type Expression } from './expression.js';
-import { FactorParser, isWord } from './parse-factor.js';
+import { FactorParser } from './parse-factor.js';
+import { isWord } from './letters.js';
 import { tokensOf } from './tokens.js';
 import { RELATIONS, SHORT_UNITS, WORDS } from './vocabulary.js';
 

@@ -3,6 +3,7 @@
  * queries, keys and values, and one piece's activations for some tokens. Between pieces, none of which takes more than
  * seconds, the process hears what it is told. The function is that of `score-graph.ts`.
  */
+import { keepLargest } from './largest-influence.js';
 import { LIMITS, type ScoreLimits } from '../../limits.js';
 import { consecutive, gatherRows, inParts, type Rows } from '../rows.js';
 import { floats, type HostTensor, int64s, Session, type SessionSettings } from '../runtime.js';
@@ -11,7 +12,7 @@ import type { ModelConfig } from '../../model/config.js';
 import { inLayer, parameterTensors } from '../transformer/parameter-values.js';
 import type { Weights } from '../../model/parameters.js';
 import { ropeFeeds } from '../../model/rope-tables.js';
-import type { BatchScores, ScoreBatch, ScorePass, StepColumns } from './batch.js';
+import type { BatchScores, ScoreBatch, ScorePass } from './batch.js';
 import { attentionGraph, feedForwardGraph, headGraph, type PieceGraph, projectionGraph } from './piece-graphs.js';
 import { PassMemory } from './pass-memory.js';
 import { PART_TOKENS } from './token-scores.js';
@@ -279,27 +280,5 @@ function bringBack(
       const at = (r * queries + q) * width;
       attended.set(ofQueries.subarray(at, at + count * width), distinct * width);
     }
-  }
-}
-
-/**
- * The largest mean over each step of what its keys were given.
- * @param influence largest of the layers before, [B, K]; takes this one in
- * @param received by the keys of one row in one layer, [heads, S]
- */
-function keepLargest(
-  influence: Float32Array,
-  received: Float32Array,
-  length: number,
-  row: number,
-  { ranges, count }: StepColumns,
-): void {
-  for (let head = 0; head * length < received.length; head++) {
-    ranges[row].forEach(([start, end], k) => {
-      let sum = 0;
-      for (let t = start; t < end; t++) sum += received[head * length + t];
-      const place = row * count + k;
-      influence[place] = Math.max(influence[place], sum / (end - start));
-    });
   }
 }
