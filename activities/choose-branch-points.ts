@@ -1,7 +1,7 @@
+import { writeArtifact } from '../store/formats/artifacts.js';
 import { readBatch } from '../iteration/batch.js';
 import { planBranches, pointsOf } from '../iteration/branch-plan.js';
 import { defineActivity } from './define-activity.js';
-import { putJson } from '../store/formats/io.js';
 
 /** Which responses are branched, and where. */
 export const chooseBranchPoints = defineActivity(
@@ -11,7 +11,7 @@ export const chooseBranchPoints = defineActivity(
     const problems = await readBatch(store, batch, config);
     const { plan, controller } = planBranches(problems, config, batch.iteration, before);
     return {
-      points: await putJson(store, 'branch-points', plan),
+      points: await writeArtifact(store, 'branch-points', plan),
       branchPoints: pointsOf(plan).length,
       controller,
     };

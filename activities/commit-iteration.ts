@@ -1,3 +1,4 @@
+import { readArtifact, writeArtifact } from '../store/formats/artifacts.js';
 import { Context } from '@temporalio/activity';
 import { childId } from '../contracts/protocol/child-ids.js';
 import type { Committed, ControlActivities } from '../contracts/protocol/activities.js';
@@ -11,7 +12,6 @@ import type { IterationSummary } from '../contracts/protocol/run.js';
 import { LEDGER_FILE, type LedgerLine } from '../contracts/artifacts/ledger-line.js';
 import { stillAsked } from '../durability/heartbeat.js';
 import { historyOf, tracedActivities } from '../services/histories.js';
-import { putJson, readManifest } from '../store/formats/io.js';
 import { writeLine } from '../services/run-folder.js';
 import type { Services } from '../services/services.js';
 import { workerDescription } from '../services/worker-description.js';
@@ -31,7 +31,7 @@ export const commitIteration =
     const { run, metrics } = input;
     const { iteration } = input.batch;
     const record = await recordOf(services, input);
-    const ref = await putJson(store, 'iteration-record', record);
+    const ref = await writeArtifact(store, 'iteration-record', record);
     const summary: IterationSummary = {
       ...metrics,
       iteration,
@@ -41,7 +41,7 @@ export const commitIteration =
       tokensPerSecond: Math.round(input.tokensPerSecond),
     };
     const activities = await tracesOf(run, iteration);
-    const provenance = await putJson(store, 'iteration-provenance', {
+    const provenance = await writeArtifact(store, 'iteration-provenance', {
       schema: 1,
       run,
       iteration,
@@ -63,7 +63,7 @@ export const commitIteration =
 async function recordOf({ store }: Services, input: Input): Promise<IterationRecord> {
   const { manifest, batch, branches, tree, rows, controller, policy, metrics, learningRate, steering } = input;
   const { iteration, sampledBy, cursor, problems, responses, verdicts, scores } = batch;
-  const { config, configHash } = await readManifest(store, manifest);
+  const { config, configHash } = await readArtifact(store, manifest);
   return {
     schema: 2,
     iteration,

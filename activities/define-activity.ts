@@ -4,7 +4,7 @@ import type { RunManifest } from '../contracts/artifacts/run-manifest.js';
 import { durable, timed } from '../durability/durable.js';
 import type { Journal } from '../durability/journal.js';
 import type { Services } from '../services/services.js';
-import { readManifest } from '../store/formats/io.js';
+import { readArtifact } from '../store/formats/artifacts.js';
 
 /** What happens in a run, and says how long it took. */
 type Remembered = {
@@ -27,7 +27,7 @@ export function defineActivity<Name extends Remembered>(
     name,
     (services: Services, input: Input<Name>, journal) =>
       timed(async () => {
-        const manifest = await readManifest(services.store, input.manifest);
+        const manifest = await readArtifact(services.store, input.manifest);
         return work({ ...services, manifest, journal }, input);
       }) as Promise<Output<Name>>,
   );

@@ -1,8 +1,8 @@
+import { writeArtifact } from '../store/formats/artifacts.js';
 import { evaluatedProblems } from '../tasks/evaluate.js';
 import { withHeartbeats } from '../durability/heartbeat.js';
 import { defineActivity } from './define-activity.js';
 import type { ProblemBatch } from '../store/formats/documents.js';
-import { putJson } from '../store/formats/io.js';
 import { promptsOf } from '../services/policies.js';
 import { heldOutSet, openTask } from '../tasks/task.js';
 
@@ -17,7 +17,7 @@ export const drawHeldOut = defineActivity('drawHeldOut', async ({ store, manifes
   const batch: ProblemBatch = { problems: problems.map((one) => ({ ...one, prompt: [...one.prompt] })) };
   return {
     set,
-    problems: await putJson(store, 'problems', batch),
+    problems: await writeArtifact(store, 'problems', batch),
     count: problems.length,
     samplesPerProblem: evaluation.samplesBySet?.[set] ?? evaluation.samplesPerProblem,
     skippedPrompts,

@@ -1,8 +1,8 @@
+import { writeArtifact } from '../store/formats/artifacts.js';
 import { heartbeat, withHeartbeats, yieldToEvents } from '../durability/heartbeat.js';
 import { ProblemDraw } from '../iteration/draw.js';
 import { defineActivity } from './define-activity.js';
 import type { ProblemBatch } from '../store/formats/documents.js';
-import { putJson } from '../store/formats/io.js';
 import { promptsOf } from '../services/policies.js';
 import { openTask, trainingSet } from '../tasks/task.js';
 
@@ -22,7 +22,7 @@ export const drawProblems = defineActivity('drawProblems', async ({ store, manif
   }
   const batch: ProblemBatch = { problems: draw.problems };
   return {
-    problems: await putJson(store, 'problems', batch),
+    problems: await writeArtifact(store, 'problems', batch),
     count,
     skippedPrompts: draw.skippedPrompts,
     cursor: draw.cursor,

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { ControlActivities } from '../contracts/protocol/activities.js';
 import { withHeartbeats, stillAsked } from '../durability/heartbeat.js';
 import { exportPolicy } from '../services/export-policy.js';
-import { readManifest } from '../store/formats/io.js';
+import { readArtifact } from '../store/formats/artifacts.js';
 import { replaceFile, runFolder } from '../services/run-folder.js';
 import type { Services } from '../services/services.js';
 
@@ -19,7 +19,7 @@ export const finishRun =
       'write the trained model',
       exportPolicy(services.store, policy, modelFolder, { abandonedMs: 0 }),
     );
-    const { config, evaluationSets } = await readManifest(services.store, manifest);
+    const { config, evaluationSets } = await readArtifact(services.store, manifest);
     const result = { run, manifest: manifest.sha256, policy: policy.sha256, config, evaluationSets, evaluations };
     await replaceFile(folder, 'result.json', `${JSON.stringify(result, null, 2)}\n`);
     return { modelFolder, runFolder: folder };

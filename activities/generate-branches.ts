@@ -1,7 +1,6 @@
+import { readArtifact } from '../store/formats/artifacts.js';
 import { sliceOf } from '../contracts/protocol/shards.js';
 import { defineActivity } from './define-activity.js';
-import type { BranchPlan } from '../store/formats/documents.js';
-import { getJson } from '../store/formats/io.js';
 import { readPrefixes } from '../iteration/prefixes.js';
 import { rollOut, storeRollouts, type PlannedRollout } from '../services/rollouts.js';
 
@@ -9,7 +8,7 @@ import { rollOut, storeRollouts, type PlannedRollout } from '../services/rollout
 export const generateBranches = defineActivity('generateBranches', async (context, input) => {
   const { store, manifest, journal } = context;
   const { seed, sampling, branching } = manifest.config;
-  const plan = await getJson<BranchPlan>(store, input.points);
+  const plan = await readArtifact(store, input.points);
   const prefixes = await readPrefixes(store, input);
   const points = plan.problems.flatMap(({ problem, responses }) =>
     responses.flatMap((one) => one.points.map((at, point) => ({ problem, response: one.response, at, point }))),

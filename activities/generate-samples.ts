@@ -1,8 +1,7 @@
+import { readArtifact } from '../store/formats/artifacts.js';
 import { sliceOf } from '../contracts/protocol/shards.js';
 import { sampleKey } from '../tasks/evaluate.js';
 import { defineActivity } from './define-activity.js';
-import type { ProblemBatch } from '../store/formats/documents.js';
-import { getJson } from '../store/formats/io.js';
 import { rollOut, storeRollouts } from '../services/rollouts.js';
 
 /** Samples the problems of a held-out set, or of a shard of it. */
@@ -10,7 +9,7 @@ export const generateSamples = defineActivity(
   'generateSamples',
   async (context, { policy, set, problems: problemsRef, samplesPerProblem, shard }) => {
     const { store, manifest, journal } = context;
-    const { problems } = await getJson<ProblemBatch>(store, problemsRef);
+    const { problems } = await readArtifact(store, problemsRef);
     const { seed, evaluation } = manifest.config;
     // The samples of a problem share its prompt: they stay in one shard.
     const planned = sliceOf([...problems.entries()], shard).flatMap(([problem, { index, prompt }]) => {

@@ -1,7 +1,6 @@
+import { readArtifact } from '../store/formats/artifacts.js';
 import { sliceOf } from '../contracts/protocol/shards.js';
 import { defineActivity } from './define-activity.js';
-import type { ProblemBatch } from '../store/formats/documents.js';
-import { getJson } from '../store/formats/io.js';
 import { initialRollouts, rollOut, storeRollouts } from '../services/rollouts.js';
 
 /** Samples the initial responses of a batch, or of a shard of it. */
@@ -9,7 +8,7 @@ export const generate = defineActivity(
   'generate',
   async (context, { iteration, policy, problems: problemsRef, shard }) => {
     const { store, manifest, journal } = context;
-    const { problems } = await getJson<ProblemBatch>(store, problemsRef);
+    const { problems } = await readArtifact(store, problemsRef);
     const { sampling, adaptiveSampling } = manifest.config;
     const mine = sliceOf([...problems.entries()], shard);
     const responses = adaptiveSampling.responsesDrawn;

@@ -1,9 +1,9 @@
+import { writeArtifact } from '../store/formats/artifacts.js';
 import { readBatch } from '../iteration/batch.js';
 import { heartbeat, yieldToEvents } from '../durability/heartbeat.js';
 import { defineActivity } from './define-activity.js';
 import type { Trees } from '../store/formats/documents.js';
-import { encodeRows, type StoredRow } from '../store/formats/rows.js';
-import { putArrays, putJson } from '../store/formats/io.js';
+import { type StoredRow } from '../store/formats/rows.js';
 import {
   growProblem,
   leafPaths,
@@ -33,8 +33,8 @@ export const growTree = defineActivity(
     const batchSize = nextDraw(controller.batchSize, leafPaths(rows), manifest);
     const document: Trees = { problems: trees };
     return {
-      tree: await putJson(store, 'tree', document),
-      rows: await putArrays(store, 'rows', encodeRows(rows)),
+      tree: await writeArtifact(store, 'tree', document),
+      rows: await writeArtifact(store, 'rows', rows),
       controller: { ...controller, batchSize },
       metrics: { ...measure(batch.statistics, trees, rows, branches), nextBatchSize: batchSize },
     };

@@ -1,9 +1,9 @@
+import { readArtifact, writeArtifact } from '../store/formats/artifacts.js';
 import { yieldToEvents } from '../durability/heartbeat.js';
 import { defineActivity } from './define-activity.js';
 import type { Verdicts } from '../store/formats/documents.js';
-import { decodeRollouts, type StoredRollout } from '../store/formats/rollouts.js';
-import { decodeScores, type StoredScore } from '../store/formats/scores.js';
-import { getArrays, getJson, putJson } from '../store/formats/io.js';
+import { type StoredRollout } from '../store/formats/rollouts.js';
+import { type StoredScore } from '../store/formats/scores.js';
 import { storeRollouts } from '../services/rollouts.js';
 import { scoreMeans } from '../iteration/scores.js';
 import { storeScores } from '../services/scores.js';
@@ -14,15 +14,15 @@ export const joinShards = defineActivity('joinShards', async ({ store }, { shard
   const verdicts: Verdicts['verdicts'][number][] = [];
   const scores: StoredScore[] = [];
   for (const shard of shards) {
-    rollouts.push(...decodeRollouts(await getArrays(store, shard.rollouts)));
-    verdicts.push(...(await getJson<Verdicts>(store, shard.verdicts)).verdicts);
-    scores.push(...decodeScores(await getArrays(store, shard.scores)));
+    rollouts.push(...(await readArtifact(store, shard.rollouts)));
+    verdicts.push(...(await readArtifact(store, shard.verdicts)).verdicts);
+    scores.push(...(await readArtifact(store, shard.scores)));
     await yieldToEvents();
   }
   const document: Verdicts = { verdicts };
   return {
     ...(await storeRollouts(store, rollouts)),
-    verdicts: await putJson(store, 'verdicts', document),
+    verdicts: await writeArtifact(store, 'verdicts', document),
     correct: verdicts.filter(({ reward }) => reward === 1).length,
     scores: await storeScores(store, scores),
     ...scoreMeans(scores),

@@ -1,3 +1,4 @@
+import { writeArtifact } from '../store/formats/artifacts.js';
 import { Context } from '@temporalio/activity';
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -18,7 +19,6 @@ import type { Task } from '../tasks/task.js';
 import { batchSizeSettings } from '../iteration/batch.js';
 import { withHeartbeats } from '../durability/heartbeat.js';
 import { checkInput } from '../services/input/check-input.js';
-import { putJson } from '../store/formats/io.js';
 import { claimFolder } from '../services/run-folder.js';
 import type { Services } from '../services/services.js';
 
@@ -52,7 +52,7 @@ export const prepare =
       controller: fork?.record.controller.after ?? firstController(config, task),
       ...(config.from ? { parent: config.from.record } : {}),
     };
-    const ref = await putJson(store, 'manifest', manifest);
+    const ref = await writeArtifact(store, 'manifest', manifest);
     const { workflowId: run, runId } = Context.current().info.workflowExecution!;
     await claimFolder(services, { run, owner: evaluationOnly ? ref.sha256 : runId });
     return {
@@ -108,12 +108,12 @@ async function importCheckpoint(
   store: ArtifactStore,
   directory: string,
   { weights }: CheckpointInfo,
-): Promise<ArtifactRef> {
+): Promise<ArtifactRef<'policy'>> {
   const present = (await readdir(directory)).filter((name) => KEPT.includes(name)).sort();
-  const files: Record<string, ArtifactRef> = {};
+  const files: Record<string, ArtifactRef<'model-file'>> = {};
   for (const name of present) files[name] = await store.put('model-file', join(directory, name));
   const shards: PolicyArtifact['weights'][number][] = [];
   for (const path of weights) shards.push({ name: basename(path), ref: await store.put('weights', path) });
   const policy: PolicyArtifact = { schema: 1, files, weights: shards, optimizer: null };
-  return putJson(store, 'policy', policy);
+  return writeArtifact(store, 'policy', policy);
 }

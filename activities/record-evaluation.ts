@@ -1,12 +1,11 @@
+import { readArtifact } from '../store/formats/artifacts.js';
 import { bootstrapIntervals, type Interval } from '../algorithm/bootstrap.js';
 import type { ControlActivities, SampledSet } from '../contracts/protocol/activities.js';
 import type { RecordedEvaluation, SetSummary } from '../contracts/protocol/run.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
 import { evaluationResult, setNumber, type EvaluationResult, type JudgedSample } from '../tasks/evaluate.js';
 import { heartbeat, yieldToEvents } from '../durability/heartbeat.js';
-import type { ProblemBatch, Verdicts } from '../store/formats/documents.js';
-import { decodeRollouts } from '../store/formats/rollouts.js';
-import { getArrays, getJson, putJson, readManifest } from '../store/formats/io.js';
+import { putJson } from '../store/formats/io.js';
 import { insertLine } from '../services/run-folder.js';
 import type { Services } from '../services/services.js';
 
@@ -20,7 +19,7 @@ export const recordEvaluation =
   (services: Services): RecordEvaluation =>
   async ({ manifest, run, policy, policyVersion, sets }): Promise<RecordedEvaluation> => {
     const { store } = services;
-    const { seed } = (await readManifest(store, manifest)).config;
+    const { seed } = (await readArtifact(store, manifest)).config;
     const results: EvaluationResult[] = [];
     for (const set of sets) {
       heartbeat({ doing: 'count', done: results.length, total: sets.length });
@@ -53,11 +52,11 @@ export const recordEvaluation =
   };
 
 async function resultOf(store: ArtifactStore, { set, problems: ref, skippedPrompts, shards }: SampledSet) {
-  const { problems } = await getJson<ProblemBatch>(store, ref);
+  const { problems } = await readArtifact(store, ref);
   const judged: JudgedSample[] = [];
   for (const { rollouts, verdicts: verdictsRef } of shards) {
-    const { verdicts } = await getJson<Verdicts>(store, verdictsRef);
-    decodeRollouts(await getArrays(store, rollouts)).forEach(({ tokens, finished }, i) =>
+    const { verdicts } = await readArtifact(store, verdictsRef);
+    (await readArtifact(store, rollouts)).forEach(({ tokens, finished }, i) =>
       judged.push({ tokens: tokens.length, finished, correct: verdicts[i].reward === 1 }),
     );
   }

@@ -1,6 +1,5 @@
+import { readArtifact } from '../store/formats/artifacts.js';
 import { defineActivity } from './define-activity.js';
-import { decodeRollouts } from '../store/formats/rollouts.js';
-import { getArrays } from '../store/formats/io.js';
 import { loadedEngine } from '../services/policies.js';
 import { readPrefixes } from '../iteration/prefixes.js';
 import { meanEntropy } from '../iteration/scores.js';
@@ -12,7 +11,7 @@ const NONE = { influence: new Float32Array(), stepEnds: new Int32Array() };
 export const scoreBranches = defineActivity('scoreBranches', async (context, input) => {
   const { store, manifest } = context;
   const prefixes = await readPrefixes(store, input);
-  const branches = decodeRollouts(await getArrays(store, input.branches));
+  const branches = await readArtifact(store, input.branches);
   const { engine, id } = await loadedEngine(context, manifest, input.policy);
   const { temperature } = manifest.config.sampling;
   const requests = branches.map((branch) => {

@@ -1,3 +1,4 @@
+import { readArtifact, writeArtifact } from '../store/formats/artifacts.js';
 import { ApplicationFailure } from '@temporalio/common';
 import { miniBatches } from '../algorithm/mini-batches.js';
 import type { LearnerActivities } from '../contracts/protocol/activities.js';
@@ -11,8 +12,6 @@ import type { ArtifactStore } from '../store/artifact-store.js';
 import { withHeartbeats, yieldToEvents, cancellable, cancellation } from '../durability/heartbeat.js';
 import { defineActivity } from './define-activity.js';
 import { retryWhileStoreIsAway } from '../durability/failures.js';
-import { decodeRows } from '../store/formats/rows.js';
-import { getArrays, getJson, putJson } from '../store/formats/io.js';
 import { policyFiles } from '../services/policies.js';
 
 type Update = LearnerActivities['update'];
@@ -21,10 +20,9 @@ type Update = LearnerActivities['update'];
 export const update = defineActivity('update', async (context, input) => {
   const { store, manifest } = context;
   const { config } = manifest;
-  const policy = await getJson<PolicyArtifact>(store, input.policy);
-  const rows = decodeRows(await getArrays(store, input.rows));
-  // Runs that began before there was a choice name none.
-  const learner = await withHeartbeats('open the learner', context.learner(config.engine, config.learner ?? 'onnx'));
+  const policy = await readArtifact(store, input.policy);
+  const rows = await readArtifact(store, input.rows);
+  const learner = await withHeartbeats('open the learner', context.learner(config.engine, config.learner));
   // A micro-batch of a large policy takes minutes: it is dropped with its process. The next attempt begins at policy m again.
   const drop = (): void => void learner.close();
   const load = async (): Promise<void> => learner.load(await learnerState(store, policy, manifest));
@@ -69,7 +67,7 @@ async function learnerState(store: ArtifactStore, policy: PolicyArtifact, run: R
   const state = { policy: await policyFiles(store, policy) };
   const optimizer = policy.optimizer && { optimizer: await store.localPath(policy.optimizer) };
   if (run.config.update.klWeight === 0) return { ...state, ...optimizer };
-  const reference = await policyFiles(store, await getJson<PolicyArtifact>(store, run.policy));
+  const reference = await policyFiles(store, await readArtifact(store, run.policy));
   return { ...state, ...optimizer, reference };
 }
 
@@ -87,13 +85,17 @@ function refuse(error: unknown, { iteration, rows, policy }: Parameters<Update>[
   });
 }
 
-async function savePolicy(store: ArtifactStore, learner: Learner, before: PolicyArtifact): Promise<ArtifactRef> {
+async function savePolicy(
+  store: ArtifactStore,
+  learner: Learner,
+  before: PolicyArtifact,
+): Promise<ArtifactRef<'policy'>> {
   const [weights, optimizer] = await store.putWritten(['weights', 'optimizer'], ([weights, optimizer]) =>
     learner.save(weights, optimizer),
   );
   const { [SHARD_INDEX]: _, ...files } = before.files; // the learner writes one file, however many there were
   const after: PolicyArtifact = { ...before, files, weights: [{ name: 'model.safetensors', ref: weights }], optimizer };
-  return putJson(store, 'policy', after);
+  return writeArtifact(store, 'policy', after);
 }
 
 /** Means over the tokens trained on; of the gradient's norm, over the steps. */

@@ -1,11 +1,10 @@
+import { readArtifact, writeArtifact } from '../store/formats/artifacts.js';
 import type { Verdict } from '../contracts/artifacts/verdict.js';
 import { withHeartbeats, yieldToEvents, cancellable } from '../durability/heartbeat.js';
 import { defineActivity } from './define-activity.js';
 import { Judge, verifierOf } from '../services/judge.js';
 import type { Verdicts } from '../store/formats/documents.js';
-import { decodeRollouts } from '../store/formats/rollouts.js';
 import type { Journal } from '../durability/journal.js';
-import { getArrays, putJson } from '../store/formats/io.js';
 import { tokenizerOf } from '../services/policies.js';
 import { readPrefixes } from '../iteration/prefixes.js';
 
@@ -17,7 +16,7 @@ export const verify = defineActivity('verify', async (context, input) => {
   const { store, manifest, journal } = context;
   const tokenizer = await tokenizerOf(store, manifest.policy);
   const prefixes = await readPrefixes(store, input);
-  const rollouts = input.branches ? decodeRollouts(await getArrays(store, input.branches)) : prefixes.initial;
+  const rollouts = input.branches ? await readArtifact(store, input.branches) : prefixes.initial;
 
   const judge = new Judge(await verifierOf(manifest, context), prefixes, tokenizer);
   const known = await KnownVerdicts.of(journal);
@@ -33,7 +32,7 @@ export const verify = defineActivity('verify', async (context, input) => {
   const verdicts = rollouts.map((_, place) => known.verdicts.get(place)!);
   const document: Verdicts = { verdicts };
   return {
-    verdicts: await putJson(store, 'verdicts', document),
+    verdicts: await writeArtifact(store, 'verdicts', document),
     count: verdicts.length,
     correct: verdicts.filter(({ reward }) => reward === 1).length,
   };

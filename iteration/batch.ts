@@ -1,12 +1,12 @@
+import { readArtifact } from '../store/formats/artifacts.js';
 import { targetRows, type BatchSizeSettings } from '../algorithm/batch-size.js';
 import { keepBest } from '../algorithm/keep-best.js';
 import type { RunConfig } from '../contracts/config/run-config.js';
 import type { InitialBatch } from '../contracts/protocol/run.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
-import type { ProblemBatch, StoredProblem, Verdicts } from '../store/formats/documents.js';
-import { decodeRollouts, type StoredRollout } from '../store/formats/rollouts.js';
-import { decodeScores, type StoredScore } from '../store/formats/scores.js';
-import { getArrays, getJson } from '../store/formats/io.js';
+import type { StoredProblem } from '../store/formats/documents.js';
+import { type StoredRollout } from '../store/formats/rollouts.js';
+import { type StoredScore } from '../store/formats/scores.js';
 
 /** A problem of a batch with the initial responses that count, in sampling order. */
 export interface BatchProblem extends StoredProblem {
@@ -27,10 +27,10 @@ export async function readBatch(
   batch: Pick<InitialBatch, 'problems' | 'responses' | 'verdicts' | 'scores'>,
   { sampling, adaptiveSampling }: RunConfig,
 ): Promise<BatchProblem[]> {
-  const { problems } = await getJson<ProblemBatch>(store, batch.problems);
-  const rollouts = decodeRollouts(await getArrays(store, batch.responses));
-  const { verdicts } = await getJson<Verdicts>(store, batch.verdicts);
-  const scores = decodeScores(await getArrays(store, batch.scores));
+  const { problems } = await readArtifact(store, batch.problems);
+  const rollouts = await readArtifact(store, batch.responses);
+  const { verdicts } = await readArtifact(store, batch.verdicts);
+  const scores = await readArtifact(store, batch.scores);
   const responses = problems.map((): BatchResponse[] => []);
   rollouts.forEach((rollout, i) => {
     responses[rollout.problem].push({ rollout, correct: verdicts[i].reward === 1, score: scores[i] });

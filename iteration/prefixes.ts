@@ -1,8 +1,8 @@
+import { readArtifact } from '../store/formats/artifacts.js';
 import type { BatchRefs } from '../contracts/protocol/activities.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
-import type { ProblemBatch, StoredProblem } from '../store/formats/documents.js';
-import { decodeRollouts, type StoredRollout } from '../store/formats/rollouts.js';
-import { getArrays, getJson } from '../store/formats/io.js';
+import type { StoredProblem } from '../store/formats/documents.js';
+import { type StoredRollout } from '../store/formats/rollouts.js';
 
 /** A place on an initial response: the first `at` tokens of it are kept. */
 export type Place = Pick<StoredRollout, 'problem' | 'response' | 'at'>;
@@ -32,6 +32,6 @@ export class Prefixes {
 }
 
 export async function readPrefixes(store: ArtifactStore, refs: BatchRefs): Promise<Prefixes> {
-  const { problems } = await getJson<ProblemBatch>(store, refs.problems);
-  return new Prefixes(problems, decodeRollouts(await getArrays(store, refs.responses)));
+  const { problems } = await readArtifact(store, refs.problems);
+  return new Prefixes(problems, await readArtifact(store, refs.responses));
 }

@@ -1,4 +1,5 @@
 /** From sampled responses and branches to trees, advantages, training rows, and the size of the next draw. */
+import { readArtifact } from '../store/formats/artifacts.js';
 import { filterForUpdate } from '../algorithm/adaptive-sampling.js';
 import { groupAdvantages, processAdvantages } from '../algorithm/advantages.js';
 import { nextBatchSize } from '../algorithm/batch-size.js';
@@ -12,11 +13,9 @@ import type { RunManifest } from '../contracts/artifacts/run-manifest.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
 import { batchSizeSettings, type BatchProblem } from './batch.js';
 import { pointsOf } from './branch-plan.js';
-import type { BranchPlan, DropReason, Trees, Verdicts } from '../store/formats/documents.js';
-import { decodeRollouts, type StoredRollout } from '../store/formats/rollouts.js';
+import type { DropReason, Trees } from '../store/formats/documents.js';
+import { type StoredRollout } from '../store/formats/rollouts.js';
 import type { StoredRow } from '../store/formats/rows.js';
-import { decodeScores } from '../store/formats/scores.js';
-import { getArrays, getJson } from '../store/formats/io.js';
 
 export type GrownProblem = Trees['problems'][number];
 
@@ -59,10 +58,10 @@ export interface Branches {
 export const NO_BRANCHES: Branches = { of: new Map(), count: 0, points: 0, dropped: new Set() };
 
 export async function readBranches(store: ArtifactStore, refs: BranchRefs): Promise<Branches> {
-  const plan = await getJson<BranchPlan>(store, refs.points);
-  const rollouts = decodeRollouts(await getArrays(store, refs.rollouts));
-  const { verdicts } = await getJson<Verdicts>(store, refs.verdicts);
-  const scores = decodeScores(await getArrays(store, refs.scores));
+  const plan = await readArtifact(store, refs.points);
+  const rollouts = await readArtifact(store, refs.rollouts);
+  const { verdicts } = await readArtifact(store, refs.verdicts);
+  const scores = await readArtifact(store, refs.scores);
   const of = new Map<string, Branch[]>();
   rollouts.forEach((rollout, i) => {
     const key = `${rollout.problem}/${rollout.response}`;

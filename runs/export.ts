@@ -8,7 +8,7 @@ export async function policyOf(
   store: ArtifactStore,
   files: RunFiles,
   version = (files.ledger.at(-1)?.number ?? 0) + 1,
-): Promise<{ version: number; policy: ArtifactRef }> {
+): Promise<{ version: number; policy: ArtifactRef<'policy'> }> {
   if (version === 0) return { version, policy: (await readEntry(store, files, 0)).record.policy.before };
   return { version, policy: (await readEntry(store, files, version - 1)).record.policy.after };
 }

@@ -1,4 +1,5 @@
 /** What an iteration did with each of its problems, for people. */
+import { readArtifact } from '../store/formats/artifacts.js';
 import { readBatch, type BatchProblem, type BatchResponse } from '../iteration/batch.js';
 import type {
   BranchPlan,
@@ -8,8 +9,7 @@ import type {
   Trees,
   Verdicts,
 } from '../store/formats/documents.js';
-import { decodeRollouts, type StoredRollout } from '../store/formats/rollouts.js';
-import { getArrays, getJson } from '../store/formats/io.js';
+import { type StoredRollout } from '../store/formats/rollouts.js';
 import { tokenizerOf } from '../services/policies.js';
 import { responseRanges } from '../iteration/step-ranges.js';
 import type { TreeNode } from '../algorithm/tree.js';
@@ -103,16 +103,16 @@ export class Inspection {
 
   static async open(store: ArtifactStore, { record, manifest }: LedgerEntry): Promise<Inspection> {
     const { initial, branches, tree } = record;
-    const rollouts = branches ? decodeRollouts(await getArrays(store, branches.rollouts)) : [];
-    const verdicts = branches ? (await getJson<Verdicts>(store, branches.verdicts)).verdicts : [];
+    const rollouts = branches ? await readArtifact(store, branches.rollouts) : [];
+    const verdicts = branches ? (await readArtifact(store, branches.verdicts)).verdicts : [];
     return new Inspection(
       await tokenizerOf(store, manifest.policy),
       await readBatch(store, initial, manifest.config),
-      (await getJson<Verdicts>(store, initial.verdicts)).verdicts,
-      await getJson<Trees>(store, tree),
-      branches ? await getJson<BranchPlan>(store, branches.points) : null,
+      (await readArtifact(store, initial.verdicts)).verdicts,
+      await readArtifact(store, tree),
+      branches ? await readArtifact(store, branches.points) : null,
       rollouts.map((rollout, i) => ({ rollout, verdict: verdicts[i] })),
-      decodeRollouts(await getArrays(store, initial.responses)),
+      await readArtifact(store, initial.responses),
     );
   }
 

@@ -29,13 +29,13 @@ export interface RunFiles {
   readonly workflowId: string;
   /** At least one line. */
   readonly ledger: readonly LedgerLine[];
-  readonly evaluations: readonly { readonly number: number; readonly evaluation: ArtifactRef }[];
+  readonly evaluations: readonly { readonly number: number; readonly evaluation: ArtifactRef<'evaluation'> }[];
 }
 
 /** The ends of a run's two chains. */
 export interface RunHead {
-  readonly record: ArtifactRef;
-  readonly provenance: ArtifactRef;
+  readonly record: ArtifactRef<'iteration-record'>;
+  readonly provenance: ArtifactRef<'iteration-provenance'>;
 }
 
 /** Rejects with UnknownRun. */
@@ -52,7 +52,7 @@ export function runHead({ ledger }: RunFiles): RunHead {
   return { record: recordOf(last), provenance: last.provenance };
 }
 
-export function recordOf({ sha256, bytes }: LedgerLine): ArtifactRef {
+export function recordOf({ sha256, bytes }: LedgerLine): ArtifactRef<'iteration-record'> {
   return { sha256, bytes, kind: 'iteration-record' };
 }
 

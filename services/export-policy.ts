@@ -1,12 +1,11 @@
+import { readArtifact } from '../store/formats/artifacts.js';
 import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import type { ArtifactRef } from '../contracts/artifacts/artifact-ref.js';
-import type { PolicyArtifact } from '../contracts/artifacts/policy-artifact.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
 import { basename, dirname, join } from 'node:path';
 import { ifAbsent } from '../store/absent.js';
 import { removeLeftovers } from '../store/atomic-write.js';
-import { getJson } from '../store/formats/io.js';
 
 /**
  * Writes a policy as a Hugging Face checkpoint, in place of what the folder held. All files go beside the target first, then one
@@ -15,11 +14,11 @@ import { getJson } from '../store/formats/io.js';
  */
 export async function exportPolicy(
   store: ArtifactStore,
-  ref: ArtifactRef,
+  ref: ArtifactRef<'policy'>,
   target: string,
   { abandonedMs = ABANDONED_MS }: { readonly abandonedMs?: number } = {},
 ): Promise<void> {
-  const policy = await getJson<PolicyArtifact>(store, ref);
+  const policy = await readArtifact(store, ref);
   const own = basename(target);
   const isDraft = (name: string): boolean => name.startsWith(own) && DRAFT.test(name.slice(own.length));
   await removeLeftovers(dirname(target), abandonedMs, isDraft);

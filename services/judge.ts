@@ -26,8 +26,7 @@ class VerifierChanged extends Error {
 
 /** Rejects with VerifierChanged. */
 export async function verifierOf(manifest: RunManifest, services: Pick<Services, 'verifier'>): Promise<Verifier> {
-  // Manifests of before there was a choice.
-  const settings = manifest.config.verifier ?? { name: 'math-in-process', secondsPerVerdict: 5, processes: 0 };
+  const { verifier: settings } = manifest.config;
   const expected = manifest.verifierModule;
   const found = await moduleHash(settings);
   if (expected !== undefined && found !== undefined && found !== expected)

@@ -1,3 +1,4 @@
+import { readArtifact } from '../store/formats/artifacts.js';
 import { createHash } from 'node:crypto';
 import type { ArtifactRef } from '../contracts/artifacts/artifact-ref.js';
 import type { InferenceEngine, PolicyFiles } from '../contracts/engine/engine.js';
@@ -30,9 +31,9 @@ export async function policyFiles(store: ArtifactStore, policy: PolicyArtifact):
 export async function loadedEngine(
   { store, engine }: Services,
   { config }: RunManifest,
-  ref: ArtifactRef,
+  ref: ArtifactRef<'policy'>,
 ): Promise<{ engine: InferenceEngine; id: string; tokenizer: PolicyTokenizer }> {
-  const policy = await getJson<PolicyArtifact>(store, ref);
+  const policy = await readArtifact(store, ref);
   const opened = await withHeartbeats('open the engine', engine(config.engine));
   // Files that this process has not seen yet are hashed first.
   const load = async (): Promise<void> => opened.load(await policyFiles(store, policy));
@@ -43,8 +44,8 @@ export async function loadedEngine(
 const tokenizers = new Map<string, PolicyTokenizer>();
 
 /** All policies of a run share their tokenizer's files; reading it once is enough. */
-export async function tokenizerOf(store: ArtifactStore, ref: ArtifactRef): Promise<PolicyTokenizer> {
-  const policy = await getJson<PolicyArtifact>(store, ref);
+export async function tokenizerOf(store: ArtifactStore, ref: ArtifactRef<'policy'>): Promise<PolicyTokenizer> {
+  const policy = await readArtifact(store, ref);
   const key = Object.values(policy.files)
     .map(({ sha256 }) => sha256)
     .join();
@@ -67,8 +68,8 @@ export async function tokenizerOf(store: ArtifactStore, ref: ArtifactRef): Promi
 }
 
 /** Prompts as the policy's model gets them. */
-export async function promptsOf(store: ArtifactStore, ref: ArtifactRef): Promise<TemplatedPrompts> {
-  const policy = await getJson<PolicyArtifact>(store, ref);
+export async function promptsOf(store: ArtifactStore, ref: ArtifactRef<'policy'>): Promise<TemplatedPrompts> {
+  const policy = await readArtifact(store, ref);
   const source = `policy ${ref.sha256}`;
   const text = await chatTemplateFile(store, policy);
   const template = chatTemplateOf(await readFile(store, policy, 'tokenizer_config.json'), text, source);

@@ -1,4 +1,5 @@
 /** What `generate`, `generateBranches` and `generateSamples` have in common. */
+import { writeArtifact } from '../store/formats/artifacts.js';
 import type { RolloutKey, RolloutRequest, SamplingParameters } from '../contracts/engine/engine.js';
 import type { Generated, Timed } from '../contracts/protocol/activities.js';
 import type { RunConfig } from '../contracts/config/run-config.js';
@@ -9,8 +10,7 @@ import type { PolicyTokenizer } from '../policy/model/tokenizer.js';
 import { generateDurably } from './generate-durably.js';
 import type { Journal } from '../durability/journal.js';
 import type { StoredProblem } from '../store/formats/documents.js';
-import { encodeRollouts, type StoredRollout } from '../store/formats/rollouts.js';
-import { putArrays } from '../store/formats/io.js';
+import { type StoredRollout } from '../store/formats/rollouts.js';
 import { loadedEngine } from './policies.js';
 import type { Services } from './services.js';
 
@@ -61,7 +61,7 @@ export function rolloutRequests(
 export async function rollOut(
   services: Services,
   manifest: RunManifest,
-  policy: ArtifactRef,
+  policy: ArtifactRef<'policy'>,
   {
     planned,
     sampling,
@@ -91,7 +91,7 @@ export async function storeRollouts(
   rollouts: readonly StoredRollout[],
 ): Promise<Omit<Generated, keyof Timed>> {
   return {
-    rollouts: await putArrays(store, 'tokens', encodeRollouts(rollouts)),
+    rollouts: await writeArtifact(store, 'tokens', rollouts),
     count: rollouts.length,
     tokens: rollouts.reduce((sum, { tokens }) => sum + tokens.length, 0),
     finished: rollouts.filter(({ finished }) => finished).length,

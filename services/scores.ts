@@ -1,10 +1,10 @@
 /** What the two scoring activities have in common. */
+import { writeArtifact } from '../store/formats/artifacts.js';
 import type { ArtifactRef } from '../contracts/artifacts/artifact-ref.js';
 import type { GenerateProgress, InferenceEngine, Score, ScoreRequest } from '../contracts/engine/engine.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
 import { heartbeat, cancellable, cancellation, type Progress } from '../durability/heartbeat.js';
-import { encodeScores, type StoredScore } from '../store/formats/scores.js';
-import { putArrays } from '../store/formats/io.js';
+import { type StoredScore } from '../store/formats/scores.js';
 
 export function scoreWith(engine: InferenceEngine, id: string, requests: readonly ScoreRequest[]): Promise<Score[]> {
   if (requests.length === 0) return Promise.resolve([]);
@@ -14,6 +14,6 @@ export function scoreWith(engine: InferenceEngine, id: string, requests: readonl
   return cancellable(engine.score(id, requests, { onProgress, onAlive, signal: cancellation() }));
 }
 
-export function storeScores(store: ArtifactStore, scores: readonly StoredScore[]): Promise<ArtifactRef> {
-  return putArrays(store, 'scores', encodeScores(scores));
+export function storeScores(store: ArtifactStore, scores: readonly StoredScore[]): Promise<ArtifactRef<'scores'>> {
+  return writeArtifact(store, 'scores', scores);
 }

@@ -1,5 +1,11 @@
 import type { ArtifactKind, ArtifactRef } from '../contracts/artifacts/artifact-ref.js';
 
+/** One for each kind, in their order. */
+export type RefsOf<Kinds extends readonly ArtifactKind[]> = {
+  -readonly [Place in keyof Kinds]: ArtifactRef<Kinds[Place]>;
+};
+export type PathsOf<Kinds extends readonly ArtifactKind[]> = { readonly [Place in keyof Kinds]: string };
+
 /**
  * Immutable artifacts named by the SHA-256 of their content, and small named results. Every implementation passes
  * `test/store/artifact-store.contract.ts`.
@@ -12,16 +18,16 @@ export interface ArtifactStore {
    * Keeps the content; costs little when it is there already.
    * @param content the bytes, or the path of a local file that holds them (it is copied)
    */
-  put(kind: ArtifactKind, content: Uint8Array | string): Promise<ArtifactRef>;
+  put<Kind extends ArtifactKind>(kind: Kind, content: Uint8Array | string): Promise<ArtifactRef<Kind>>;
 
   /**
    * Keeps files, too large to be copied, that somebody else writes: one per kind, moved from where they were written.
    * @param write fills the files of the given paths; it may replace what it wrote, but nothing once it has resolved
    */
-  putWritten(
-    kinds: readonly ArtifactKind[],
-    write: (paths: readonly string[]) => Promise<void>,
-  ): Promise<ArtifactRef[]>;
+  putWritten<const Kinds extends readonly ArtifactKind[]>(
+    kinds: Kinds,
+    write: (paths: PathsOf<Kinds>) => Promise<void>,
+  ): Promise<RefsOf<Kinds>>;
 
   /** The content (less than 2 GiB), checked against its name. Rejects with `ArtifactMissing` or `ArtifactDamaged`. */
   get(ref: ArtifactRef): Promise<Buffer>;

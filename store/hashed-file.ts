@@ -5,7 +5,10 @@ import { open, stat, type FileHandle } from 'node:fs/promises';
 import type { ArtifactKind, ArtifactRef } from '../contracts/artifacts/artifact-ref.js';
 import { ArtifactDamaged } from './artifact-store.js';
 
-export async function describe(kind: ArtifactKind, content: Uint8Array | string): Promise<ArtifactRef> {
+export async function describe<Kind extends ArtifactKind>(
+  kind: Kind,
+  content: Uint8Array | string,
+): Promise<ArtifactRef<Kind>> {
   const hash = typeof content === 'string' ? await hashFile(content) : createHash('sha256').update(content);
   const bytes = typeof content === 'string' ? (await stat(content)).size : content.byteLength;
   return { sha256: hash.digest('hex'), bytes, kind };

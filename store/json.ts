@@ -3,7 +3,11 @@ import { canonicalJson } from '../contracts/artifacts/canonical-json.js';
 import type { ArtifactStore } from './artifact-store.js';
 
 /** Stores a value as canonical JSON: equal values get the same name. */
-export function putJson(store: ArtifactStore, kind: ArtifactKind, value: unknown): Promise<ArtifactRef> {
+export function putJson<Kind extends ArtifactKind>(
+  store: ArtifactStore,
+  kind: Kind,
+  value: unknown,
+): Promise<ArtifactRef<Kind>> {
   return store.put(kind, new TextEncoder().encode(canonicalJson(value)));
 }
 

@@ -20,6 +20,8 @@ import {
   StoreUnreachable,
   StoreUnwritable,
   type ArtifactStore,
+  type PathsOf,
+  type RefsOf,
 } from './artifact-store.js';
 import { ifAbsent, isAbsent } from './absent.js';
 import { putInPlace, removeLeftovers, writeAtomically } from './atomic-write.js';
@@ -73,7 +75,7 @@ export class LocalArtifactStore implements ArtifactStore {
     return store;
   }
 
-  async put(kind: ArtifactKind, content: Uint8Array | string): Promise<ArtifactRef> {
+  async put<Kind extends ArtifactKind>(kind: Kind, content: Uint8Array | string): Promise<ArtifactRef<Kind>> {
     const ref = await describe(kind, content);
     if ((await this.#isIntact(ref)) && (await this.renew(ref))) return ref;
     await this.#writing(async () => {
@@ -89,18 +91,18 @@ export class LocalArtifactStore implements ArtifactStore {
     return ref;
   }
 
-  putWritten(
-    kinds: readonly ArtifactKind[],
-    write: (paths: readonly string[]) => Promise<void>,
-  ): Promise<ArtifactRef[]> {
+  putWritten<const Kinds extends readonly ArtifactKind[]>(
+    kinds: Kinds,
+    write: (paths: PathsOf<Kinds>) => Promise<void>,
+  ): Promise<RefsOf<Kinds>> {
     return this.#writing(async () => {
       await mkdir(this.#incoming, { recursive: true });
       const files = kinds.map((kind) => ({ kind, path: join(this.#incoming, randomUUID()) }));
       try {
-        await write(files.map(({ path }) => path));
+        await write(files.map(({ path }) => path) as unknown as PathsOf<Kinds>);
         const refs: ArtifactRef[] = [];
         for (const { kind, path } of files) refs.push(await this.#take(kind, path));
-        return refs;
+        return refs as RefsOf<Kinds>;
       } finally {
         await Promise.all(files.map(({ path }) => rm(path, { force: true })));
       }

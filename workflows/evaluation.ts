@@ -9,8 +9,8 @@ import { evaluationDetails } from './summaries.js';
 export interface EvaluationInput {
   /** Workflow id of the run. */
   readonly run: string;
-  readonly manifest: ArtifactRef;
-  readonly policy: ArtifactRef;
+  readonly manifest: ArtifactRef<'manifest'>;
+  readonly policy: ArtifactRef<'policy'>;
   readonly policyVersion: number;
   readonly sets: readonly string[];
   readonly plan: RunPlan;

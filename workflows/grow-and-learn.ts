@@ -10,19 +10,19 @@ import { percent } from './summaries.js';
 export interface GrowAndLearnInput {
   /** Workflow id of the run. */
   readonly run: string;
-  readonly manifest: ArtifactRef;
+  readonly manifest: ArtifactRef<'manifest'>;
   readonly plan: RunPlan;
   readonly batch: InitialBatch;
-  readonly policy: ArtifactRef;
+  readonly policy: ArtifactRef<'policy'>;
   readonly controller: ControllerState;
-  readonly previous: ArtifactRef | null;
-  readonly previousProvenance: ArtifactRef | null;
+  readonly previous: ArtifactRef<'iteration-record'> | null;
+  readonly previousProvenance: ArtifactRef<'iteration-provenance'> | null;
   /** Set by an update; null: the configuration's. */
   readonly learningRate: number | null;
 }
 
 export interface GrowAndLearnResult {
-  readonly policy: ArtifactRef;
+  readonly policy: ArtifactRef<'policy'>;
   readonly controller: ControllerState;
   /** What the run commits, with the updates it has taken meanwhile. */
   readonly commit: Omit<Parameters<Activities['commitIteration']>[0], 'steering'>;

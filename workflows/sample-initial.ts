@@ -7,10 +7,10 @@ import { inShards } from './shards.js';
 import { percent } from './summaries.js';
 
 export interface SampleInitialInput {
-  readonly manifest: ArtifactRef;
+  readonly manifest: ArtifactRef<'manifest'>;
   readonly plan: RunPlan;
   readonly iteration: number;
-  readonly policy: ArtifactRef;
+  readonly policy: ArtifactRef<'policy'>;
   readonly cursor: DataCursor;
   readonly batchSize: number;
 }

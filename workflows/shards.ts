@@ -12,7 +12,7 @@ export interface Sampled extends Omit<Joined, 'seconds'> {
 }
 
 export interface Phase {
-  readonly manifest: ArtifactRef;
+  readonly manifest: ArtifactRef<'manifest'>;
   readonly plan: RunPlan;
   readonly label: string;
   /** Initial responses of the batch: as many shards as these need; branches, of which there are more and shorter ones, get no more. */

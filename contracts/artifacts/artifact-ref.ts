@@ -2,13 +2,13 @@
  * What crosses Temporal in place of bytes: the name of an immutable artifact.
  * The name is the SHA-256 of the content, so a reference is also a proof of it.
  */
-export interface ArtifactRef {
+export interface ArtifactRef<Kind extends ArtifactKind = ArtifactKind> {
   /** Lower-case hex SHA-256 of the content. */
   readonly sha256: string;
   /** Size of the content in bytes. */
   readonly bytes: number;
   /** What the content is; decides how it is read. */
-  readonly kind: ArtifactKind;
+  readonly kind: Kind;
 }
 
 /** Every reference in a JSON value, in order, repeated ones too. */

@@ -9,9 +9,9 @@ export interface IterationProvenance {
   /** Workflow id of the run. */
   readonly run: string;
   readonly iteration: number;
-  readonly record: ArtifactRef;
+  readonly record: ArtifactRef<'iteration-record'>;
   /** Provenance of the iteration before; null in the first. */
-  readonly previous: ArtifactRef | null;
+  readonly previous: ArtifactRef<'iteration-provenance'> | null;
   /** Seconds by phase, as the activities measured them, and of the whole. */
   readonly seconds: Readonly<Record<string, number>>;
   /** New tokens per second of generation. */

@@ -7,7 +7,7 @@ import { STEERING_UPDATES, type SteeringEvent, type SteeringUpdate } from '../pr
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.int().min(0);
 
-function artifact(kind: ArtifactKind, what: string): z.ZodType<ArtifactRef> {
+function artifact<Kind extends ArtifactKind>(kind: Kind, what: string): z.ZodType<ArtifactRef<Kind>> {
   return z.strictObject({ sha256, bytes: count, kind: z.literal(kind) }).describe(what);
 }
 

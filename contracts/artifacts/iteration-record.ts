@@ -13,25 +13,25 @@ export interface IterationRecord {
   /** m: policy m becomes policy m+1. */
   readonly iteration: number;
   /** Record of the iteration before; null in the first. */
-  readonly previous: ArtifactRef | null;
-  readonly manifest: ArtifactRef;
+  readonly previous: ArtifactRef<'iteration-record'> | null;
+  readonly manifest: ArtifactRef<'manifest'>;
   readonly configHash: string;
   /** With iteration, place of the problem, response and branch it keys every random number. */
   readonly seed: number;
   readonly initial: {
-    readonly sampledBy: ArtifactRef;
+    readonly sampledBy: ArtifactRef<'policy'>;
     readonly cursor: InitialBatch['cursor'];
-    readonly problems: ArtifactRef;
-    readonly responses: ArtifactRef;
-    readonly verdicts: ArtifactRef;
-    readonly scores: ArtifactRef;
+    readonly problems: ArtifactRef<'problems'>;
+    readonly responses: ArtifactRef<'tokens'>;
+    readonly verdicts: ArtifactRef<'verdicts'>;
+    readonly scores: ArtifactRef<'scores'>;
   };
   /** Null in GRPO. */
   readonly branches: BranchRefs | null;
-  readonly tree: ArtifactRef;
-  readonly rows: ArtifactRef;
+  readonly tree: ArtifactRef<'tree'>;
+  readonly rows: ArtifactRef<'rows'>;
   readonly controller: { readonly before: ControllerState; readonly after: ControllerState };
-  readonly policy: { readonly before: ArtifactRef; readonly after: ArtifactRef };
+  readonly policy: { readonly before: ArtifactRef<'policy'>; readonly after: ArtifactRef<'policy'> };
   readonly metrics: IterationMetrics;
   /** The update's, where a user set it; null: the configuration's. */
   readonly learningRate: number | null;
@@ -40,8 +40,8 @@ export interface IterationRecord {
 }
 
 export interface BranchRefs {
-  readonly points: ArtifactRef;
-  readonly rollouts: ArtifactRef;
-  readonly verdicts: ArtifactRef;
-  readonly scores: ArtifactRef;
+  readonly points: ArtifactRef<'branch-points'>;
+  readonly rollouts: ArtifactRef<'tokens'>;
+  readonly verdicts: ArtifactRef<'verdicts'>;
+  readonly scores: ArtifactRef<'scores'>;
 }

@@ -8,7 +8,7 @@ export interface LedgerLine extends IterationRecord {
   /** Name and size of the record. */
   readonly sha256: string;
   readonly bytes: number;
-  readonly provenance: ArtifactRef;
+  readonly provenance: ArtifactRef<'iteration-provenance'>;
 }
 
 export const LEDGER_FILE = 'ledger.jsonl';

@@ -7,9 +7,9 @@ export const SHARD_INDEX = 'model.safetensors.index.json';
 export interface PolicyArtifact {
   readonly schema: 1;
   /** The small files of the checkpoint (config.json, tokenizer.json, …) by their names. */
-  readonly files: Readonly<Record<string, ArtifactRef>>;
+  readonly files: Readonly<Record<string, ArtifactRef<'model-file'>>>;
   /** The safetensors files. */
-  readonly weights: readonly { readonly name: string; readonly ref: ArtifactRef }[];
+  readonly weights: readonly { readonly name: string; readonly ref: ArtifactRef<'weights'> }[];
   /** State of the optimiser that made it; absent in a base model. */
-  readonly optimizer: ArtifactRef | null;
+  readonly optimizer: ArtifactRef<'optimizer'> | null;
 }

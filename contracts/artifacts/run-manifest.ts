@@ -8,7 +8,7 @@ export interface RunManifest {
   readonly config: RunConfig;
   readonly configHash: string;
   /** Policy 0, and the frozen reference of the divergence term. */
-  readonly policy: ArtifactRef;
+  readonly policy: ArtifactRef<'policy'>;
   /** Problems to draw from. */
   readonly dataSetSize: number;
   /** Of the problems in files; absent where the task makes its problems. */
@@ -20,5 +20,5 @@ export interface RunManifest {
   readonly verifierModule?: string;
   readonly controller: ControllerState;
   /** Absent in a run that starts from a base model; else it goes on behind this record of another run. */
-  readonly parent?: ArtifactRef;
+  readonly parent?: ArtifactRef<'iteration-record'>;
 }

@@ -21,7 +21,7 @@ import type {
 
 /** Every activity reads the run's configuration from its manifest. */
 export interface InRun {
-  readonly manifest: ArtifactRef;
+  readonly manifest: ArtifactRef<'manifest'>;
 }
 
 export interface Timed {
@@ -29,12 +29,12 @@ export interface Timed {
 }
 
 export interface Prepared {
-  readonly manifest: ArtifactRef;
+  readonly manifest: ArtifactRef<'manifest'>;
   readonly configHash: string;
   /** Name of the model, for display. */
   readonly model: string;
   readonly plan: RunPlan;
-  readonly policy: ArtifactRef;
+  readonly policy: ArtifactRef<'policy'>;
   readonly controller: ControllerState;
   /** Of a run that goes on behind an iteration of another one. */
   readonly start?: RunStart;
@@ -51,13 +51,13 @@ export interface RunStart {
   readonly iteration: number;
   readonly cursor: DataCursor;
   /** The record it follows. */
-  readonly record: ArtifactRef;
+  readonly record: ArtifactRef<'iteration-record'>;
   /** What its first batch is sampled by, where the parent had sampled it ahead; null: its first policy. */
-  readonly ahead: { readonly policy: ArtifactRef; readonly batchSize: number } | null;
+  readonly ahead: { readonly policy: ArtifactRef<'policy'>; readonly batchSize: number } | null;
 }
 
 export interface Drawn extends Timed {
-  readonly problems: ArtifactRef;
+  readonly problems: ArtifactRef<'problems'>;
   readonly count: number;
   readonly skippedPrompts: number;
   /** Cursor after the draw. */
@@ -65,20 +65,20 @@ export interface Drawn extends Timed {
 }
 
 export interface Generated extends Timed {
-  readonly rollouts: ArtifactRef;
+  readonly rollouts: ArtifactRef<'tokens'>;
   readonly count: number;
   readonly tokens: number;
   readonly finished: number;
 }
 
 export interface Verified extends Timed {
-  readonly verdicts: ArtifactRef;
+  readonly verdicts: ArtifactRef<'verdicts'>;
   readonly count: number;
   readonly correct: number;
 }
 
 export interface Scored extends Timed {
-  readonly scores: ArtifactRef;
+  readonly scores: ArtifactRef<'scores'>;
   /** 0 where FCI was not asked for; null where nothing was scored. */
   readonly meanFci: number | null;
   readonly meanEntropy: number | null;
@@ -88,30 +88,30 @@ export interface Scored extends Timed {
 
 /** What a shard of a phase made. */
 export interface ShardRefs {
-  readonly rollouts: ArtifactRef;
-  readonly verdicts: ArtifactRef;
-  readonly scores: ArtifactRef;
+  readonly rollouts: ArtifactRef<'tokens'>;
+  readonly verdicts: ArtifactRef<'verdicts'>;
+  readonly scores: ArtifactRef<'scores'>;
 }
 
 /** What all shards of a phase made together. */
 export type Joined = Generated & Verified & Scored;
 
 export interface Branching extends Timed {
-  readonly points: ArtifactRef;
+  readonly points: ArtifactRef<'branch-points'>;
   readonly branchPoints: number;
   /** Means updated, batch size as before. */
   readonly controller: ControllerState;
 }
 
 export interface Grown extends Timed {
-  readonly tree: ArtifactRef;
-  readonly rows: ArtifactRef;
+  readonly tree: ArtifactRef<'tree'>;
+  readonly rows: ArtifactRef<'rows'>;
   readonly controller: ControllerState;
   readonly metrics: Omit<IterationMetrics, 'update'>;
 }
 
 export interface Updated extends Timed {
-  readonly policy: ArtifactRef;
+  readonly policy: ArtifactRef<'policy'>;
   readonly update: UpdateSummary;
 }
 
@@ -119,7 +119,7 @@ export interface Updated extends Timed {
 export interface DrawnSet extends Timed {
   readonly set: string;
   /** Those whose prompts fit, in order. */
-  readonly problems: ArtifactRef;
+  readonly problems: ArtifactRef<'problems'>;
   readonly count: number;
   /** Samples of each. */
   readonly samplesPerProblem: number;
@@ -133,15 +133,15 @@ export interface SampledSet extends Omit<DrawnSet, keyof Timed> {
 }
 
 export interface Committed {
-  readonly record: ArtifactRef;
-  readonly provenance: ArtifactRef;
+  readonly record: ArtifactRef<'iteration-record'>;
+  readonly provenance: ArtifactRef<'iteration-provenance'>;
   readonly summary: IterationSummary;
 }
 
 /** A batch's responses, and the branches where there are any. */
 export interface BatchRefs {
-  readonly problems: ArtifactRef;
-  readonly responses: ArtifactRef;
+  readonly problems: ArtifactRef<'problems'>;
+  readonly responses: ArtifactRef<'tokens'>;
 }
 
 export interface ControlActivities {
@@ -173,14 +173,14 @@ export interface ControlActivities {
       /** Workflow id of the run: names its folder. */
       readonly run: string;
       /** Record and provenance of the iteration before. */
-      readonly previous: ArtifactRef | null;
-      readonly previousProvenance: ArtifactRef | null;
+      readonly previous: ArtifactRef<'iteration-record'> | null;
+      readonly previousProvenance: ArtifactRef<'iteration-provenance'> | null;
       readonly batch: InitialBatch;
       readonly branches: BranchRefs | null;
-      readonly tree: ArtifactRef;
-      readonly rows: ArtifactRef;
+      readonly tree: ArtifactRef<'tree'>;
+      readonly rows: ArtifactRef<'rows'>;
       readonly controller: { readonly before: ControllerState; readonly after: ControllerState };
-      readonly policy: { readonly before: ArtifactRef; readonly after: ArtifactRef };
+      readonly policy: { readonly before: ArtifactRef<'policy'>; readonly after: ArtifactRef<'policy'> };
       readonly metrics: IterationMetrics;
       /** Set by an update; null: the configuration's. */
       readonly learningRate: number | null;
@@ -198,7 +198,7 @@ export interface ControlActivities {
   recordEvaluation(
     input: InRun & {
       readonly run: string;
-      readonly policy: ArtifactRef;
+      readonly policy: ArtifactRef<'policy'>;
       readonly policyVersion: number;
       readonly sets: readonly SampledSet[];
     },
@@ -207,7 +207,7 @@ export interface ControlActivities {
   finishRun(
     input: InRun & {
       readonly run: string;
-      readonly policy: ArtifactRef;
+      readonly policy: ArtifactRef<'policy'>;
       readonly evaluations: readonly EvaluationSummary[];
     },
   ): Promise<{ readonly modelFolder: string; readonly runFolder: string }>;
@@ -217,8 +217,8 @@ export interface RolloutActivities {
   generate(
     input: InRun & {
       readonly iteration: number;
-      readonly policy: ArtifactRef;
-      readonly problems: ArtifactRef;
+      readonly policy: ArtifactRef<'policy'>;
+      readonly problems: ArtifactRef<'problems'>;
       readonly shard: Shard;
     },
   ): Promise<Generated>;
@@ -226,21 +226,21 @@ export interface RolloutActivities {
     input: InRun &
       BatchRefs & {
         readonly iteration: number;
-        readonly policy: ArtifactRef;
-        readonly points: ArtifactRef;
+        readonly policy: ArtifactRef<'policy'>;
+        readonly points: ArtifactRef<'branch-points'>;
         readonly shard: Shard;
       },
   ): Promise<Generated>;
-  scoreInitial(input: InRun & BatchRefs & { readonly policy: ArtifactRef }): Promise<Scored>;
+  scoreInitial(input: InRun & BatchRefs & { readonly policy: ArtifactRef<'policy'> }): Promise<Scored>;
   scoreBranches(
-    input: InRun & BatchRefs & { readonly policy: ArtifactRef; readonly branches: ArtifactRef },
+    input: InRun & BatchRefs & { readonly policy: ArtifactRef<'policy'>; readonly branches: ArtifactRef<'tokens'> },
   ): Promise<Scored>;
   /** Samples the problems of a held-out set, or of a shard of it: behind the training. */
   generateSamples(
     input: InRun & {
-      readonly policy: ArtifactRef;
+      readonly policy: ArtifactRef<'policy'>;
       readonly set: string;
-      readonly problems: ArtifactRef;
+      readonly problems: ArtifactRef<'problems'>;
       readonly samplesPerProblem: number;
       readonly shard: Shard;
     },
@@ -251,8 +251,8 @@ export interface LearnerActivities {
   update(
     input: InRun & {
       readonly iteration: number;
-      readonly policy: ArtifactRef;
-      readonly rows: ArtifactRef;
+      readonly policy: ArtifactRef<'policy'>;
+      readonly rows: ArtifactRef<'rows'>;
       /** In place of the configuration's; absent where that one holds. */
       readonly learningRate?: number;
     },
@@ -261,7 +261,7 @@ export interface LearnerActivities {
 
 export interface VerifierActivities {
   /** Judges the initial responses, or the branches where given. */
-  verify(input: InRun & BatchRefs & { readonly branches: ArtifactRef | null }): Promise<Verified>;
+  verify(input: InRun & BatchRefs & { readonly branches: ArtifactRef<'tokens'> | null }): Promise<Verified>;
 }
 
 export type Activities = ControlActivities & RolloutActivities & LearnerActivities & VerifierActivities;

@@ -5,7 +5,7 @@ import type { RecordedEvaluation } from './run.js';
 /** Whether the figures of these sets, at their widest, are small enough for a history. */
 export function fitsHistory(sets: readonly string[]): boolean {
   const [share, mean] = [0.333333, 3.3333333333333334e-8]; // rounded, and not
-  const evaluation: ArtifactRef = { sha256: '0'.repeat(64), bytes: 1e12, kind: 'evaluation' };
+  const evaluation: ArtifactRef<'evaluation'> = { sha256: '0'.repeat(64), bytes: 1e12, kind: 'evaluation' };
   const figures = {
     problems: 100_000,
     samplesPerProblem: 1024,

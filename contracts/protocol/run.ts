@@ -37,12 +37,12 @@ export interface ControllerState {
 export interface InitialBatch {
   readonly iteration: number;
   /** The policy that sampled and scored it. */
-  readonly sampledBy: ArtifactRef;
+  readonly sampledBy: ArtifactRef<'policy'>;
   readonly cursor: { readonly before: DataCursor; readonly after: DataCursor };
-  readonly problems: ArtifactRef;
-  readonly responses: ArtifactRef;
-  readonly verdicts: ArtifactRef;
-  readonly scores: ArtifactRef;
+  readonly problems: ArtifactRef<'problems'>;
+  readonly responses: ArtifactRef<'tokens'>;
+  readonly verdicts: ArtifactRef<'verdicts'>;
+  readonly scores: ArtifactRef<'scores'>;
   readonly statistics: InitialStatistics;
   readonly seconds: Readonly<Record<string, number>>;
 }
@@ -120,7 +120,7 @@ export interface EvaluationSummary {
   readonly accuracies: readonly number[];
   readonly mean: number;
   /** Names every sample with its verdict, set by set. */
-  readonly evaluation: ArtifactRef;
+  readonly evaluation: ArtifactRef<'evaluation'>;
 }
 
 /** Why a policy has no evaluation. */
@@ -162,21 +162,21 @@ export type RunPhase = 'preparing' | 'training' | 'paused' | 'finishing' | 'fini
 
 /** Carried by continue-as-new; stays below MAX_STATE_BYTES. */
 export interface RunState {
-  readonly manifest: ArtifactRef;
+  readonly manifest: ArtifactRef<'manifest'>;
   readonly configHash: string;
   readonly model: string;
   plan: RunPlan;
   /** m: the next iteration, and the version of the policy. */
   iteration: number;
-  policy: ArtifactRef;
+  policy: ArtifactRef<'policy'>;
   controller: ControllerState;
   /** The next draw starts here. */
   cursor: DataCursor;
   /** Batch of iteration m, where it was sampled ahead. */
   pending: InitialBatch | null;
   /** Record of the iteration before, and its provenance. */
-  ledger: ArtifactRef | null;
-  provenance: ArtifactRef | null;
+  ledger: ArtifactRef<'iteration-record'> | null;
+  provenance: ArtifactRef<'iteration-provenance'> | null;
   /** The last iterations, newest last. */
   recent: IterationSummary[];
   /** First and last few evaluations, in order of policy version. */
@@ -202,7 +202,7 @@ export interface RunProgress {
 export interface RunSettings {
   /** As the user wrote it: what is left out has its default. The manifest holds all of it. */
   readonly form: RunForm;
-  readonly manifest: ArtifactRef | null;
+  readonly manifest: ArtifactRef<'manifest'> | null;
   readonly configHash: string | null;
   /** What updates may have changed. Of the learning rate: null where the configuration's holds. */
   readonly inForce: { readonly iterations: number; readonly learningRate: number | null } | null;
@@ -213,15 +213,15 @@ export interface LedgerHead {
   /** Iterations that the ledger holds. */
   readonly iterations: number;
   /** The last record; null before the first. */
-  readonly record: ArtifactRef | null;
-  readonly policy: ArtifactRef | null;
+  readonly record: ArtifactRef<'iteration-record'> | null;
+  readonly policy: ArtifactRef<'policy'> | null;
 }
 
 /** What a finished run returns. */
 export interface RunResult {
   readonly iterations: number;
-  readonly policy: ArtifactRef;
-  readonly ledger: ArtifactRef | null;
+  readonly policy: ArtifactRef<'policy'>;
+  readonly ledger: ArtifactRef<'iteration-record'> | null;
   readonly evaluationSets: readonly string[];
   readonly before: EvaluationSummary;
   readonly after: EvaluationSummary;

@@ -1,5 +1,5 @@
+import { readArtifact } from '../../store/formats/artifacts.js';
 import { refsIn, type ArtifactKind, type ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
-import type { PolicyArtifact } from '../../contracts/artifacts/policy-artifact.js';
 import type { ArtifactStore } from '../../store/artifact-store.js';
 import { getJson } from '../../store/json.js';
 import { nameOf, type Findings } from './findings.js';
@@ -21,7 +21,7 @@ export interface ArtifactTotals {
 export async function checkArtifacts(
   store: ArtifactStore,
   entries: readonly LedgerEntry[],
-  evaluations: readonly { readonly number: number; readonly evaluation: ArtifactRef }[],
+  evaluations: readonly { readonly number: number; readonly evaluation: ArtifactRef<'evaluation'> }[],
   findings: Findings,
 ): Promise<ArtifactTotals> {
   const totals: ArtifactTotals = { checked: 0, bytes: 0, released: 0 };
@@ -75,9 +75,9 @@ async function releasedBlobs(store: ArtifactStore, entries: readonly LedgerEntry
 }
 
 /** Weights and optimiser state; none where the policy itself is lost, which is found elsewhere. */
-export async function blobsOf(store: ArtifactStore, ref: ArtifactRef): Promise<ArtifactRef[]> {
+export async function blobsOf(store: ArtifactStore, ref: ArtifactRef<'policy'>): Promise<ArtifactRef[]> {
   try {
-    const { weights, optimizer } = await getJson<PolicyArtifact>(store, ref);
+    const { weights, optimizer } = await readArtifact(store, ref);
     return [...weights.map((weight) => weight.ref), ...(optimizer ? [optimizer] : [])];
   } catch (error) {
     if (isLost(error)) return [];

@@ -1,7 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { engineServices } from '../../services/open-services.js';
 import type { IterationProvenance } from '../../contracts/artifacts/iteration-provenance.js';
-import type { PolicyArtifact } from '../../contracts/artifacts/policy-artifact.js';
 import type { ArtifactStore } from '../../store/artifact-store.js';
 import { checkArtifacts } from './artifacts.js';
 import { Findings, type AuditReport, type IterationAudit } from './findings.js';
@@ -71,7 +70,7 @@ async function iterationAudit(
   findings: Findings,
 ): Promise<IterationAudit> {
   const { iteration, policy } = record;
-  const artifact = (await readOr(store, policy.after, () => undefined)) as PolicyArtifact | undefined;
+  const artifact = await readOr(store, policy.after, () => undefined);
   const activities = provenance.get(iteration)?.activities;
   return {
     iteration,

@@ -35,7 +35,7 @@ export interface RunAction {
 
 export interface IterationAudit {
   readonly iteration: number;
-  readonly record: ArtifactRef;
+  readonly record: ArtifactRef<'iteration-record'>;
   /** SHA-256 of policy m+1's weights; null where they can not be read. */
   readonly policy: string | null;
   readonly checks: Readonly<Record<Check, Outcome>>;

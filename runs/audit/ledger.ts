@@ -3,13 +3,13 @@ import type { IterationRecord } from '../../contracts/artifacts/iteration-record
 import { iterationRecord } from '../../contracts/artifacts/iteration-record-schema.js';
 import type { RunManifest } from '../../contracts/artifacts/run-manifest.js';
 import { ArtifactDamaged, ArtifactMissing, type ArtifactStore } from '../../store/artifact-store.js';
-import { getJson } from '../../store/json.js';
+import { type Contents, readArtifact } from '../../store/formats/artifacts.js';
 import { difference, nameOf, type Findings } from './findings.js';
 import type { LedgerLine } from '../../contracts/artifacts/ledger-line.js';
 import { runHead, type RunFiles } from '../run-files.js';
 
 export interface LedgerEntry {
-  readonly ref: ArtifactRef;
+  readonly ref: ArtifactRef<'iteration-record'>;
   readonly record: IterationRecord;
   readonly manifest: RunManifest;
 }
@@ -22,7 +22,7 @@ export async function readLedger(store: ArtifactStore, files: RunFiles, findings
   const entries: LedgerEntry[] = [];
   const mirrored = new Map(files.ledger.map((line) => [line.number, line]));
   let expected = files.ledger.at(-1)?.number ?? null;
-  for (let ref: ArtifactRef | null = runHead(files).record; ref !== null;) {
+  for (let ref: ArtifactRef<'iteration-record'> | null = runHead(files).record; ref !== null;) {
     const record = await readRecord(store, ref, expected, findings);
     const line: LedgerLine | undefined = mirrored.get(record?.iteration ?? expected ?? -1);
     if (record) {
@@ -44,7 +44,7 @@ export async function readLedger(store: ArtifactStore, files: RunFiles, findings
 
 async function readRecord(
   store: ArtifactStore,
-  ref: ArtifactRef,
+  ref: ArtifactRef<'iteration-record'>,
   expected: number | null,
   findings: Findings,
 ): Promise<IterationRecord | undefined> {
@@ -65,7 +65,7 @@ function checkNumber({ iteration, previous }: IterationRecord, expected: number 
 
 /** A fork's mirror begins behind its parent's records. */
 function checkMirror(
-  ref: ArtifactRef,
+  ref: ArtifactRef<'iteration-record'>,
   record: IterationRecord,
   line: LedgerLine | undefined,
   { ledger }: RunFiles,
@@ -89,12 +89,12 @@ function checkMirror(
 
 async function readManifestOf(
   store: ArtifactStore,
-  ref: ArtifactRef,
+  ref: ArtifactRef<'iteration-record'>,
   { iteration, manifest }: IterationRecord,
   findings: Findings,
 ): Promise<RunManifest | undefined> {
   const report = (problem: string): void => findings.add('artifacts', iteration, `${problem} (of ${nameOf(ref)})`);
-  return (await readOr(store, manifest, report)) as RunManifest | undefined;
+  return readOr(store, manifest, report);
 }
 
 /** A run keeps its manifest; a fork's names the record it goes on behind. */
@@ -114,14 +114,14 @@ function checkManifest({ record, manifest }: LedgerEntry, before: LedgerEntry | 
     );
 }
 
-/** The JSON of an artifact; undefined, and the reason reported, where it is missing or damaged. */
-export async function readOr(
+/** What an artifact holds; undefined, and the reason reported, where it is missing or damaged. */
+export async function readOr<Kind extends keyof Contents>(
   store: ArtifactStore,
-  ref: ArtifactRef,
+  ref: ArtifactRef<Kind>,
   report: (problem: string) => void,
-): Promise<unknown> {
+): Promise<Contents[Kind] | undefined> {
   try {
-    return await getJson(store, ref);
+    return await readArtifact(store, ref);
   } catch (error) {
     if (!isLost(error)) throw error;
     report(error.message);
@@ -143,9 +143,9 @@ export class UnknownIteration extends Error {
 
 /** One iteration, by way of the chain: of a fork, also those of its parent. Rejects with UnknownIteration, or where the store does. */
 export async function readEntry(store: ArtifactStore, files: RunFiles, iteration: number): Promise<LedgerEntry> {
-  for (let ref: ArtifactRef | null = runHead(files).record; ref !== null;) {
-    const record: IterationRecord = await getJson(store, ref);
-    if (record.iteration === iteration) return { ref, record, manifest: await getJson(store, record.manifest) };
+  for (let ref: ArtifactRef<'iteration-record'> | null = runHead(files).record; ref !== null;) {
+    const record: IterationRecord = await readArtifact(store, ref);
+    if (record.iteration === iteration) return { ref, record, manifest: await readArtifact(store, record.manifest) };
     ref = record.iteration > iteration ? record.previous : null;
   }
   throw new UnknownIteration(files, iteration);

@@ -28,8 +28,9 @@ export async function readProvenance(
     }
     const named = mirrored.get(iteration)?.sha256;
     if (named !== ref.sha256) findings.add('provenance', iteration, 'the mirror ledger.jsonl names another one');
-    const provenance = (await readOr(store, ref, (problem) => findings.add('provenance', iteration, problem))) as
-      IterationProvenance | undefined;
+    const provenance: IterationProvenance | undefined = await readOr(store, ref, (problem) =>
+      findings.add('provenance', iteration, problem),
+    );
     findings.done('provenance', iteration);
     if (provenance) {
       found.set(iteration, provenance);

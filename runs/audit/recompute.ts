@@ -2,16 +2,15 @@
  * Takes every decision of an iteration again, from its artifacts and by the functions that the activities call, and compares. What
  * needs the model (tokens, log-probs, influence, the update) is left to the replay.
  */
+import { readArtifact } from '../../store/formats/artifacts.js';
 import { FIRST_PROBLEM } from '../../algorithm/data-order.js';
 import { miniBatches } from '../../algorithm/mini-batches.js';
 import { readBatch } from '../../iteration/batch.js';
 import { planBranches } from '../../iteration/branch-plan.js';
 import { ProblemDraw } from '../../iteration/draw.js';
-import type { BranchPlan, ProblemBatch, Verdicts } from '../../store/formats/documents.js';
-import { decodeRollouts, type StoredRollout } from '../../store/formats/rollouts.js';
+import type { ProblemBatch } from '../../store/formats/documents.js';
+import { type StoredRollout } from '../../store/formats/rollouts.js';
 import { encodeRows, type StoredRow } from '../../store/formats/rows.js';
-import { decodeScores } from '../../store/formats/scores.js';
-import { getArrays, getJson } from '../../store/formats/io.js';
 import { Judge, verifierOf } from '../../services/judge.js';
 import { promptsOf, tokenizerOf } from '../../services/policies.js';
 import { readPrefixes, type Prefixes } from '../../iteration/prefixes.js';
@@ -83,12 +82,12 @@ class Recomputation {
     const start = this.before?.record.initial.cursor.after ?? FIRST_PROBLEM;
     if (this.before || record.iteration === 0)
       this.#compare.values('draw', cursor.before, start, 'the cursor before the draw');
-    this.#drawSize((await getJson<ProblemBatch>(this.store, problems)).problems.length);
+    this.#drawSize((await readArtifact(this.store, problems)).problems.length);
 
     const source = await this.#source();
     if (!source) return false;
     const draw = new ProblemDraw(manifest, source, await promptsOf(this.store, manifest.policy), cursor.before);
-    const { length } = (await getJson<ProblemBatch>(this.store, problems)).problems;
+    const { length } = (await readArtifact(this.store, problems)).problems;
     for (let seen = 0; draw.problems.length < length && seen <= length; seen += 1) draw.advance(length);
     await this.#compare.json('draw', problems, { problems: draw.problems } satisfies ProblemBatch);
     this.#compare.values('draw', cursor.after, draw.cursor, 'the cursor after the draw');
@@ -146,7 +145,7 @@ class Recomputation {
     const judge = await this.#judge(prefixes, tokenizer);
     await this.#verdicts('responses', prefixes.initial, initial.verdicts, judge);
 
-    const scores = decodeScores(await getArrays(this.store, initial.scores));
+    const scores = await readArtifact(this.store, initial.scores);
     prefixes.initial.forEach(({ tokens, problem, response }, i) => {
       const { length } = prefixes.problems[problem].prompt;
       const expected = [...stepEnds(stepsOf(length, tokens, tokenizer, separator), length)];
@@ -159,8 +158,8 @@ class Recomputation {
     });
     if (!branches) return;
 
-    const plan = await getJson<BranchPlan>(this.store, branches.points);
-    const rollouts = decodeRollouts(await getArrays(this.store, branches.rollouts));
+    const plan = await readArtifact(this.store, branches.points);
+    const rollouts = await readArtifact(this.store, branches.rollouts);
     const planned = plan.problems.flatMap(({ problem, responses }) =>
       responses.flatMap(({ response, points }) =>
         points
@@ -186,12 +185,12 @@ class Recomputation {
   async #verdicts(
     what: string,
     rollouts: readonly StoredRollout[],
-    recorded: ArtifactRef,
+    recorded: ArtifactRef<'verdicts'>,
     judge: Judge | undefined,
   ): Promise<void> {
     if (!judge) return;
     const again = await Promise.all(rollouts.map((rollout) => judge.verdict(rollout)));
-    const { expected, excused } = expectedVerdicts(await getJson<Verdicts>(this.store, recorded), again);
+    const { expected, excused } = expectedVerdicts(await readArtifact(this.store, recorded), again);
     if (excused > 0) this.findings.notes.add(excusedNote(this.entry.record.iteration, what, excused));
     await this.#compare.json('responses', recorded, expected);
   }

@@ -1,10 +1,9 @@
 /** Does an iteration's work again, by the activities themselves and with the engine, and compares all bits. */
+import { readArtifact } from '../../store/formats/artifacts.js';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createActivities } from '../../activities/index.js';
-import type { Verdicts } from '../../store/formats/documents.js';
-import { getJson } from '../../store/formats/io.js';
 import { asActivity } from '../../durability/outside-temporal.js';
 import type { Services } from '../../services/services.js';
 import type { Activities } from '../../contracts/protocol/activities.js';
@@ -93,7 +92,7 @@ class Replay {
     this.#same('their scores', scored.scores, branches.scores);
   }
 
-  async #update({ before, after }: { before: ArtifactRef; after: ArtifactRef }): Promise<void> {
+  async #update({ before, after }: { before: ArtifactRef<'policy'>; after: ArtifactRef<'policy'> }): Promise<void> {
     const { iteration, manifest, rows, metrics, learningRate } = this.entry.record;
     if (metrics.update === null) return;
     const updated = await this.#do('update', {
@@ -122,10 +121,10 @@ class Replay {
     if (made.sha256 !== recorded.sha256) this.#fail(`${what}: ${nameOf(made)} instead of ${nameOf(recorded)}`);
   }
 
-  async #sameVerdicts(what: string, made: ArtifactRef, recorded: ArtifactRef): Promise<void> {
+  async #sameVerdicts(what: string, made: ArtifactRef<'verdicts'>, recorded: ArtifactRef<'verdicts'>): Promise<void> {
     if (made.sha256 === recorded.sha256) return;
-    const again = await getJson<Verdicts>(this.store, made);
-    const before = await getJson<Verdicts>(this.store, recorded);
+    const again = await readArtifact(this.store, made);
+    const before = await readArtifact(this.store, recorded);
     const { expected, excused } = expectedVerdicts(before, again.verdicts);
     const differs = difference(before, expected);
     if (differs !== undefined) this.#fail(`the verdicts on the ${what}: ${differs}`);

@@ -1,5 +1,5 @@
 import type { ArtifactKind, ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
-import type { ArtifactStore } from '../../store/artifact-store.js';
+import type { ArtifactStore, PathsOf, RefsOf } from '../../store/artifact-store.js';
 
 /** Reads what another store holds and writes beside it, without that store's memory: work done on it is done anew. */
 export class ScratchStore implements ArtifactStore {
@@ -8,12 +8,15 @@ export class ScratchStore implements ArtifactStore {
     private readonly scratch: ArtifactStore,
   ) {}
 
-  put(kind: ArtifactKind, content: Uint8Array | string): Promise<ArtifactRef> {
+  put<Kind extends ArtifactKind>(kind: Kind, content: Uint8Array | string): Promise<ArtifactRef<Kind>> {
     return this.scratch.put(kind, content);
   }
 
-  putWritten(...files: Parameters<ArtifactStore['putWritten']>): Promise<ArtifactRef[]> {
-    return this.scratch.putWritten(...files);
+  putWritten<const Kinds extends readonly ArtifactKind[]>(
+    kinds: Kinds,
+    write: (paths: PathsOf<Kinds>) => Promise<void>,
+  ): Promise<RefsOf<Kinds>> {
+    return this.scratch.putWritten(kinds, write);
   }
 
   async get(ref: ArtifactRef): Promise<Buffer> {

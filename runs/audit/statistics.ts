@@ -1,4 +1,5 @@
 /** What an iteration's record says of its initial responses, counted again. */
+import { readArtifact } from '../../store/formats/artifacts.js';
 import { countSteps, type StepCounts } from '../../algorithm/step-counts.js';
 import { stepSettings } from '../../contracts/config/run-config.js';
 import type { InitialStatistics } from '../../contracts/protocol/run.js';
@@ -6,19 +7,17 @@ import { scoreMeans } from '../../iteration/scores.js';
 import { stepsOf } from '../../iteration/step-ranges.js';
 import { tokenizerOf } from '../../services/policies.js';
 import type { ArtifactStore } from '../../store/artifact-store.js';
-import type { ProblemBatch, Verdicts } from '../../store/formats/documents.js';
-import { decodeRollouts, type StoredRollout } from '../../store/formats/rollouts.js';
-import { decodeScores, type StoredScore } from '../../store/formats/scores.js';
-import { getArrays, getJson } from '../../store/formats/io.js';
+import { type StoredRollout } from '../../store/formats/rollouts.js';
+import { type StoredScore } from '../../store/formats/scores.js';
 import type { LedgerEntry } from './ledger.js';
 
 export async function statisticsOf(store: ArtifactStore, entry: LedgerEntry): Promise<InitialStatistics> {
   const { initial, metrics } = entry.record;
-  const rollouts = decodeRollouts(await getArrays(store, initial.responses));
-  const { verdicts } = await getJson<Verdicts>(store, initial.verdicts);
-  const scores = decodeScores(await getArrays(store, initial.scores));
+  const rollouts = await readArtifact(store, initial.responses);
+  const { verdicts } = await readArtifact(store, initial.verdicts);
+  const scores = await readArtifact(store, initial.scores);
   return {
-    problems: (await getJson<ProblemBatch>(store, initial.problems)).problems.length,
+    problems: (await readArtifact(store, initial.problems)).problems.length,
     skippedPrompts: metrics.skippedPrompts, // recomputed with the draw
     responses: rollouts.length,
     correct: verdicts.filter(({ reward }) => reward === 1).length,

@@ -1,8 +1,8 @@
 /** Which artifacts no run needs: found by what is reachable from the ledgers and from the runs that go on. */
+import { readArtifact } from '../../store/formats/artifacts.js';
 import { refsIn, type ArtifactKind, type ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
 import type { IterationRecord } from '../../contracts/artifacts/iteration-record.js';
 import type { PolicyArtifact } from '../../contracts/artifacts/policy-artifact.js';
-import type { RunManifest } from '../../contracts/artifacts/run-manifest.js';
 import type { ArtifactStore } from '../../store/artifact-store.js';
 import { getJson } from '../../store/json.js';
 import type { LocalCollector, StoredObject } from '../../store/local-collector.js';
@@ -100,9 +100,9 @@ async function policiesOf(
     const told = new Set<string>();
     toldBy.set(files.run, told);
     const newest = (files.ledger.at(-1)?.number ?? 0) + 1;
-    for (let ref: ArtifactRef | null = runHead(files).record; ref !== null;) {
-      const record: IterationRecord = await reading(files.run, getJson<IterationRecord>(store, ref));
-      const { config, policy: base, parent } = await reading(files.run, getJson<RunManifest>(store, record.manifest));
+    for (let ref: ArtifactRef<'iteration-record'> | null = runHead(files).record; ref !== null;) {
+      const record: IterationRecord = await reading(files.run, readArtifact(store, ref));
+      const { config, policy: base, parent } = await reading(files.run, readArtifact(store, record.manifest));
       const { iteration, policy } = record;
       kept.add(base.sha256);
       told.add(policy.before.sha256).add(policy.after.sha256);

@@ -1,16 +1,16 @@
 /** A run that goes on behind an iteration of another one (`from` in its configuration). */
+import { readArtifact } from '../../store/formats/artifacts.js';
 import type { RunStart } from '../../contracts/protocol/activities.js';
 import type { ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
 import type { RunConfig } from '../../contracts/config/run-config.js';
 import type { InputProblem } from '../../contracts/errors/run-errors.js';
 import type { IterationRecord } from '../../contracts/artifacts/iteration-record.js';
 import { iterationRecord } from '../../contracts/artifacts/iteration-record-schema.js';
-import type { PolicyArtifact } from '../../contracts/artifacts/policy-artifact.js';
 import type { RunManifest } from '../../contracts/artifacts/run-manifest.js';
 import type { TemplatedPrompts } from '../../policy/model/chat-template.js';
 import { parseModelConfig } from '../../policy/model/checkpoint/model-config.js';
 import { ArtifactDamaged, ArtifactMissing, type ArtifactStore } from '../../store/artifact-store.js';
-import { getJson, readManifest } from '../../store/formats/io.js';
+import { getJson } from '../../store/formats/io.js';
 import { promptsOf } from '../policies.js';
 import { ProblemSetChanged, trainingSet, type Task } from '../../tasks/task.js';
 
@@ -51,7 +51,7 @@ export async function readFork(
     if ('problems' in model) throw new NotUsable('the config.json of its policy can not be used');
     return {
       record,
-      parent: await readManifest(store, record.manifest),
+      parent: await readArtifact(store, record.manifest),
       start: {
         iteration: iteration + 1,
         cursor: initial.cursor.after,
@@ -83,10 +83,10 @@ export function checkDataSet({ parent }: Fork, task: Task, problems: InputProble
 }
 
 /** Looks for the policies' files, and keeps those that are there from being collected. */
-async function lostFiles(store: ArtifactStore, policies: readonly ArtifactRef[]): Promise<number> {
+async function lostFiles(store: ArtifactStore, policies: readonly ArtifactRef<'policy'>[]): Promise<number> {
   let lost = 0;
   for (const ref of policies) {
-    const { files, weights, optimizer } = await getJson<PolicyArtifact>(store, ref);
+    const { files, weights, optimizer } = await readArtifact(store, ref);
     const all = [
       ref,
       ...Object.values(files),
@@ -98,8 +98,8 @@ async function lostFiles(store: ArtifactStore, policies: readonly ArtifactRef[])
   return lost;
 }
 
-async function configOf(store: ArtifactStore, policy: ArtifactRef): Promise<ArtifactRef> {
-  const { files } = await getJson<PolicyArtifact>(store, policy);
+async function configOf(store: ArtifactStore, policy: ArtifactRef<'policy'>): Promise<ArtifactRef<'model-file'>> {
+  const { files } = await readArtifact(store, policy);
   const config = files['config.json'];
   if (!config) throw new ArtifactDamaged(`policy ${policy.sha256}`, 'it has no config.json');
   return config;

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exportPolicy } from '../../services/export-policy.js';
 import { putJson } from '../../store/formats/io.js';
-import type { ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
+import type { ArtifactKind, ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
 import type { PolicyArtifact } from '../../contracts/artifacts/policy-artifact.js';
 import { inspectCheckpoint } from '../../policy/model/checkpoint/inspect.js';
 import { loadWeights } from '../../policy/model/checkpoint/load.js';
@@ -26,14 +26,18 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-async function put(directory: string, names: readonly string[]): Promise<Record<string, ArtifactRef>> {
-  const refs: Record<string, ArtifactRef> = {};
-  for (const name of names) refs[name] = await store.put('model-file', join(directory, name));
+async function put<Kind extends ArtifactKind>(
+  kind: Kind,
+  directory: string,
+  names: readonly string[],
+): Promise<Record<string, ArtifactRef<Kind>>> {
+  const refs: Record<string, ArtifactRef<Kind>> = {};
+  for (const name of names) refs[name] = await store.put(kind, join(directory, name));
   return refs;
 }
 
 /** A policy after one step of learning, as `update` keeps it. */
-async function trained(family: Family, directory: string): Promise<ArtifactRef> {
+async function trained(family: Family, directory: string): Promise<ArtifactRef<'policy'>> {
   const learner = new OnnxLearner({ threads: 1 });
   await learner.start(family.config, family.loaded);
   const { sequences, promptLength } = family.expected;
@@ -48,7 +52,7 @@ async function trained(family: Family, directory: string): Promise<ArtifactRef> 
   await learner.close();
   const policy: PolicyArtifact = {
     schema: 1,
-    files: await put(directory, ['config.json', 'generation_config.json']),
+    files: await put('model-file', directory, ['config.json', 'generation_config.json']),
     weights: [{ name: 'model.safetensors', ref: await store.put('weights', weights) }],
     optimizer: await store.put('optimizer', state),
   };
@@ -63,10 +67,11 @@ describe.each(FAMILIES)('an export of %s', (name) => {
   it('of the base model is the same files', async () => {
     const names = (await readdir(directory)).filter((file) => file !== 'expected.json');
     const isWeights = (file: string): boolean => file.endsWith('.safetensors');
-    const weights = Object.entries(await put(directory, names.filter(isWeights)));
+    const weights = Object.entries(await put('weights', directory, names.filter(isWeights)));
     const policy: PolicyArtifact = {
       schema: 1,
       files: await put(
+        'model-file',
         directory,
         names.filter((file) => !isWeights(file)),
       ),
@@ -94,7 +99,12 @@ describe.each(FAMILIES)('an export of %s', (name) => {
 it('written by several at once is whole; drafts of those that were killed are removed, and nothing else', async () => {
   const directory = join(MODELS, FAMILIES[0]);
   const names = ['config.json', 'generation_config.json'];
-  const policy: PolicyArtifact = { schema: 1, files: await put(directory, names), weights: [], optimizer: null };
+  const policy: PolicyArtifact = {
+    schema: 1,
+    files: await put('model-file', directory, names),
+    weights: [],
+    optimizer: null,
+  };
   const ref = await putJson(store, 'policy', policy);
   const parent = join(folder, 'shared');
   const [old, young] = [`model.${randomUUID()}.tmp`, `model.${randomUUID()}.tmp`];

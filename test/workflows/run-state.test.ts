@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import type { ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
+import type { ArtifactKind, ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
 import { MAX_STATE_BYTES } from '../../contracts/protocol/result-size.js';
 import type { EvaluationSummary, IterationSummary, RunState } from '../../contracts/protocol/run.js';
 import { carriedState, firstState, paceAfter, withEvaluation } from '../../workflows/run-state.js';
 
-const ref = (kind: ArtifactRef['kind']): ArtifactRef => ({ sha256: 'a'.repeat(64), bytes: 1000, kind });
+const ref = <Kind extends ArtifactKind>(kind: Kind): ArtifactRef<Kind> => ({
+  sha256: 'a'.repeat(64),
+  bytes: 1000,
+  kind,
+});
 const state: RunState = firstState({
   manifest: ref('manifest'),
   configHash: 'b'.repeat(64),
