@@ -141,7 +141,7 @@ export const LIMITS: Limits = {
     // 256 MiB of logits, 64 MiB of scores: little beside the model, and enough to fill matrix products. They decide bits.
     segments: { tokens: 1024, logits: 2 ** 26, headTokens: 128, scores: 2 ** 24 },
     updateBytes: 0.46 * MACHINE_BYTES, // the rest is for the engine and the system's file cache
-    momentsPiece: 2 ** 18,
+    momentsPiece: 2 ** 20,
     fileCallBytes: 2 ** 30,
   },
   tensorFlow: { logits: 2 ** 25, keptBytes: 512 * MIB },
