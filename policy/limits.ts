@@ -86,6 +86,8 @@ export interface SegmentLimits {
   readonly headTokens: number;
   /** Attention scores: heads * queries * keys. */
   readonly scores: number;
+  /** Rows of a matrix whose gradient is summed at a time. */
+  readonly gradientRows: number;
 }
 
 export interface LearnLimits {
@@ -139,9 +141,9 @@ export const LIMITS: Limits = {
   score: { batchTokens: 4096, pieces: { tokens: 768, queries: 1024 } },
   learn: {
     // 256 MiB of logits, 64 MiB of scores: little beside the model, and enough to fill matrix products. They decide bits.
-    segments: { tokens: 1024, logits: 2 ** 26, headTokens: 128, scores: 2 ** 24 },
+    segments: { tokens: 1024, logits: 2 ** 26, headTokens: 128, scores: 2 ** 24, gradientRows: 2048 },
     updateBytes: 0.46 * MACHINE_BYTES, // the rest is for the engine and the system's file cache
-    momentsPiece: 2 ** 20,
+    momentsPiece: 2 ** 17,
     fileCallBytes: 2 ** 30,
   },
   tensorFlow: { logits: 2 ** 25, keptBytes: 512 * MIB },

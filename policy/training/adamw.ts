@@ -4,6 +4,7 @@
  */
 import type { AdamWSettings } from '../../algorithm/adamw.js';
 import type { Weights } from '../model/parameters.js';
+import { type StepFactors, stepKernel } from './adamw-kernel.js';
 import type { Moments } from './moments.js';
 
 export interface OptimizerState {
@@ -33,30 +34,28 @@ export async function adamWStep(
   settings: AdamWSettings,
 ): Promise<void> {
   state.steps += 1;
+  const step = await stepKernel();
+  const factors = factorsOf(settings, state.steps, scale);
   await state.moments.change(weights.keys(), (name, first, second, from) => {
-    const [own, d] = [weights, gradient].map((all) => all.get(name)!.subarray(from, from + first.length));
-    stepOf(own, d, first, second, state.steps, scale, settings);
+    const [weight, d] = [weights, gradient].map((all) => all.get(name)!.subarray(from, from + first.length));
+    step({ weight, gradient: d, first, second }, factors);
   });
 }
 
-function stepOf(
-  weights: Float32Array,
-  gradient: Float32Array,
-  first: Float32Array,
-  second: Float32Array,
+function factorsOf(
+  { learningRate, betas: [beta1, beta2], eps, weightDecay }: AdamWSettings,
   steps: number,
   scale: number,
-  { learningRate, betas: [beta1, beta2], eps, weightDecay }: AdamWSettings,
-): void {
-  const stepSize = learningRate / (1 - beta1 ** steps);
-  const deviationScale = 1 / Math.sqrt(1 - beta2 ** steps);
-  const keep = 1 - learningRate * weightDecay;
-  for (let i = 0; i < weights.length; i++) {
-    const d = gradient[i] * scale;
-    const m = beta1 * first[i] + (1 - beta1) * d;
-    const v = beta2 * second[i] + (1 - beta2) * d * d;
-    first[i] = m;
-    second[i] = v;
-    weights[i] = weights[i] * keep - (stepSize * m) / (Math.sqrt(v) * deviationScale + eps);
-  }
+): StepFactors {
+  return {
+    scale,
+    beta1,
+    rest1: 1 - beta1,
+    beta2,
+    rest2: 1 - beta2,
+    keep: 1 - learningRate * weightDecay,
+    stepSize: learningRate / (1 - beta1 ** steps),
+    deviationScale: 1 / Math.sqrt(1 - beta2 ** steps),
+    eps,
+  };
 }

@@ -13,7 +13,7 @@ export const EVERYTHING_IS_LARGE: Limits = {
   },
   score: { batchTokens: 1, pieces: { tokens: 50, queries: 1 } },
   learn: {
-    segments: { tokens: 300, logits: 1, headTokens: 300, scores: 2 ** 13 },
+    segments: { tokens: 300, logits: 1, headTokens: 300, scores: 2 ** 13, gradientRows: 50 },
     updateBytes: 0,
     momentsPiece: 1000,
     fileCallBytes: 1000,

@@ -3,7 +3,7 @@ import type { Graph, Value } from '../graph.js';
 import { add, concat, gather, matMul, mul, reshape, rmsNorm, rotaryEmbedding, silu, split } from '../operators.js';
 import type { ModelConfig } from '../../model/config.js';
 import { hasLargeWeights } from '../../model/large.js';
-import { halfOf, type ParameterValues } from './parameter-values.js';
+import { type ParameterValues, rowsOf } from './parameter-values.js';
 import { sharedRopeTables } from '../../model/rope-tables.js';
 
 /** x [..., in] times a projection's weights, whichever way they are laid out (`parameters.ts`) -> [..., out]. */
@@ -115,6 +115,7 @@ export function gateAndUp(
 
 /** Halves by columns are no piece of memory: constants are cut when the session is opened, inputs are copied. */
 function halvesOfGateUp(g: Graph, config: ModelConfig, parameter: ParameterValues, name: string): [Value, Value] {
-  if (hasLargeWeights(config)) return [parameter(halfOf(name, 0)), parameter(halfOf(name, 1))];
-  return split(g, parameter(name), [config.intermediateSize, config.intermediateSize], 1) as [Value, Value];
+  const { intermediateSize: size } = config;
+  if (hasLargeWeights(config)) return [parameter(rowsOf(name, 0, size)), parameter(rowsOf(name, size, 2 * size))];
+  return split(g, parameter(name), [size, size], 1) as [Value, Value];
 }

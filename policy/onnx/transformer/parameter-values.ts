@@ -1,18 +1,22 @@
 /**
  * A model's parameters in one graph: as constants, or as inputs, so that one graph serves every layer. Inputs are named as in
- * layer 0, and each run is given a layer's. Half of a parameter's rows is a piece of its memory, and can be asked for as well.
+ * layer 0, and each run is given a layer's. Some rows of a parameter are a piece of its memory, and can be asked for as well.
  */
 import type { Graph, Value } from '../graph.js';
 import type { HostTensor } from '../host-tensor.js';
 import type { ModelConfig } from '../../model/config.js';
 import { hasLargeWeights } from '../../model/large.js';
+import { sizeOf } from '../../model/parameter-list.js';
 import { parameters, type Weights } from '../../model/parameters.js';
 
-/** By name: `layer3.down`, or `halfOf` it. */
+/** By name: `layer3.down`, or `rowsOf` it. */
 export type ParameterValues = (name: string) => Value;
 
-/** Name of the first (0) or second (1) half of a parameter's rows. */
-export const halfOf = (parameter: string, half: 0 | 1): string => `${parameter}:${half}`;
+/** Name of the rows [from, to) of a parameter, or of those rows of it that the name stands for. */
+export function rowsOf(parameter: string, from: number, to: number): string {
+  const { name, start = 0 } = named(parameter);
+  return `${name}:${start + from}-${start + to}`;
+}
 
 /**
  * Weights as constants: onnxruntime packs them once, and packed products have bits independent of threads and rows. Those
@@ -45,17 +49,16 @@ export function inLayer(layer: number, parameter: string): string {
   return parameter.replace(/^layer0\./, `layer${layer}.`);
 }
 
-/** What a parameter, or half of one, holds: seen and not copied. */
+/** What a parameter, or rows of one, hold: seen and not copied. */
 export function parameterTensors(
   config: ModelConfig,
 ): (values: Weights, name: string) => HostTensor & { data: Float32Array } {
   const shapeOf = shapes(config);
   return (values, asked) => {
-    const { name, half } = named(asked);
-    const whole = values.get(name)!;
-    const size = whole.length / 2;
-    const data = half === undefined ? whole : whole.subarray(half * size, (half + 1) * size);
-    return { type: 'float32', data, dims: shapeOf(asked) };
+    const { name, start = 0 } = named(asked);
+    const dims = shapeOf(asked);
+    const width = sizeOf(dims.slice(1));
+    return { type: 'float32', data: values.get(name)!.subarray(start * width, (start + dims[0]) * width), dims };
   };
 }
 
@@ -72,13 +75,15 @@ function onceEach(make: ParameterValues): { used: ReadonlyMap<string, Value>; pa
 function shapes(config: ModelConfig): (name: string) => readonly number[] {
   const ofWhole = new Map(parameters(config).map(({ name, shape }) => [name, shape]));
   return (asked) => {
-    const { name, half } = named(asked);
+    const { name, start = 0, end } = named(asked);
     const [rows, ...rest] = ofWhole.get(name)!;
-    return half === undefined ? [rows, ...rest] : [rows / 2, ...rest];
+    return [(end ?? rows) - start, ...rest];
   };
 }
 
-function named(parameter: string): { readonly name: string; readonly half: number | undefined } {
-  const [name, half] = parameter.split(':');
-  return { name, half: half === undefined ? undefined : Number(half) };
+function named(asked: string): { readonly name: string; readonly start?: number; readonly end?: number } {
+  const [name, rows] = asked.split(':');
+  if (rows === undefined) return { name };
+  const [start, end] = rows.split('-').map(Number);
+  return { name, start, end };
 }

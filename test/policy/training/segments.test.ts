@@ -19,7 +19,13 @@ const rows = [
   ...[40, 350, 7].map((length, i) => chain(i, length, smallConfig.vocabSize)),
 ];
 /** Everything is cut into several parts. */
-const segments: SegmentLimits = { tokens: 100, logits: 150 * smallConfig.vocabSize, headTokens: 128, scores: 2 ** 14 };
+const segments: SegmentLimits = {
+  tokens: 100,
+  logits: 150 * smallConfig.vocabSize,
+  headTokens: 128,
+  scores: 2 ** 14,
+  gradientRows: 7,
+};
 const LITTLE = { limits: { ...LIMITS, learn: { ...LIMITS.learn, segments } } };
 /** Learnt in pieces, with weights as in one graph. */
 const inPieces = (config: ModelConfig): ModelConfig => ({ ...config, limits: { ...LIMITS.model, wholeVocabulary: 0 } });

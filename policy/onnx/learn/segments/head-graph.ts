@@ -16,7 +16,12 @@ import { headLogits, labelLogProbs } from '../forward.js';
 import { entropies, gradientOf, lossOf, type TrainingGoal } from '../training-graph.js';
 import { addSums, type SegmentGraph } from './segment.js';
 
-export function headGraph(config: ModelConfig, goal: TrainingGoal, temperature: number): SegmentGraph {
+export function headGraph(
+  config: ModelConfig,
+  goal: TrainingGoal,
+  temperature: number,
+  gradientRows: number,
+): SegmentGraph {
   const g = new Graph();
   const composites = new Composites(g);
   const last = g.input('last', 'float32', ['trained', config.hiddenSize]);
@@ -26,13 +31,14 @@ export function headGraph(config: ModelConfig, goal: TrainingGoal, temperature: 
   const { logProbs, logDistribution } = labelLogProbs(g, composites, logits, labels);
   const flat = squeeze(g, logProbs, 1);
   const entropy = goal.kind === 'policy' ? entropies(g, logDistribution) : undefined;
+  let sums: string[] = [];
   if (goal.kind !== 'log-probs') {
     const [dLast, ...found] = gradients(g, lossOf(g, goal, flat), [last, ...used.values()], composites);
     g.output(gradientOf('last'), dLast);
-    addSums(g, used, found);
+    sums = addSums(g, used, found, gradientRows);
   }
   g.output('logProbs', flat);
   if (entropy) g.output('entropies', entropy);
   dropDeadNodes(g);
-  return { graph: g, parameters: [...used.keys()] };
+  return { graph: g, parameters: [...used.keys()], sums };
 }

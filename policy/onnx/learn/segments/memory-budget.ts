@@ -4,12 +4,8 @@ import { type ModelConfig, qkvSize } from '../../../model/config.js';
 import { parameterCount } from '../../../model/parameter-list.js';
 
 const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
-/**
- * Matrices of logits that the head's graph holds at a time; later one, and as much as its weights so often: measured in a second
- * micro-batch, since the gradient's memory is there only once it was written.
- */
-const LOGITS_HELD = 4;
-const HEADS_HELD = 7;
+/** Matrices of logits that the head's graph holds at a time. */
+const LOGITS_HELD = 5;
 /** Matrices [tokens, intermediate] that a piece's graph holds at a time, with its operands. */
 const EXPANDED_HELD = 12;
 
@@ -34,12 +30,11 @@ export function updateMemory(
   const { layers, hiddenSize, heads, headSize, intermediateSize } = config;
   const rows = Math.min(tokens, limits.tokens);
   const logits = Math.min(limits.logits, tokens * config.vocabSize);
-  const head = Math.max(LOGITS_HELD * logits, logits + HEADS_HELD * config.vocabSize * hiddenSize);
   return {
     model: (hasReference ? 3 : 2) * parameterCount(config) * FLOAT_BYTES,
     kept: layers * tokens * (hiddenSize + heads * headSize) * FLOAT_BYTES,
     inner: tokens * (qkvSize(config) + hiddenSize + 2 * intermediateSize) * FLOAT_BYTES,
-    pieces: (head + EXPANDED_HELD * rows * intermediateSize) * FLOAT_BYTES,
+    pieces: (LOGITS_HELD * logits + EXPANDED_HELD * rows * intermediateSize) * FLOAT_BYTES,
   };
 }
 

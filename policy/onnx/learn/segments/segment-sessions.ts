@@ -1,4 +1,5 @@
 /** The graphs of all pieces, each opened when first needed, and run with the weights of one layer. */
+import { LIMITS } from '../../../limits.js';
 import { type HostTensor, Session, type SessionSettings } from '../../runtime.js';
 import { SessionPool } from '../../session-pool.js';
 import type { ModelConfig } from '../../../model/config.js';
@@ -28,23 +29,22 @@ const SEGMENTS = {
 type SegmentName = keyof typeof SEGMENTS;
 export type PieceName = SegmentName | `${SegmentName} gradient` | 'attention' | 'attention gradient';
 
-function graphOf(config: ModelConfig, name: PieceName): SegmentGraph {
-  if (name === 'attention') return { graph: attentionGraph(config), parameters: [] };
-  if (name === 'attention gradient') return { graph: attentionGradientGraph(config), parameters: [] };
+function graphOf(config: ModelConfig, name: PieceName, gradientRows: number): SegmentGraph {
+  if (name === 'attention') return { graph: attentionGraph(config), parameters: [], sums: [] };
+  if (name === 'attention gradient') return { graph: attentionGradientGraph(config), parameters: [], sums: [] };
   const [segment, gradient] = name.split(' ') as [SegmentName, string?];
-  return (gradient ? backwardGraph : forwardGraph)(config, SEGMENTS[segment](config));
+  const piece = SEGMENTS[segment](config);
+  return gradient ? backwardGraph(config, piece, gradientRows) : forwardGraph(config, piece);
 }
 
-interface Opened {
+interface Opened extends Pick<SegmentGraph, 'parameters' | 'sums'> {
   readonly session: Session;
-  readonly parameters: readonly string[];
-  /** It adds to the parameters' gradient. */
-  readonly derives: boolean;
 }
 
 export class SegmentSessions {
   readonly #opened = new SessionPool<Opened>();
   readonly #tensor: ReturnType<typeof parameterTensors>;
+  readonly #gradientRows: number;
 
   /** @param gradient of the parameters; every run of a gradient adds to it */
   constructor(
@@ -53,6 +53,7 @@ export class SegmentSessions {
     private readonly gradient: Weights,
   ) {
     this.#tensor = parameterTensors(config);
+    this.#gradientRows = (settings.limits ?? LIMITS).learn.segments.gradientRows;
   }
 
   /**
@@ -67,7 +68,7 @@ export class SegmentSessions {
     into: Feeds,
     further: readonly string[] = [],
   ): Promise<Record<string, HostTensor>> {
-    const opened = await this.#open(name, () => graphOf(this.config, name));
+    const opened = await this.#open(name, () => graphOf(this.config, name, this.#gradientRows));
     return this.#run(opened, weights, layer, feeds, into, further);
   }
 
@@ -81,7 +82,9 @@ export class SegmentSessions {
     further: readonly string[],
   ): Promise<Record<string, HostTensor>> {
     const name = `head ${JSON.stringify([goal, temperature])}`;
-    const opened = await this.#open(name, () => headGraph(this.config, goal, temperature));
+    const opened = await this.#open(name, () => {
+      return headGraph(this.config, goal, temperature, this.#gradientRows);
+    });
     return this.#run(opened, weights, 0, feeds, into, further);
   }
 
@@ -91,16 +94,15 @@ export class SegmentSessions {
 
   #open(name: string, build: () => SegmentGraph): Promise<Opened> {
     return this.#opened.of(name, async () => {
-      const { graph, parameters: taken } = build();
+      const { graph, parameters, sums } = build();
       // With an arena every session would keep the memory of its largest run: these share what the process keeps.
       const settings = { ...this.settings, planMemory: false, keepMemory: false, keepTransposes: true };
-      const derives = taken.some((parameter) => graph.inputs.some((input) => input.name === sumBefore(parameter)));
-      return { session: await Session.open(graph, settings), parameters: taken, derives };
+      return { session: await Session.open(graph, settings), parameters, sums };
     });
   }
 
   #run(
-    { session, parameters: taken, derives }: Opened,
+    { session, parameters, sums }: Opened,
     weights: Weights,
     layer: number,
     feeds: Feeds,
@@ -109,11 +111,9 @@ export class SegmentSessions {
   ): Promise<Record<string, HostTensor>> {
     const inputs: Record<string, HostTensor> = { ...feeds };
     const outputs: Record<string, HostTensor> = { ...into };
-    for (const parameter of taken) {
-      const own = inLayer(layer, parameter);
-      inputs[parameter] = this.#tensor(weights, own);
-      if (!derives) continue;
-      const sum = this.#tensor(this.gradient, own);
+    for (const parameter of parameters) inputs[parameter] = this.#tensor(weights, inLayer(layer, parameter));
+    for (const parameter of sums) {
+      const sum = this.#tensor(this.gradient, inLayer(layer, parameter));
       inputs[sumBefore(parameter)] = sum;
       outputs[gradientOf(parameter)] = sum;
     }
