@@ -52,11 +52,16 @@ export async function decode(
   cases: readonly Case[],
   show: (rows: readonly Row[]) => void,
 ): Promise<void> {
-  const works = cases.map((one) => workOf(model, one, 0));
+  const works = cases.map((one) => workOf(model, one, 0, 0));
   const rollouts = works.map(({ prompts, siblings }) => prompts.length * siblings);
   const contenders = await everybody(model, Math.max(...rollouts), Math.max(...works.map(lengthOf)));
   try {
-    for (const one of cases) show(await measure(model, one, contenders));
+    // No prompt comes twice: engines keep the keys and values of prompts that they have seen.
+    let seen = 0;
+    for (const one of cases) {
+      show(await measure(model, one, contenders, seen));
+      seen += (ROUNDS[model.name] + 1) * one.problems;
+    }
   } finally {
     for (const sampler of contenders.samplers.values()) await sampler.close();
   }
@@ -105,15 +110,16 @@ function lastLine({ message }: Error): string {
   return message.trim().split('\n').at(-1)!;
 }
 
-async function measure(model: MeasuredModel, one: Case, contenders: Contenders): Promise<Row[]> {
+/** @param seen prompts that contenders had before */
+async function measure(model: MeasuredModel, one: Case, contenders: Contenders, seen: number): Promise<Row[]> {
   const name = nameOf(model, one);
-  const work = workOf(model, one, 0);
+  const work = workOf(model, one, 0, seen);
   const rollouts = work.prompts.length * work.siblings;
-  const { samplers, absent } = await ready(contenders, workOf(model, one, ROUNDS[model.name]));
-  const sampled = { rollouts, promptTokens: work.prompts.flat().length, newTokens: work.newTokens };
+  const { samplers, absent } = await ready(contenders, workOf(model, one, ROUNDS[model.name], seen));
+  const sampled = { rollouts, promptTokens: differentTokens(work.prompts), newTokens: work.newTokens };
   const turns = new Map<string, (round: number) => Promise<number>>([
     ...[...samplers].map(([who, sampler]) => {
-      return [who, (round: number) => sampler.sample(workOf(model, one, round))] as const;
+      return [who, (round: number) => sampler.sample(workOf(model, one, round, seen))] as const;
     }),
     [PRODUCTS, () => samplingProductSeconds(model, sampled)],
     [READING, () => readingSeconds(model, sampled)],
@@ -142,8 +148,13 @@ async function measure(model: MeasuredModel, one: Case, contenders: Contenders):
   return rows;
 }
 
-function workOf(model: MeasuredModel, { problems, siblings, prefixTokens, newTokens }: Case, round: number): Work {
-  const prompts = promptsOf(model, problems, round);
+function workOf(
+  model: MeasuredModel,
+  { problems, siblings, prefixTokens, newTokens }: Case,
+  round: number,
+  seen: number,
+): Work {
+  const prompts = promptsOf(model, problems, seen + round * problems);
   return {
     prompts:
       prefixTokens === undefined ? prompts : prompts.map((prompt, i) => lengthened(prompt, prompts, i, prefixTokens)),
@@ -159,6 +170,13 @@ function lengthened(prompt: readonly number[], prompts: readonly number[][], i: 
   const missing = Math.ceil(length / prompt.length);
   for (let back = missing; back > 0; back--) before.push(prompts[(i + prompts.length - back) % prompts.length]);
   return [...before.flat(), ...prompt].slice(-length);
+}
+
+/** Tokens of all prompts, where what several begin with counts once. */
+function differentTokens(prompts: readonly (readonly number[])[]): number {
+  const beginnings = new Set<string>();
+  for (const prompt of prompts) prompt.forEach((_, end) => beginnings.add(prompt.slice(0, end + 1).join()));
+  return beginnings.size;
 }
 
 const lengthOf = ({ prompts, newTokens }: Work): number => prompts[0].length + newTokens;

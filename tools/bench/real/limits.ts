@@ -12,7 +12,7 @@ const ROWS = 512;
 export interface Sampled {
   /** At once. */
   readonly rollouts: number;
-  /** Of different prompts, in all. */
+  /** In all; what several prompts begin with counts once. */
   readonly promptTokens: number;
   /** Of each rollout. */
   readonly newTokens: number;

@@ -14,7 +14,7 @@ const ROUNDS = { rounds: 3, warmUps: LIMITS.processes.keptPolicies };
 export async function load(model: MeasuredModel, show: (rows: readonly Row[]) => void): Promise<void> {
   const engine = openInferenceEngine({ threads: THREADS });
   const peer = await Peer.start('decode.py');
-  const [prompt] = promptsOf(model, 1, 0);
+  const [prompt] = promptsOf(model, 1);
   const id = (round: number): string => `${model.name} ${round}`;
   const name = 'model';
   try {

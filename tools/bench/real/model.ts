@@ -31,8 +31,8 @@ export interface MeasuredModel {
   readonly prompts: readonly (readonly number[])[];
 }
 
-/** Of which the most common length is taken: there are some hundreds of it. */
-const PROBLEMS = 3000;
+/** Of which the most common length is taken: there are more than a thousand of it. */
+const PROBLEMS = 6000;
 const SEED = 0;
 
 /** Rejects with `RealModelNotMade`, `PeersNotInstalled`, `NoChatTemplate`. */
@@ -49,10 +49,10 @@ export async function measuredModel(name: MeasuredName): Promise<MeasuredModel> 
   };
 }
 
-/** `count` prompts that no earlier round had. @throws RangeError where there are not enough */
-export function promptsOf({ prompts }: MeasuredModel, count: number, round: number): number[][] {
-  const taken = prompts.slice(round * count, (round + 1) * count);
-  if (taken.length < count) throw new RangeError(`there are ${prompts.length} prompts, too few for round ${round}`);
+/** `count` prompts behind the first `from`. @throws RangeError where there are not enough */
+export function promptsOf({ prompts }: MeasuredModel, count: number, from = 0): number[][] {
+  const taken = prompts.slice(from, from + count);
+  if (taken.length < count) throw new RangeError(`there are ${prompts.length} prompts, not ${from + count}`);
   return taken.map((prompt) => [...prompt]);
 }
 

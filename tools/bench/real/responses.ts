@@ -28,7 +28,7 @@ export async function responses(
   count: number,
   newTokens: number,
 ): Promise<Response[]> {
-  const prompts = promptsOf(model, count, 0);
+  const prompts = promptsOf(model, count);
   const rollouts = await engine.generate(
     model.policy.id,
     prompts.map((prompt, problem) => requestOf(prompt, newTokens, { problem })),
