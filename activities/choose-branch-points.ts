@@ -1,5 +1,5 @@
 import { writeArtifact } from '../store/formats/artifacts.js';
-import { readBatch } from '../iteration/batch.js';
+import { readBatch } from '../services/batches.js';
 import { planBranches, pointsOf } from '../iteration/branch-plan.js';
 import { defineActivity } from './define-activity.js';
 

@@ -1,16 +1,12 @@
 import { readArtifact, writeArtifact } from '../store/formats/artifacts.js';
-import { Context } from '@temporalio/activity';
 import { childId } from '../contracts/protocol/child-ids.js';
 import type { Committed, ControlActivities } from '../contracts/protocol/activities.js';
-import type {
-  ActivityTrace,
-  IterationProvenance,
-  WorkerDescription,
-} from '../contracts/artifacts/iteration-provenance.js';
+import type { ActivityTrace, WorkerDescription } from '../contracts/artifacts/iteration-provenance.js';
 import type { IterationRecord } from '../contracts/artifacts/iteration-record.js';
 import type { IterationSummary } from '../contracts/protocol/run.js';
 import { LEDGER_FILE, type LedgerLine } from '../contracts/artifacts/ledger-line.js';
-import { stillAsked } from '../durability/heartbeat.js';
+import { currentAttempt } from '../durability/current-attempt.js';
+import { serverClient } from '../durability/temporal-adapter.js';
 import { historyOf, tracedActivities } from '../services/histories.js';
 import { writeLine } from '../services/run-folder.js';
 import type { Services } from '../services/services.js';
@@ -51,9 +47,9 @@ export const commitIteration =
       tokensPerSecond: summary.tokensPerSecond,
       activities,
       workers: await workersOf(services, activities),
-    } satisfies IterationProvenance);
+    });
 
-    await stillAsked();
+    await currentAttempt().stillAsked();
     await writeLine(services, run, 'metrics.jsonl', { number: iteration, value: summary });
     const line: Omit<LedgerLine, 'number'> = { sha256: ref.sha256, bytes: ref.bytes, provenance, ...record };
     await writeLine(services, run, LEDGER_FILE, { number: iteration, value: line });
@@ -85,7 +81,7 @@ async function recordOf({ store }: Services, input: Input): Promise<IterationRec
 
 /** Of both children of the iteration; of a child that the server has forgotten (a run that slept for long), nothing. */
 async function tracesOf(run: string, iteration: number): Promise<ActivityTrace[]> {
-  const { client } = Context.current();
+  const client = serverClient();
   const children = [childId(run, 'sample', iteration), childId(run, 'learn', iteration)];
   const traced = await Promise.all(
     children.map(async (workflow) => {

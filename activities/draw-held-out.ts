@@ -2,7 +2,6 @@ import { writeArtifact } from '../store/formats/artifacts.js';
 import { evaluatedProblems } from '../tasks/evaluate.js';
 import { withHeartbeats } from '../durability/heartbeat.js';
 import { defineActivity } from './define-activity.js';
-import type { ProblemBatch } from '../store/formats/documents.js';
 import { promptsOf } from '../services/policies.js';
 import { heldOutSet, openTask } from '../tasks/task.js';
 
@@ -14,10 +13,11 @@ export const drawHeldOut = defineActivity('drawHeldOut', async ({ store, manifes
   const source = heldOutSet(opened, manifest, set);
   const limits = { ...evaluation, problems: evaluation.problemsPerSet };
   const { problems, skippedPrompts } = evaluatedProblems(source, await promptsOf(store, policy), limits);
-  const batch: ProblemBatch = { problems: problems.map((one) => ({ ...one, prompt: [...one.prompt] })) };
   return {
     set,
-    problems: await writeArtifact(store, 'problems', batch),
+    problems: await writeArtifact(store, 'problems', {
+      problems: problems.map((one) => ({ ...one, prompt: [...one.prompt] })),
+    }),
     count: problems.length,
     samplesPerProblem: evaluation.samplesBySet?.[set] ?? evaluation.samplesPerProblem,
     skippedPrompts,

@@ -2,7 +2,6 @@ import { writeArtifact } from '../store/formats/artifacts.js';
 import { heartbeat, withHeartbeats, yieldToEvents } from '../durability/heartbeat.js';
 import { ProblemDraw } from '../iteration/draw.js';
 import { defineActivity } from './define-activity.js';
-import type { ProblemBatch } from '../store/formats/documents.js';
 import { promptsOf } from '../services/policies.js';
 import { openTask, trainingSet } from '../tasks/task.js';
 
@@ -20,9 +19,8 @@ export const drawProblems = defineActivity('drawProblems', async ({ store, manif
     heartbeat({ doing: 'draw problems', done: draw.problems.length, total: count });
     await yieldToEvents();
   }
-  const batch: ProblemBatch = { problems: draw.problems };
   return {
-    problems: await writeArtifact(store, 'problems', batch),
+    problems: await writeArtifact(store, 'problems', { problems: draw.problems }),
     count,
     skippedPrompts: draw.skippedPrompts,
     cursor: draw.cursor,

@@ -1,13 +1,13 @@
-import { Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import {
   decodeArrayFromPayloads,
   decodeOptionalFailureToOptionalError,
-} from '@temporalio/common/lib/internal-non-workflow/index.js';
+} from '../contracts/protocol/temporal-internals.js';
 import proto, { type temporal } from '@temporalio/proto'; // CommonJS: its values are in the default export
 import type { ControlActivities, WaitingPart } from '../contracts/protocol/activities.js';
 import { ACTIVITY_ROLES } from '../contracts/protocol/activity-roles.js';
-import type { Progress } from '../durability/heartbeat.js';
+import type { Progress } from '../durability/progress.js';
+import { activityInfo, serverClient } from '../durability/temporal-adapter.js';
 import { HANDED_BACK } from '../contracts/errors/run-errors.js';
 import { queueName, queuePrefix, type Role } from '../contracts/protocol/queues.js';
 
@@ -20,7 +20,7 @@ const MESSAGE_LENGTH = 300;
 
 /** Why a run does not get on: queues that nobody polls, attempts that fail. Nothing, when its work is being done. */
 export const explainWait = (): ControlActivities['explainWait'] => async (part) => {
-  const { client, info } = Context.current();
+  const [client, info] = [serverClient(), activityInfo()];
   const prefix = queuePrefix(info.taskQueue);
   const now = info.currentAttemptScheduledTimestampMs;
   const pending = await pendingActivities(client, part);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { ControlActivities } from '../contracts/protocol/activities.js';
-import { withHeartbeats, stillAsked } from '../durability/heartbeat.js';
+import { currentAttempt } from '../durability/current-attempt.js';
+import { withHeartbeats } from '../durability/heartbeat.js';
 import { exportPolicy } from '../services/export-policy.js';
 import { readArtifact } from '../store/formats/artifacts.js';
 import { replaceFile, runFolder } from '../services/run-folder.js';
@@ -14,7 +15,7 @@ export const finishRun =
   async ({ run, manifest, policy, evaluations }) => {
     const folder = runFolder(services, run);
     const modelFolder = join(folder, 'model');
-    await stillAsked(); // so nobody else's draft is needed
+    await currentAttempt().stillAsked(); // so nobody else's draft is needed
     await withHeartbeats(
       'write the trained model',
       exportPolicy(services.store, policy, modelFolder, { abandonedMs: 0 }),

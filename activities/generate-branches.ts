@@ -1,7 +1,7 @@
 import { readArtifact } from '../store/formats/artifacts.js';
 import { sliceOf } from '../contracts/protocol/shards.js';
 import { defineActivity } from './define-activity.js';
-import { readPrefixes } from '../iteration/prefixes.js';
+import { readPrefixes } from '../services/batches.js';
 import { rollOut, storeRollouts, type PlannedRollout } from '../services/rollouts.js';
 
 /** Samples anew at every branch point: the tokens before it are kept, `rolloutsPerPoint` times. */

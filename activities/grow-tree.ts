@@ -1,42 +1,46 @@
 import { writeArtifact } from '../store/formats/artifacts.js';
-import { readBatch } from '../iteration/batch.js';
+import type { StoredRow } from '../contracts/artifacts/stored-row.js';
 import { heartbeat, yieldToEvents } from '../durability/heartbeat.js';
 import { defineActivity } from './define-activity.js';
-import type { Trees } from '../store/formats/documents.js';
-import { type StoredRow } from '../store/formats/rows.js';
 import {
+  filterGrown,
+  type GrownProblem,
   growProblem,
-  leafPaths,
   measure,
   nextDraw,
   NO_BRANCHES,
-  readBranches,
-  type GrownProblem,
+  trainingRow,
+  treeDocument,
 } from '../iteration/trees.js';
+import { readBatch, readBranches } from '../services/batches.js';
 
 /** Trees, advantages, what of them reaches the update, and how many problems to draw next. */
 export const growTree = defineActivity(
   'growTree',
   async ({ store, manifest }, { batch, branches: refs, controller }) => {
-    const problems = await readBatch(store, batch, manifest.config);
+    const { config } = manifest;
+    const problems = await readBatch(store, batch, config);
     const branches = refs ? await readBranches(store, refs) : NO_BRANCHES;
-    const trees: GrownProblem[] = [];
-    const rows: StoredRow[] = [];
+    const grown: GrownProblem[] = [];
     for (const problem of problems) {
-      const { grown, row } = growProblem(problem, branches, manifest.config);
-      trees.push(grown);
-      if (row) rows.push(row);
-      heartbeat({ doing: 'grow trees', done: trees.length, total: problems.length });
+      grown.push(growProblem(problem, branches, config));
+      heartbeat({ doing: 'grow trees', done: grown.length, total: problems.length });
+      await yieldToEvents();
+    }
+    const { dropped, leafPaths } = filterGrown(grown, branches, config);
+    const trees = grown.map((one, i) => treeDocument(one, dropped[i]));
+    const rows: StoredRow[] = [];
+    for (const one of grown.filter((_, i) => dropped[i] === null)) {
+      rows.push(trainingRow(one));
       await yieldToEvents();
     }
 
-    const batchSize = nextDraw(controller.batchSize, leafPaths(rows), manifest);
-    const document: Trees = { problems: trees };
+    const batchSize = nextDraw(controller.batchSize, leafPaths, manifest);
     return {
-      tree: await writeArtifact(store, 'tree', document),
+      tree: await writeArtifact(store, 'tree', { problems: trees }),
       rows: await writeArtifact(store, 'rows', rows),
       controller: { ...controller, batchSize },
-      metrics: { ...measure(batch.statistics, trees, rows, branches), nextBatchSize: batchSize },
+      metrics: { ...measure(batch.statistics, trees, rows, branches, leafPaths), nextBatchSize: batchSize },
     };
   },
 );

@@ -1,9 +1,11 @@
-import { Context } from '@temporalio/activity';
+import { AttemptError } from '../contracts/errors/retry-policy.js';
 import type { ControlActivities } from '../contracts/protocol/activities.js';
+import { serverClient } from '../durability/temporal-adapter.js';
 
 /** The history is written before this activity is handed out, so the event is there unless the server fell behind. */
-class UpdateNotInHistory extends Error {
+class UpdateNotInHistory extends AttemptError {
   override readonly name = 'UpdateNotInHistory';
+  override readonly retry = 'transient';
   constructor(run: string, updateId: string) {
     super(`the history of ${run} has no update ${updateId}`);
   }
@@ -12,7 +14,7 @@ class UpdateNotInHistory extends Error {
 /** Who sent an update, as the server recorded it: the client's identity. Looks from the end of the history. */
 export const identifySender = (): ControlActivities['identifySender'] => async (input) => {
   const { run, runId, updateId } = input;
-  const { workflowService, options } = Context.current().client;
+  const { workflowService, options } = serverClient();
   let nextPageToken: Uint8Array | undefined;
   do {
     const page = await workflowService.getWorkflowExecutionHistoryReverse({

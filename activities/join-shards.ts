@@ -1,12 +1,11 @@
 import { readArtifact, writeArtifact } from '../store/formats/artifacts.js';
 import { yieldToEvents } from '../durability/heartbeat.js';
 import { defineActivity } from './define-activity.js';
-import type { Verdicts } from '../store/formats/documents.js';
-import { type StoredRollout } from '../store/formats/rollouts.js';
-import { type StoredScore } from '../store/formats/scores.js';
+import type { Verdicts } from '../contracts/artifacts/documents.js';
+import type { StoredRollout } from '../contracts/artifacts/stored-rollout.js';
+import type { StoredScore } from '../contracts/artifacts/stored-score.js';
 import { storeRollouts } from '../services/rollouts.js';
 import { scoreMeans } from '../iteration/scores.js';
-import { storeScores } from '../services/scores.js';
 
 /** Makes of the shards of a phase what one shard would have made: the same artifacts, and the same means of them. */
 export const joinShards = defineActivity('joinShards', async ({ store }, { shards }) => {
@@ -19,12 +18,11 @@ export const joinShards = defineActivity('joinShards', async ({ store }, { shard
     scores.push(...(await readArtifact(store, shard.scores)));
     await yieldToEvents();
   }
-  const document: Verdicts = { verdicts };
   return {
     ...(await storeRollouts(store, rollouts)),
-    verdicts: await writeArtifact(store, 'verdicts', document),
+    verdicts: await writeArtifact(store, 'verdicts', { verdicts }),
     correct: verdicts.filter(({ reward }) => reward === 1).length,
-    scores: await storeScores(store, scores),
+    scores: await writeArtifact(store, 'scores', scores),
     ...scoreMeans(scores),
   };
 });

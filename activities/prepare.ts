@@ -1,5 +1,4 @@
 import { writeArtifact } from '../store/formats/artifacts.js';
-import { Context } from '@temporalio/activity';
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { NO_INFLUENCE_MEANS } from '../algorithm/adaptive-sampling.js';
@@ -18,6 +17,7 @@ import { moduleHash } from '../tasks/verifiers.js';
 import type { Task } from '../tasks/task.js';
 import { batchSizeSettings } from '../iteration/batch.js';
 import { withHeartbeats } from '../durability/heartbeat.js';
+import { activityInfo } from '../durability/temporal-adapter.js';
 import { checkInput } from '../services/input/check-input.js';
 import { claimFolder } from '../services/run-folder.js';
 import type { Services } from '../services/services.js';
@@ -53,7 +53,7 @@ export const prepare =
       ...(config.from ? { parent: config.from.record } : {}),
     };
     const ref = await writeArtifact(store, 'manifest', manifest);
-    const { workflowId: run, runId } = Context.current().info.workflowExecution!;
+    const { workflowId: run, runId } = activityInfo().workflowExecution!;
     await claimFolder(services, { run, owner: evaluationOnly ? ref.sha256 : runId });
     return {
       manifest: ref,

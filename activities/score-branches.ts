@@ -1,9 +1,9 @@
-import { readArtifact } from '../store/formats/artifacts.js';
+import { readArtifact, writeArtifact } from '../store/formats/artifacts.js';
 import { defineActivity } from './define-activity.js';
 import { loadedEngine } from '../services/policies.js';
-import { readPrefixes } from '../iteration/prefixes.js';
+import { readPrefixes } from '../services/batches.js';
 import { meanEntropy } from '../iteration/scores.js';
-import { scoreWith, storeScores } from '../services/scores.js';
+import { scoreWith } from '../services/scores.js';
 
 const NONE = { influence: new Float32Array(), stepEnds: new Int32Array() };
 
@@ -21,5 +21,5 @@ export const scoreBranches = defineActivity('scoreBranches', async (context, inp
   });
   const scored = await scoreWith(engine, id, requests);
   const scores = scored.map(({ logProbs, entropies }) => ({ logProbs, entropies, ...NONE }));
-  return { scores: await storeScores(store, scores), meanFci: 0, meanEntropy: meanEntropy(scores) };
+  return { scores: await writeArtifact(store, 'scores', scores), meanFci: 0, meanEntropy: meanEntropy(scores) };
 });

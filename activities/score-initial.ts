@@ -1,9 +1,10 @@
+import { writeArtifact } from '../store/formats/artifacts.js';
 import { countSteps } from '../algorithm/step-counts.js';
 import { defineActivity } from './define-activity.js';
 import { loadedEngine, tokenizerOf } from '../services/policies.js';
-import { readPrefixes } from '../iteration/prefixes.js';
+import { readPrefixes } from '../services/batches.js';
 import { scoreMeans } from '../iteration/scores.js';
-import { scoreWith, storeScores } from '../services/scores.js';
+import { scoreWith } from '../services/scores.js';
 import { initialScoreRequest } from '../iteration/score-request.js';
 import { stepEnds } from '../iteration/step-ranges.js';
 
@@ -24,7 +25,7 @@ export const scoreInitial = defineActivity('scoreInitial', async (context, input
   const ends = requests.map(({ stepRanges, promptLength }) => stepEnds({ stepRanges }, promptLength));
   if (manifest.config.update.oldLogProbs === 'update') {
     const unscored = ends.map((stepEnds) => ({ ...NOTHING, stepEnds }));
-    return { scores: await storeScores(store, unscored), ...scoreMeans(unscored) };
+    return { scores: await writeArtifact(store, 'scores', unscored), ...scoreMeans(unscored) };
   }
   const { engine, id } = await loadedEngine(context, manifest, input.policy);
   const asked = requests.map(({ cutBy: _, ...request }) => request);
@@ -32,7 +33,7 @@ export const scoreInitial = defineActivity('scoreInitial', async (context, input
     return { logProbs, entropies, influence: fci.subarray(1), stepEnds: ends[i] };
   });
   return {
-    scores: await storeScores(store, scores),
+    scores: await writeArtifact(store, 'scores', scores),
     ...scoreMeans(scores),
     steps: countSteps(scores.map(({ influence }, i) => ({ influence, cutBy: requests[i].cutBy }))),
   };

@@ -4,7 +4,7 @@ import { miniBatches } from '../algorithm/mini-batches.js';
 import type { LearnerActivities } from '../contracts/protocol/activities.js';
 import type { ArtifactRef } from '../contracts/artifacts/artifact-ref.js';
 import type { Learner, LearnerState, StepProgress, UpdateMetrics } from '../contracts/engine/engine.js';
-import { NON_FINITE_UPDATE } from '../contracts/errors/run-errors.js';
+import { NonFiniteUpdate } from '../contracts/errors/engine-errors.js';
 import { SHARD_INDEX, type PolicyArtifact } from '../contracts/artifacts/policy-artifact.js';
 import type { UpdateSummary } from '../contracts/protocol/run.js';
 import type { RunManifest } from '../contracts/artifacts/run-manifest.js';
@@ -73,14 +73,14 @@ async function learnerState(store: ArtifactStore, policy: PolicyArtifact, run: R
 
 /** A loss that is not finite would be so again: the run stops and names the batch; policy m stays. */
 function refuse(error: unknown, { iteration, rows, policy }: Parameters<Update>[0], step: number): never {
-  if (!(error instanceof Error && error.name === NON_FINITE_UPDATE)) throw error;
+  if (!(error instanceof NonFiniteUpdate)) throw error;
   throw ApplicationFailure.create({
-    type: NON_FINITE_UPDATE,
+    type: error.name,
     nonRetryable: true,
     cause: error,
     message:
       `iteration ${iteration}, optimiser step ${step}: ${error.message}. The update was refused; ` +
-      `the policy of before is kept (artifact ${policy.sha256}), the training rows are artifact ${rows.sha256}.`,
+      `the previous policy is kept (artifact ${policy.sha256}), the training rows are artifact ${rows.sha256}.`,
     details: [{ iteration, step, rows, policy }],
   });
 }

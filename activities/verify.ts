@@ -3,10 +3,9 @@ import type { Verdict } from '../contracts/artifacts/verdict.js';
 import { withHeartbeats, yieldToEvents, cancellable } from '../durability/heartbeat.js';
 import { defineActivity } from './define-activity.js';
 import { Judge, verifierOf } from '../services/judge.js';
-import type { Verdicts } from '../store/formats/documents.js';
 import type { Journal } from '../durability/journal.js';
 import { tokenizerOf } from '../services/policies.js';
-import { readPrefixes } from '../iteration/prefixes.js';
+import { readPrefixes } from '../services/batches.js';
 
 /** Judged at the same time: enough for the processes of a verifier, and soon over when the activity is cancelled. */
 const TOGETHER = 64;
@@ -30,9 +29,8 @@ export const verify = defineActivity('verify', async (context, input) => {
     await yieldToEvents();
   }
   const verdicts = rollouts.map((_, place) => known.verdicts.get(place)!);
-  const document: Verdicts = { verdicts };
   return {
-    verdicts: await writeArtifact(store, 'verdicts', document),
+    verdicts: await writeArtifact(store, 'verdicts', { verdicts }),
     count: verdicts.length,
     correct: verdicts.filter(({ reward }) => reward === 1).length,
   };

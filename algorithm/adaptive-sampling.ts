@@ -1,11 +1,12 @@
 /**
- * Adaptive sampling, ADS (algorithm.md 4.1, 4.2): which problems are branched, how many of their responses, and what reaches the update.
+ * Adaptive sampling, ADS (algorithm.md 4.1): which problems are branched, and how many of their responses.
  *
  * Paper (section 3.4): hard problems get more branches, ceil(n exp(-z)); problems that are always solved stay only while
  * their attention shows more influence than the average such problem.
  * Authors' code, where the paper is silent: the average runs over all problems ever seen, the current batch included before
  * comparing; which responses are branched.
- * **Ours:** the running means are exact (exact-sum.ts). Left out: nothing; 4.3 is in batch-size.ts, 4.4 in keep-best.ts.
+ * **Ours:** the running means are exact (exact-sum.ts). Left out: nothing; 4.2 is in update-filter.ts, 4.3 in batch-size.ts, 4.4
+ * in keep-best.ts.
  */
 
 import { exceeds, plus, roundSum, sumExactly } from './exact-sum.js';
@@ -73,7 +74,7 @@ export function meanOf({ count, sum }: RunningMean): number | null {
   return count === 0 ? null : roundSum(sum) / count;
 }
 
-/** Spec 4.1 for one batch: the selection of each problem, and the means after the batch. */
+/** algorithm.md 4.1 for one batch: the selection of each problem, and the means after the batch. */
 export function selectForBranching(
   batch: readonly ScoredProblem[],
   before: InfluenceMeans,
@@ -91,12 +92,6 @@ export function selectForBranching(
 /** The responses to branch, ascending: the certain ones and the drawn ones. */
 export function drawSelection({ mustBranch, fillFrom, fillCount }: BranchSelection, stream: RandomStream): number[] {
   return [...mustBranch, ...sampleWithoutReplacement(fillFrom, fillCount, stream)].sort((a, b) => a - b);
-}
-
-/** Spec 4.2: problems whose training rows are neither all correct nor all wrong, and how many rows they have. */
-export function filterForUpdate(trainingRewards: readonly (readonly number[])[]): { kept: number[]; rows: number } {
-  const kept = trainingRewards.flatMap((rewards, problem) => (rewards.some((r) => r !== rewards[0]) ? [problem] : []));
-  return { kept, rows: kept.reduce((rows, problem) => rows + trainingRewards[problem].length, 0) };
 }
 
 function selectResponses(correct: readonly boolean[], phi: number, mu: RunningMean): BranchSelection {

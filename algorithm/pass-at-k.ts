@@ -11,7 +11,7 @@
  * @param k 1 <= k <= n
  */
 export function passAtK(samples: number, correct: number, k: number): number {
-  if (!(k >= 1 && k <= samples)) throw new RangeError(`pass@${k} can not be told from ${samples} samples`);
+  if (!(k >= 1 && k <= samples)) throw new RangeError(`pass@${k} cannot be told from ${samples} samples`);
   if (samples - correct < k) return 1;
   let allWrong = 1;
   for (let i = samples - correct + 1; i <= samples; i++) allWrong *= 1 - k / i;

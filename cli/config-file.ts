@@ -16,7 +16,7 @@ export async function readForm(path: string | undefined, instead: Partial<RunFor
 
 async function readJson(path: string): Promise<RunForm> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new InvalidConfig([{ path: '', problem: `${path} can not be read: ${(error as Error).message}` }]);
+    throw new InvalidConfig([{ path: '', problem: `${path} cannot be read: ${(error as Error).message}` }]);
   });
   try {
     return JSON.parse(text) as RunForm;

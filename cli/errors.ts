@@ -1,7 +1,7 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 
-/** The command can not be carried out as it was given. */
+/** The command cannot be carried out as it was given. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }

@@ -79,7 +79,7 @@ export async function ensureTemporalServer(options: TemporalServerOptions): Prom
 
 /**
  * Looks after our development server until `signal` aborts: when it dies, it is started again under the same address and with the
- * same database, so that whoever is connected goes on. Rejects with `DevServerFailed` or `DevServerMoved` where it can not be.
+ * same database, so that whoever is connected goes on. Rejects with `DevServerFailed` or `DevServerMoved` where it cannot be.
  */
 export async function keepTemporalServer(
   { home, namespace, searchAttributes, env = process.env }: TemporalServerOptions & { readonly namespace: string },

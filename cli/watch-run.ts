@@ -3,7 +3,7 @@ import type { LoadedDataConverter } from '@temporalio/common';
 import {
   decodeArrayFromPayloads,
   decodeOptionalFailureToOptionalError,
-} from '@temporalio/common/lib/internal-non-workflow/index.js';
+} from '../contracts/protocol/temporal-internals.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { influenceWarningText } from '../contracts/protocol/influence-warning.js';
 import { PROGRESS_QUERY, type RunProgress } from '../contracts/protocol/run.js';

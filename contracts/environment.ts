@@ -27,7 +27,7 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-/** A variable of the environment has a value that can not be used. */
+/** A variable of the environment has a value that cannot be used. */
 export class InvalidEnvironment extends Error {
   override readonly name = 'InvalidEnvironment';
   constructor(

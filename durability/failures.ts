@@ -1,18 +1,14 @@
 /** Tells bad luck (a worker is lost, a disk is full) from work that fails each time it is tried. */
-import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import { FAILS_EACH_TIME, NON_RETRYABLE } from '../contracts/errors/run-errors.js';
+import { FAILS_EACH_TIME } from '../contracts/errors/run-errors.js';
+import { retryPolicyOf } from '../contracts/errors/retry-policy.js';
 import type { ArtifactStore } from '../store/artifact-store.js';
+import { currentAttempt } from './current-attempt.js';
 import { withHeartbeats, cancellation } from './heartbeat.js';
 import { Journal } from './journal.js';
 
 /** A process that is killed by accident five times, each time before it got one token further, was not killed by accident. */
 const FAILURES_IN_A_ROW = 5;
-
-/** They pass, however long that takes: these attempts are bounded by Temporal's options alone. */
-const PASSING: readonly string[] = ['StoreFull', 'StoreUnwritable', 'StoreUnreachable'];
-
-const passes = ({ name }: Error): boolean => PASSING.includes(name);
 
 /** Soon at first, then once a minute. */
 const FIRST_PAUSE_MS = 1_000;
@@ -27,11 +23,11 @@ export async function retryWhileStoreIsAway<T>(write: () => Promise<T>): Promise
     try {
       return await write();
     } catch (error) {
-      if (!(error instanceof Error && passes(error))) throw error;
-      const { info, sleep } = Context.current();
-      if (info.startToCloseTimeoutMs === 0) throw error; // outside of Temporal, where an attempt has no end
+      if (!(error instanceof Error && retryPolicyOf(error) === 'outage')) throw error;
+      const attempt = currentAttempt();
+      if (!attempt.isBounded) throw error;
       const waitsFor = `${error.name}: ${error.message}`;
-      await withHeartbeats('wait for the store', sleep(pause), () => ({ done: 0, total: 1, waitsFor }));
+      await withHeartbeats('wait for the store', attempt.sleep(pause), () => ({ done: 0, total: 1, waitsFor }));
     }
   }
 }
@@ -56,7 +52,7 @@ export async function boundFailures<T>(
     return await work();
   } catch (error) {
     if (cancellation().aborted || !(error instanceof Error) || error instanceof ApplicationFailure) throw error;
-    if (passes(error) || NON_RETRYABLE.includes(error.name)) throw error;
+    if (retryPolicyOf(error) !== 'transient') throw error;
     const failures = new Journal(store, `failures of ${key}`);
     const progress = (await journal.records()).length;
     const failure: Failure = { progress, message: error.message };

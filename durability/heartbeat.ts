@@ -1,30 +1,15 @@
-import { Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory, CancelledFailure } from '@temporalio/common';
 import { HANDED_BACK } from '../contracts/errors/run-errors.js';
-
-/** Progress of the running activity, as its heartbeat shows it. */
-export interface Progress {
-  /** What is being done. */
-  readonly doing: string;
-  readonly done: number;
-  readonly total: number;
-  /** New tokens, where tokens are made. */
-  readonly tokens?: number;
-  /** Of the mini-batch under way, where that is known. */
-  readonly microBatches?: { readonly done: number; readonly total: number };
-  /** What keeps it from going on, where something does. */
-  readonly waitsFor?: string;
-  /** Name of the journal that holds what was done, where one is kept. */
-  readonly journal?: string;
-}
+import { currentAttempt } from './current-attempt.js';
+import type { Progress } from './progress.js';
 
 export function heartbeat(progress: Progress): void {
-  Context.current().heartbeat(progress);
+  currentAttempt().heartbeat(progress);
 }
 
 /** Aborts when the activity is cancelled, or its worker shuts down. */
 export function cancellation(): AbortSignal {
-  return Context.current().cancellationSignal;
+  return currentAttempt().signal;
 }
 
 /** Beats while work goes on that says by itself little or nothing of its progress (loading a model, an optimiser step). */
@@ -43,16 +28,10 @@ export async function withHeartbeats<T>(
   }
 }
 
-/** Rejects where the server has given this attempt up, and another one may have gone on: a heartbeat tells of that too late. */
-export async function stillAsked(): Promise<void> {
-  const { client, info } = Context.current();
-  await client.activity.heartbeat(info.taskToken);
-}
-
 /** Lets heartbeats, cancellation and other activities of the process in between two pieces of computing. */
 export async function yieldToEvents(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
-  if (cancellation().aborted) await Context.current().cancelled;
+  if (cancellation().aborted) await currentAttempt().cancelled;
 }
 
 /**

@@ -1,12 +1,11 @@
-import { readArtifact } from '../store/formats/artifacts.js';
+/** The initial responses of an iteration, by problem. */
 import { targetRows, type BatchSizeSettings } from '../algorithm/batch-size.js';
 import { keepBest } from '../algorithm/keep-best.js';
 import type { RunConfig } from '../contracts/config/run-config.js';
-import type { InitialBatch } from '../contracts/protocol/run.js';
-import type { ArtifactStore } from '../store/artifact-store.js';
-import type { StoredProblem } from '../store/formats/documents.js';
-import { type StoredRollout } from '../store/formats/rollouts.js';
-import { type StoredScore } from '../store/formats/scores.js';
+import type { StoredProblem } from '../contracts/artifacts/documents.js';
+import type { StoredRollout } from '../contracts/artifacts/stored-rollout.js';
+import type { StoredScore } from '../contracts/artifacts/stored-score.js';
+import type { JoinedRollout } from './join.js';
 
 /** A problem of a batch with the initial responses that count, in sampling order. */
 export interface BatchProblem extends StoredProblem {
@@ -21,20 +20,22 @@ export interface BatchResponse {
   readonly score: StoredScore;
 }
 
-/** Reads a whole batch. Where more responses were drawn than are kept, only the best by attention are returned (algorithm.md 4.4). */
-export async function readBatch(
-  store: ArtifactStore,
-  batch: Pick<InitialBatch, 'problems' | 'responses' | 'verdicts' | 'scores'>,
+/**
+ * Problems with their responses, in the order of the draw. Where more responses were drawn than are kept, only the best by
+ * attention (algorithm.md 4.4).
+ * @throws RangeError for a response of a problem that was not drawn
+ */
+export function batchOf(
+  problems: readonly StoredProblem[],
+  rollouts: readonly JoinedRollout[],
   { sampling, adaptiveSampling }: RunConfig,
-): Promise<BatchProblem[]> {
-  const { problems } = await readArtifact(store, batch.problems);
-  const rollouts = await readArtifact(store, batch.responses);
-  const { verdicts } = await readArtifact(store, batch.verdicts);
-  const scores = await readArtifact(store, batch.scores);
+): BatchProblem[] {
   const responses = problems.map((): BatchResponse[] => []);
-  rollouts.forEach((rollout, i) => {
-    responses[rollout.problem].push({ rollout, correct: verdicts[i].reward === 1, score: scores[i] });
-  });
+  for (const { rollout, verdict, score } of rollouts) {
+    const own = responses[rollout.problem] as BatchResponse[] | undefined;
+    if (!own) throw new RangeError(`a response to problem ${rollout.problem} of a draw of ${problems.length}`);
+    own.push({ rollout, correct: verdict.reward === 1, score });
+  }
   return problems.map((problem, place) => {
     const drawn = responses[place];
     const kept = adaptiveSampling.responsesDrawn > sampling.responsesPerProblem;

@@ -4,7 +4,7 @@ import { openStream, Purpose } from '../algorithm/random.js';
 import type { RunConfig } from '../contracts/config/run-config.js';
 import type { ControllerState } from '../contracts/protocol/run.js';
 import type { BatchProblem, BatchResponse } from './batch.js';
-import type { BranchPlan, PlannedProblem, SelectionReason } from '../store/formats/documents.js';
+import type { BranchPlan, PlannedProblem, SelectionReason } from '../contracts/artifacts/documents.js';
 import { responseRanges } from './step-ranges.js';
 
 type Means = ControllerState['means'];

@@ -2,7 +2,7 @@ import { drawProblems, type DataCursor, type DataOrder } from '../algorithm/data
 import type { PromptEncoder } from '../contracts/artifacts/prompt.js';
 import type { RunManifest } from '../contracts/artifacts/run-manifest.js';
 import type { ProblemSource } from '../tasks/problem-source.js';
-import type { StoredProblem } from '../store/formats/documents.js';
+import type { StoredProblem } from '../contracts/artifacts/documents.js';
 
 /** A draw of problems from the seeded order, as far as it got. */
 export class ProblemDraw {

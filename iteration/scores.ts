@@ -1,6 +1,6 @@
 /** Means of what scoring found. */
 import { meanInfluence } from '../algorithm/adaptive-sampling.js';
-import type { StoredScore } from '../store/formats/scores.js';
+import type { StoredScore } from '../contracts/artifacts/stored-score.js';
 
 /** Means over responses; null where they were not scored. */
 export function scoreMeans(scores: readonly StoredScore[]): {

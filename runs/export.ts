@@ -3,7 +3,7 @@ import type { ArtifactStore } from '../store/artifact-store.js';
 import { readEntry } from './audit/ledger.js';
 import type { RunFiles } from './run-files.js';
 
-/** Policy `version` of a run: its weights after so many updates; the newest when left out. */
+/** Policy `version` of a run: its weights after that many updates; the newest when left out. */
 export async function policyOf(
   store: ArtifactStore,
   files: RunFiles,

@@ -1,6 +1,7 @@
 /** What an iteration did with each of its problems, for people. */
 import { readArtifact } from '../store/formats/artifacts.js';
-import { readBatch, type BatchProblem, type BatchResponse } from '../iteration/batch.js';
+import { readBatch } from '../services/batches.js';
+import type { BatchProblem, BatchResponse } from '../iteration/batch.js';
 import type {
   BranchPlan,
   PlannedProblem,
@@ -8,8 +9,8 @@ import type {
   SelectionReason,
   Trees,
   Verdicts,
-} from '../store/formats/documents.js';
-import { type StoredRollout } from '../store/formats/rollouts.js';
+} from '../contracts/artifacts/documents.js';
+import type { StoredRollout } from '../contracts/artifacts/stored-rollout.js';
 import { tokenizerOf } from '../services/policies.js';
 import { responseRanges } from '../iteration/step-ranges.js';
 import type { TreeNode } from '../algorithm/tree.js';

@@ -88,7 +88,7 @@ function tryProvider(/** @type {string} */ provider) {
     const { y } = await session.run({ x: floats(Float32Array.of(1, 2), [2]) }, ['y']);
     if (y.data[1] !== 4) throw new Error('it computes wrongly');`;
   const problem = run(process.execPath, ['--input-type=module', '-e', script]);
-  step(provider, problem ? `can not be used: ${problem}` : 'works');
+  step(provider, problem ? `cannot be used: ${problem}` : 'works');
 }
 
 bringLibraries();

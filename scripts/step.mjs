@@ -10,7 +10,7 @@ export function since(/** @type {number} */ start) {
   return `${String(Math.floor(seconds / 60))} min ${String(Math.round(seconds % 60))} s`;
 }
 
-/** Set-up can not go on; the message says what to do. Printed without a stack. */
+/** Set-up cannot go on; the message says what to do. Printed without a stack. */
 export class SetupError extends Error {
   /** @override */
   name = 'SetupError';

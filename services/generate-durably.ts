@@ -1,6 +1,7 @@
 import { GenerationInterrupted } from '../contracts/errors/engine-errors.js';
 import type { GenerateProgress, Growth, InferenceEngine, Rollout, RolloutRequest } from '../contracts/engine/engine.js';
-import { heartbeat, cancellable, cancellation, type Progress } from '../durability/heartbeat.js';
+import { heartbeat, cancellable, cancellation } from '../durability/heartbeat.js';
+import type { Progress } from '../durability/progress.js';
 import { encodeRolloutProgress, joinRolloutProgress, type PartialRollout } from '../store/formats/rollout-progress.js';
 import type { Journal } from '../durability/journal.js';
 

@@ -4,8 +4,8 @@ import type { LoadedDataConverter, Payload } from '@temporalio/common';
 import {
   decodeArrayFromPayloads,
   decodeOptionalFailureToOptionalError,
-} from '@temporalio/common/lib/internal-non-workflow/index.js';
-import { optionalTsToDate } from '@temporalio/common/lib/time.js';
+  optionalTsToDate,
+} from '../contracts/protocol/temporal-internals.js';
 import type { ActivityTrace } from '../contracts/artifacts/iteration-provenance.js';
 
 export type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;

@@ -1,10 +1,11 @@
+import { AttemptError } from '../contracts/errors/retry-policy.js';
 import type { RunManifest } from '../contracts/artifacts/run-manifest.js';
 import type { PolicyTokenizer } from '../policy/model/tokenizer.js';
 import type { VerifiedProblem, Verifier } from '../tasks/verifier.js';
 import type { Verdict } from '../contracts/artifacts/verdict.js';
 import { moduleHash } from '../tasks/verifiers.js';
 
-import type { StoredRollout } from '../store/formats/rollouts.js';
+import type { StoredRollout } from '../contracts/artifacts/stored-rollout.js';
 import type { Prefixes } from '../iteration/prefixes.js';
 import type { Services } from './services.js';
 
@@ -14,8 +15,9 @@ export { isOfTheMachine } from '../tasks/verifier.js';
  * The user's verifier module is not the one that the run began with. It is tried again: the next worker may be on a machine with
  * the right file. Where none is, the run stops after some attempts (`failures.ts`).
  */
-class VerifierChanged extends Error {
+class VerifierChanged extends AttemptError {
   override readonly name = 'VerifierChanged';
+  override readonly retry = 'transient';
   constructor(module: string, expected: string, found: string) {
     super(
       `the verifier ${module} is not what it was when the run began (SHA-256 ${found.slice(0, 12)} instead of ` +

@@ -9,8 +9,8 @@ import type { ArtifactStore } from '../store/artifact-store.js';
 import type { PolicyTokenizer } from '../policy/model/tokenizer.js';
 import { generateDurably } from './generate-durably.js';
 import type { Journal } from '../durability/journal.js';
-import type { StoredProblem } from '../store/formats/documents.js';
-import { type StoredRollout } from '../store/formats/rollouts.js';
+import type { StoredProblem } from '../contracts/artifacts/documents.js';
+import type { StoredRollout } from '../contracts/artifacts/stored-rollout.js';
 import { loadedEngine } from './policies.js';
 import type { Services } from './services.js';
 

@@ -1,3 +1,4 @@
+import { AttemptError } from '../contracts/errors/retry-policy.js';
 import type { ArtifactKind, ArtifactRef } from '../contracts/artifacts/artifact-ref.js';
 
 /** One for each kind, in their order. */
@@ -67,8 +68,9 @@ export interface ArtifactStore {
 }
 
 /** Nothing lies under that name. */
-export class ArtifactMissing extends Error {
+export class ArtifactMissing extends AttemptError {
   override readonly name = 'ArtifactMissing';
+  override readonly retry = 'never';
   constructor(
     readonly ref: ArtifactRef,
     readonly where: string,
@@ -81,8 +83,9 @@ export class ArtifactMissing extends Error {
 }
 
 /** What lies under a name is not what the name says. It is never used. */
-export class ArtifactDamaged extends Error {
+export class ArtifactDamaged extends AttemptError {
   override readonly name = 'ArtifactDamaged';
+  override readonly retry = 'never';
   constructor(
     readonly where: string,
     readonly damage: string,
@@ -95,8 +98,9 @@ export class ArtifactDamaged extends Error {
 }
 
 /** No room for an artifact. */
-export class StoreFull extends Error {
+export class StoreFull extends AttemptError {
   override readonly name = 'StoreFull';
+  override readonly retry = 'outage';
   constructor(
     readonly folder: string,
     options: ErrorOptions,
@@ -106,14 +110,15 @@ export class StoreFull extends Error {
 }
 
 /** The store takes no writes for another reason than room. */
-export class StoreUnwritable extends Error {
+export class StoreUnwritable extends AttemptError {
   override readonly name = 'StoreUnwritable';
+  override readonly retry = 'outage';
   constructor(
     readonly folder: string,
     options: ErrorOptions & { cause: NodeJS.ErrnoException },
   ) {
     super(
-      `The artifact store ${folder} can not be written (${options.cause.code ?? options.cause.message}): check that it is a folder, ` +
+      `The artifact store ${folder} cannot be written (${options.cause.code ?? options.cause.message}): check that it is a folder, ` +
         'that it belongs to this user and that its file system is not mounted read-only.',
       options,
     );
@@ -121,14 +126,15 @@ export class StoreUnwritable extends Error {
 }
 
 /** The store is not there just now. */
-export class StoreUnreachable extends Error {
+export class StoreUnreachable extends AttemptError {
   override readonly name = 'StoreUnreachable';
+  override readonly retry = 'outage';
   constructor(
     readonly folder: string,
     options: ErrorOptions & { cause: NodeJS.ErrnoException },
   ) {
     super(
-      `The artifact store ${folder} can not be reached (${options.cause.code ?? options.cause.message}): check that its file ` +
+      `The artifact store ${folder} cannot be reached (${options.cause.code ?? options.cause.message}): check that its file ` +
         'system is mounted and answers. The work goes on when it does.',
       options,
     );

@@ -63,7 +63,7 @@ export async function removeLeftovers(
 
 /** After it, files that are new in the folder survive a power cut. */
 export async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return; // folders can not be opened there
+  if (process.platform === 'win32') return; // folders cannot be opened there
   const folder = await open(path, 'r');
   try {
     await folder.sync();

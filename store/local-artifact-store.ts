@@ -13,21 +13,13 @@ import { mkdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { ArtifactKind, ArtifactRef } from '../contracts/artifacts/artifact-ref.js';
 import { canonicalJson } from '../contracts/artifacts/canonical-json.js';
-import {
-  ArtifactDamaged,
-  ArtifactMissing,
-  StoreFull,
-  StoreUnreachable,
-  StoreUnwritable,
-  type ArtifactStore,
-  type PathsOf,
-  type RefsOf,
-} from './artifact-store.js';
+import { ArtifactDamaged, ArtifactMissing, type ArtifactStore, type PathsOf, type RefsOf } from './artifact-store.js';
 import { ifAbsent, isAbsent } from './absent.js';
 import { putInPlace, removeLeftovers, writeAtomically } from './atomic-write.js';
 import { copyInto, describe, flushedState, hashFile, requireMatch, requireSize, stateOf } from './hashed-file.js';
 import { appendRecord, readRecords } from './journal-file.js';
 import { restore } from './local-collector.js';
+import { storeError } from './store-error.js';
 
 const EXTENSIONS: Record<ArtifactKind, string> = {
   policy: 'json',
@@ -267,12 +259,7 @@ export class LocalArtifactStore implements ArtifactStore {
     try {
       return await work();
     } catch (error) {
-      const cause = error as NodeJS.ErrnoException;
-      const code = cause.code ?? '';
-      if (FULL.has(code)) throw new StoreFull(this.#folder, { cause });
-      if (UNWRITABLE.has(code)) throw new StoreUnwritable(this.#folder, { cause });
-      if (AWAY.has(code)) throw new StoreUnreachable(this.#folder, { cause });
-      throw error;
+      throw storeError(this.#folder, error as NodeJS.ErrnoException);
     }
   }
 }
@@ -281,11 +268,6 @@ export class LocalArtifactStore implements ArtifactStore {
 const UNFINISHED_WRITE_MS = 3_600_000;
 /** Longer than any activity is retried: nobody comes back for an older journal. */
 const ABANDONED_WORK_MS = 7 * 24 * 3_600_000;
-
-const FULL = new Set(['ENOSPC', 'EDQUOT']);
-const UNWRITABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST']);
-/** A file system that is not mounted, or does not answer. ENOENT comes out only where the store's mark is gone. */
-const AWAY = new Set(['ENOENT', 'EIO', 'ESTALE', 'ETIMEDOUT', 'ENOTCONN', 'EHOSTDOWN', 'ENODEV', 'ENXIO', 'EREMOTEIO']);
 
 function nameOf(key: string): string {
   return createHash('sha256').update(key).digest('hex');

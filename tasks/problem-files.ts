@@ -2,6 +2,7 @@
  * Problems from data files: JSONL, a JSON list, or parquet, in our schema, verl's, DeepScaleR's, or with columns named by the
  * configuration. Files are read a part at a time; what stays in memory is what problems need.
  */
+import { AttemptError } from '../contracts/errors/retry-policy.js';
 import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -15,8 +16,9 @@ const ENDINGS = Object.keys(ROW_READERS).join(', ');
 const LISTED = 100;
 
 /** There is nothing to train on: no file, or files without a row. */
-export class EmptyProblemSet extends Error {
+export class EmptyProblemSet extends AttemptError {
   override readonly name = 'EmptyProblemSet';
+  override readonly retry = 'transient';
 
   constructor(readonly source: string) {
     super(`${source} holds no problems: it needs rows in a file or folder of ${ENDINGS}`);
@@ -24,8 +26,9 @@ export class EmptyProblemSet extends Error {
 }
 
 /** Rows that are no problems, or ids given twice. */
-export class InvalidProblemSet extends Error {
+export class InvalidProblemSet extends AttemptError {
   override readonly name = 'InvalidProblemSet';
+  override readonly retry = 'transient';
 
   constructor(
     readonly source: string,
@@ -102,7 +105,7 @@ class ProblemReader {
       }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== undefined) throw error; // of the disk, not of the file
-      this.#fail(`${name}: can not be read: ${(error as Error).message}`);
+      this.#fail(`${name}: cannot be read: ${(error as Error).message}`);
     }
   }
 

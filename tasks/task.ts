@@ -1,4 +1,5 @@
 /** The tasks a run's configuration can name (`task.name`, `task.options`). */
+import { AttemptError } from '../contracts/errors/retry-policy.js';
 import { z } from 'zod';
 import { InvalidConfig, type InputProblem } from '../contracts/errors/run-errors.js';
 import type { RunManifest } from '../contracts/artifacts/run-manifest.js';
@@ -49,7 +50,7 @@ const filesOptions = z.strictObject({
   instruction: z.string().optional(),
 });
 
-/** What of a task is wanted; the rest is not read, and need not be there. */
+/** The parts of a task that are wanted; the others are not read and may be missing. */
 export type TaskPart = 'training' | 'evaluation';
 
 type OpenTask = (options: unknown, parts: readonly TaskPart[]) => Task | Promise<Task>;
@@ -83,8 +84,9 @@ const TASKS: Readonly<Record<string, OpenTask>> = {
 };
 
 /** Files of problems that are not there, or hold something else. Lists everything that is wrong with all of them. */
-export class TaskUnreadable extends Error {
+export class TaskUnreadable extends AttemptError {
   override readonly name = 'TaskUnreadable';
+  override readonly retry = 'transient';
   constructor(readonly problems: readonly InputProblem[]) {
     super(problems.map(({ path, problem }) => `${path}: ${problem}`).join('\n'));
   }
@@ -116,8 +118,9 @@ export async function openTask(
 }
 
 /** The problems are not those that the run began with: its data cursor, or its accuracies, would mean something else. */
-export class ProblemSetChanged extends Error {
+export class ProblemSetChanged extends AttemptError {
   override readonly name = 'ProblemSetChanged';
+  override readonly retry = 'never';
 }
 
 /**

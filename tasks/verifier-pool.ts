@@ -2,6 +2,7 @@
  * Judges in processes that can be killed. A response that hangs, explodes or crashes costs its own verdict and no other: the
  * process ends, what waited behind it goes to a fresh one.
  */
+import { AttemptError } from '../contracts/errors/retry-policy.js';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { VerifiedProblem, Verifier } from './verifier.js';
@@ -24,8 +25,9 @@ export interface PoolSettings {
 }
 
 /** The verifier's module could not be loaded, or exports no function `verify`. */
-export class VerifierDoesNotStart extends Error {
+export class VerifierDoesNotStart extends AttemptError {
   override readonly name = 'VerifierDoesNotStart';
+  override readonly retry = 'transient';
   constructor(
     readonly module: string,
     why: string,

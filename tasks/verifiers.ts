@@ -38,7 +38,7 @@ function isModule(name: string): boolean {
   return /\.[cm]?js$/.test(name);
 }
 
-/** Names a user's module by its content; undefined for the project's own verifiers. Rejects where the file can not be read. */
+/** Names a user's module by its content; undefined for the project's own verifiers. Rejects where the file cannot be read. */
 export async function moduleHash({ name }: Pick<VerifierSettings, 'name'>): Promise<string | undefined> {
   if (!isModule(name)) return undefined;
   return fileHash(resolve(name));

@@ -4,6 +4,7 @@ import { createActivities } from '../activities/index.js';
 import type { WorkerVersion } from '../contracts/environment.js';
 import { describeWorker } from '../services/worker-description.js';
 import type { Services } from '../services/services.js';
+import { retryInterceptor } from '../durability/retry-interceptor.js';
 import { queueName, type Role } from '../contracts/protocol/queues.js';
 
 export interface WorkersOptions {
@@ -65,7 +66,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
         ...(role === 'control' ? { workflowBundle, maxCachedWorkflows: 200 } : {}), // a cached run holds about 1 MB
         stickyQueueScheduleToStartTimeout: '5s', // so long do workflows wait for the worker that has them in its cache, when it is lost
         ...(version ? { workerDeploymentOptions: deploymentOptions(version) } : {}),
-        interceptors,
+        interceptors: { ...interceptors, activity: [retryInterceptor, ...(interceptors.activity ?? [])] },
         dataConverter,
         maxConcurrentActivityTaskExecutions: SLOTS[role],
         maxHeartbeatThrottleInterval: '2s', // a cancellation comes back with a heartbeat; and progress bars move

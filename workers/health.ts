@@ -23,7 +23,7 @@ export interface HealthSources {
 }
 
 /**
- * A worker that can not reach the server is not healthy, though it goes on by itself when the server is back: this is to
+ * A worker that cannot reach the server is not healthy, though it goes on by itself when the server is back: this is to
  * be read as readiness, not as a reason to kill it.
  */
 export async function checkHealth({ workers, connection, engines }: HealthSources): Promise<Health> {

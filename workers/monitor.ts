@@ -17,7 +17,7 @@ export interface MonitorSources {
   readonly metricsUrl: string;
 }
 
-/** Rejects when the address can not be listened on. */
+/** Rejects when the address cannot be listened on. */
 export async function openMonitor(address: ListenAddress, { health, metricsUrl }: MonitorSources): Promise<Monitor> {
   const pages: Record<string, (response: ServerResponse) => Promise<unknown>> = {
     '/healthz': async (response) => {

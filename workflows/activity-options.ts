@@ -2,7 +2,6 @@ import type { ActivityOptions } from '@temporalio/workflow';
 import type { Activities } from '../contracts/protocol/activities.js';
 import { ACTIVITY_ROLES, ATTEMPT_HOURS } from '../contracts/protocol/activity-roles.js';
 import type { Role } from '../contracts/protocol/queues.js';
-import { NON_RETRYABLE } from '../contracts/errors/run-errors.js';
 
 /** A number and its unit. */
 type Span = `${number}${'s' | 'm' | 'h' | 'd'}`;
@@ -16,21 +15,17 @@ export interface BoundedOptions extends Pick<ActivityOptions, 'priority'> {
     readonly initialInterval: Span;
     readonly maximumInterval: Span;
     readonly maximumAttempts: number;
-    readonly nonRetryableErrorTypes: string[];
   };
 }
 
-const nonRetryableErrorTypes = [...NON_RETRYABLE];
-
 /**
  * A worker that goes away (deploy, preemption, crash) costs one attempt. Errors that come each time end sooner
- * (`durability/failures.ts`).
+ * (`durability/failures.ts`), and those that say so end at the first (`contracts/errors/retry-policy.ts`).
  */
 const PREEMPTIBLE = {
   initialInterval: '1s', // a lost worker is replaced at once by another that polls
   maximumInterval: '1m', // a full disk or an unreachable store takes minutes to be mended
   maximumAttempts: 100, // an hour and a half of a full disk; or a spot machine lost every two minutes of the longest activity
-  nonRetryableErrorTypes,
 } satisfies BoundedOptions['retry'];
 
 /** The heartbeat is how a dead worker is noticed, and how a cancellation reaches a living one. */

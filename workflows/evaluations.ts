@@ -6,7 +6,7 @@ export interface Outcomes {
   readonly evaluated: (summary: EvaluationSummary) => void;
   /** Of one that the result needs. */
   readonly failed: (policyVersion: number, error: unknown) => void;
-  /** Did it end the run, in histories of before failures were noted? */
+  /** Did it end the run, in histories from before failures were noted? */
   readonly endedRun: (policyVersion: number) => boolean;
 }
 

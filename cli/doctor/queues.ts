@@ -1,5 +1,5 @@
 /** What `attnrl doctor` says of a task queue. */
-import { optionalTsToMs } from '@temporalio/common/lib/time.js';
+import { optionalTsToMs } from '../../contracts/protocol/temporal-internals.js';
 import { queueName, ROLES } from '../../contracts/protocol/queues.js';
 import type { Finding } from './finding.js';
 import type { Session } from '../session.js';

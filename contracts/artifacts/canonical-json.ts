@@ -6,6 +6,6 @@ const serialize = module as unknown as (value: unknown) => string | undefined;
 /** RFC 8785: one text per value, so that equal values have equal hashes. */
 export function canonicalJson(value: unknown): string {
   const text = serialize(value);
-  if (text === undefined) throw new TypeError('a value without a JSON form can not be stored');
+  if (text === undefined) throw new TypeError('a value without a JSON form cannot be stored');
   return text;
 }

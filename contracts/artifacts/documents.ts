@@ -1,7 +1,8 @@
 /** Contents of the JSON artifacts of an iteration. Problems are addressed by their place in the draw. */
 import type { BranchReason } from '../../algorithm/branching.js';
 import type { Tree } from '../../algorithm/tree.js';
-import type { Verdict } from '../../contracts/artifacts/verdict.js';
+import type { DropReason } from '../../algorithm/update-filter.js';
+import type { Verdict } from './verdict.js';
 
 /** `problems`. */
 export interface ProblemBatch {
@@ -71,5 +72,3 @@ export interface Trees {
     readonly dropped: DropReason | null;
   }[];
 }
-
-export type DropReason = 'lowInfluence' | 'allCorrect' | 'allWrong' | 'noRows';

@@ -52,7 +52,7 @@ const metrics = z.strictObject({
   accuracy: z.number().describe('Share of correct initial responses'),
   reward: z.number().describe('Mean over all leaves'),
   meanFci: z.number().nullable().describe('Null where the responses were not scored'),
-  steps: steps.optional().describe('Of the initial responses; absent in records of before'),
+  steps: steps.optional().describe('Of the initial responses; absent in records of older versions'),
   branchPoints: count,
   branches: count,
   dropped: z

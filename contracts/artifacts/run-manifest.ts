@@ -14,7 +14,7 @@ export interface RunManifest {
   /** Of the problems in files; absent where the task makes its problems. */
   readonly dataSetSha256?: string;
   readonly evaluationSets: readonly string[];
-  /** Of those in files, by name; absent where there are none, and in manifests of before. */
+  /** Of those in files, by name; absent where there are none, and in manifests of older versions. */
   readonly evaluationData?: Readonly<Record<string, { readonly size: number; readonly sha256: string }>>;
   /** SHA-256 of the user's verifier module; absent where the verifier is one of the project's own. */
   readonly verifierModule?: string;

@@ -19,15 +19,13 @@ const truncation = {
     .gt(0)
     .max(1)
     .default(1)
-    .describe(
-      'Tokens are drawn from the most probable ones that together have this probability; 1: from all (paper: 1)',
-    ),
+    .describe('Samples from the most probable tokens whose probabilities add up to this; 1: from all (paper: 1)'),
   topK: z
     .int()
     .min(0)
     .max(1_000_000)
     .default(0)
-    .describe('Tokens are drawn from this many of the most probable ones; 0: from all (paper: 0)'),
+    .describe('Samples from this many of the most probable tokens; 0: from all (paper: 0)'),
 };
 
 const task = z.strictObject({
@@ -73,7 +71,7 @@ const steps = z.strictObject({
     .enum(STEP_SEPARATORS)
     .default('blank-line')
     .describe(
-      'What ends a step: a blank line, a line break, or the end of a sentence, too; docs/steps.md says when to choose what',
+      'What ends a step: only a blank line, also a line break, or also the end of a sentence (docs/steps.md: when to choose which)',
     ),
   delta: delta.optional().describe("A step's influence counts from this many steps ahead; left out: 4 (paper: 4)"),
 });
@@ -82,10 +80,10 @@ const adaptiveSampling = z.strictObject({
   enabled: z.boolean().optional().describe('Default: on for attnrl, off for the baselines'),
   lambda: unit.default(0.1).describe('Weight of the newest estimate of how many problems the next draw needs'),
   maxProblemsPerIteration: count(65_536).optional().describe('Default: by the model'),
-  includeUnbranched: z.boolean().default(false).describe('Train on responses that were not branched, too'),
+  includeUnbranched: z.boolean().default(false).describe('Also trains on responses that were not branched'),
   responsesDrawn: count(1024)
     .optional()
-    .describe('Variant: draw this many responses per problem and keep the best responsesPerProblem by attention'),
+    .describe('Variant: draws this many responses per problem and keeps the best responsesPerProblem by attention'),
 });
 
 const update = z.strictObject({
@@ -94,7 +92,7 @@ const update = z.strictObject({
     .gt(0)
     .max(MAX_LEARNING_RATE)
     .optional()
-    .describe('AdamW, constant (paper: 1e-6, for 1.5B parameters). Default: by the model'),
+    .describe('Constant, of AdamW (paper: 1e-6, for 1.5B parameters). Default: by the model'),
   betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.999]),
   eps: z.number().gt(0).max(1).default(1e-8),
   weightDecay: unit.default(0.01).describe('On all parameters'),
@@ -112,8 +110,8 @@ const update = z.strictObject({
     .enum(['scored', 'update'])
     .optional()
     .describe(
-      'Log-probs that ratios are taken to. scored: those of a pass over the responses before the update. update: those that the ' +
-        'update itself finds, which are the same where it is one step on on-policy responses; spares grpo the pass, and with it ' +
+      'Where the old log-probs of the ratio come from. scored: a pass over the responses before the update. update: the update ' +
+        'itself, which finds the same ones if it is a single step on on-policy responses; this saves grpo the pass, and with it ' +
         'FCI and entropy of the responses. Left out: scored',
     ),
   miniBatchPaths: count(1_000_000)
@@ -151,7 +149,7 @@ const engine = z.strictObject({
   chunk: z
     .literal([8, 16, 32, 64, 128, 256])
     .default(16)
-    .describe("Tokens per run of the decode graph; part of the result's bits"),
+    .describe("Tokens per run of the decode graph; changes the result's bits"),
   threads: z
     .int()
     .min(0)
@@ -161,26 +159,26 @@ const engine = z.strictObject({
   provider: z
     .enum(['cpu', 'cuda', 'webgpu'])
     .optional()
-    .describe("What computes, one of onnxruntime's execution providers; left out: cpu. Part of the result's bits"),
+    .describe("onnxruntime's execution provider; left out: cpu. Changes the result's bits"),
   weights: z
     .enum(['fp32', 'fp16'])
     .optional()
-    .describe("How generation and scoring hold matrices; left out: fp32. Part of the result's bits"),
+    .describe("Precision of the matrices in generation and scoring; left out: fp32. Changes the result's bits"),
 });
 
 const distribution = z.strictObject({
   rolloutsPerShard: count(65_536)
     .default(512)
     .describe(
-      'Initial responses that are generated, verified and scored by one worker at a time; the branches that grow on them are ' +
-        'divided into as many parts. Changes no bit of the result',
+      'Initial responses that one worker generates, verifies and scores at a time; their branches are ' +
+        'divided into as many shards. Changes no bit of the result',
     ),
   heartbeatSeconds: z
     .int()
     .min(5)
     .max(3600)
     .default(30)
-    .describe('A worker that gives no sign of life for so long counts as lost, and another one goes on'),
+    .describe('A worker that sends no heartbeat for this long counts as lost, and another one takes over'),
 });
 
 const verifier = z.strictObject({
@@ -196,16 +194,21 @@ const verifier = z.strictObject({
     .enum(['boxed', 'anywhere'])
     .optional()
     .describe(
-      'Of math and math-in-process. boxed: no \\boxed, no reward. anywhere: without one, the last expression of the response is ' +
-        "its answer, as in the authors' code; one that is cut off in its reasoning can be right. Left out: boxed",
+      'For math and math-in-process. boxed: no \\boxed, no reward. anywhere: without one, the last expression of the response is ' +
+        "its answer, as in the authors' code, so a response cut off in its reasoning can be right. Left out: boxed",
     ),
-  secondsPerVerdict: z.number().min(0.1).max(3600).default(5).describe('Then the verdict is 0, for reason `timeout`'),
+  secondsPerVerdict: z
+    .number()
+    .min(0.1)
+    .max(3600)
+    .default(5)
+    .describe('After this long the verdict is 0, with reason `timeout`'),
   processes: z
     .int()
     .min(0)
     .max(256)
     .default(0)
-    .describe('Processes of a worker that judge; 0: as many as the machine has cores. Changes no bit of the result'),
+    .describe('Verifier processes per worker; 0: as many as the machine has cores. Changes no bit of the result'),
 });
 
 const retention = z.strictObject({
@@ -214,13 +217,15 @@ const retention = z.strictObject({
     .min(2) // the next batch is sampled by the policy before the newest
     .max(1_000_000)
     .default(2)
-    .describe('Weights and optimiser state of so many of the newest policies are kept by `attnrl gc`'),
+    .describe('How many of the newest policies `attnrl gc` keeps, weights and optimiser state'),
   keepEvery: z
     .int()
     .min(0)
     .max(1_000_000)
     .optional()
-    .describe('And those of every so-manieth policy; 0: of none. Default: by the model'),
+    .describe(
+      '`attnrl gc` also keeps every policy whose version is a multiple of this; 0: no others. Default: by the model',
+    ),
 });
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
@@ -228,7 +233,7 @@ const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const from = z.strictObject({
   record: z
     .strictObject({ sha256: hash, bytes: z.int().min(1), kind: z.literal('iteration-record') })
-    .describe('The iteration record to go on behind, in the same store; `attnrl fork` fills it in'),
+    .describe('The iteration record to continue from, in the same store; `attnrl fork` fills it in'),
 });
 
 export const runForm = z.strictObject({
@@ -248,7 +253,7 @@ export const runForm = z.strictObject({
   iterations: count(MAX_ITERATIONS).default(30),
   iterationsPerExecution: count(10_000)
     .default(100)
-    .describe('Then the workflow continues as new, with a short history. Changes no bit of the result'),
+    .describe('After this many the workflow continues as new, with a short history. Changes no bit of the result'),
   sampling: sampling.prefault({}),
   steps: steps.prefault({}),
   branching: branching.prefault({}),
@@ -257,7 +262,7 @@ export const runForm = z.strictObject({
   learner: z
     .enum(['onnx', 'tfjs'])
     .default('onnx')
-    .describe('What computes the update: onnxruntime, or TensorFlow.js (npm run setup:tfjs). Their bits differ'),
+    .describe('Runtime of the update: onnxruntime, or TensorFlow.js (npm run setup:tfjs). Their bits differ'),
   evaluation: evaluation.prefault({}),
   verifier: verifier.prefault({}),
   engine: engine.prefault({}),
@@ -265,7 +270,7 @@ export const runForm = z.strictObject({
   retention: retention.prefault({}),
   from: from
     .optional()
-    .describe('Go on behind an iteration of another run: its policy, sampling state and data cursor'),
+    .describe('Continues from an iteration of another run: its policy, sampling state and data cursor'),
 });
 
 /** What a user may write. */

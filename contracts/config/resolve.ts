@@ -39,7 +39,7 @@ export function resolveConfig(form: unknown, model: ModelFacts): RunConfig {
 }
 
 /**
- * For those who can not look at the model: what is wrong with a form by itself.
+ * For those who cannot look at the model: what is wrong with a form by itself.
  * @throws InvalidConfig as resolveConfig, but for what depends on the model
  */
 export function checkForm(form: unknown): ReadForm['open'] {
@@ -55,7 +55,7 @@ export function readForm(form: unknown): ReadForm {
   return { open: deepFreeze(decide(filled)), problems: [...problems, ...contradictions(filled)] };
 }
 
-/** @param model undefined where it can not be looked at: then no rule is applied to what it decides */
+/** @param model undefined where it cannot be looked at: then no rule is applied to what it decides */
 export function settleForm({ open, problems }: ReadForm, model: ModelFacts | undefined): SettledForm {
   const defaults = modelDefaults(model ?? SHIPPED_FACTS, open);
   const chosen = [...chosenOf(open, defaults), ...(model ? chatOf(open, model) : [])];

@@ -13,7 +13,7 @@ export type OpenConfig = Omit<
   '$schema' | 'pipeline' | 'steps' | 'branching' | 'adaptiveSampling' | 'verifier'
 > & {
   pipeline: Pipeline;
-  /** Left out where steps end at blank lines: a configuration of before there was a choice keeps its hash. */
+  /** Left out where steps end at blank lines: a configuration from before there was a choice keeps its hash. */
   steps?: { separator: StepSeparator };
   branching: FilledForm['branching'] & { delta: number };
   adaptiveSampling: FilledForm['adaptiveSampling'] & { enabled: boolean; responsesDrawn: number };
@@ -30,7 +30,7 @@ type Settled<Group, Key extends PropertyKey> = Omit<Group, Key> & Record<Key, nu
 
 export interface StepSettings {
   readonly separator: StepSeparator;
-  /** Delta: a step's influence counts from so many steps ahead. */
+  /** Delta: a step's influence counts from this many steps ahead. */
   readonly delta: number;
 }
 

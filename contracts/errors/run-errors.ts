@@ -1,7 +1,5 @@
-/**
- * Errors that cross Temporal. A thrown error keeps its `name` as the failure's type; the names in
- * `NON_RETRYABLE` end the run at once, because another attempt on the same input would end the same way.
- */
+/** Errors of a run's input and results, and the types of failures that are not errors of ours. */
+import { AttemptError } from './retry-policy.js';
 
 /** One thing wrong with what the user gave: `path` leads to it in the JSON (`sampling.temperature`). */
 export interface InputProblem {
@@ -9,9 +7,10 @@ export interface InputProblem {
   readonly problem: string;
 }
 
-/** The configuration, or what it points to, can not be used. Lists every problem, found before any work is done. */
-export class InvalidConfig extends Error {
+/** The configuration, or what it points to, cannot be used. Lists every problem, found before any work is done. */
+export class InvalidConfig extends AttemptError {
   override readonly name = 'InvalidConfig';
+  override readonly retry = 'never';
   constructor(readonly problems: readonly InputProblem[]) {
     const lines = problems.map(({ path, problem }) => `  ${path || '(the whole)'}: ${problem}`);
     super(
@@ -21,8 +20,9 @@ export class InvalidConfig extends Error {
 }
 
 /** An activity wanted to return more than belongs into a workflow's history: large results go to the store. */
-export class ResultTooLarge extends Error {
+export class ResultTooLarge extends AttemptError {
   override readonly name = 'ResultTooLarge';
+  override readonly retry = 'never';
   constructor(
     readonly activity: string,
     readonly bytes: number,
@@ -34,31 +34,8 @@ export class ResultTooLarge extends Error {
   }
 }
 
-/** Loss or gradient were not finite; the policy before is kept. */
-export const NON_FINITE_UPDATE = 'NonFiniteUpdate';
-
 /** An attempt that a stopping worker gave back with what it had saved: it goes on at once, elsewhere or here. */
 export const HANDED_BACK = 'HandedBack';
 
 /** Work that failed several times in a row without any progress between. */
 export const FAILS_EACH_TIME = 'FailsEachTime';
-
-/** Failure types that no retry can mend: wrong input, damaged files, and mistakes in the program itself. */
-export const NON_RETRYABLE: readonly string[] = [
-  'InvalidConfig',
-  'ResultTooLarge',
-  NON_FINITE_UPDATE,
-  FAILS_EACH_TIME,
-  'ArtifactDamaged',
-  'ArtifactMissing',
-  'CheckpointDamaged',
-  'InvalidCheckpoint',
-  'TokenizerMismatch',
-  'InvalidChatTemplate',
-  'NoChatTemplate',
-  'ProblemSetChanged',
-  'RangeError',
-  'ReferenceError',
-  'SyntaxError',
-  'TypeError',
-];

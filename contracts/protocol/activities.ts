@@ -5,9 +5,8 @@
 import type { DataCursor } from '../../algorithm/data-order.js';
 import type { StepCounts } from '../../algorithm/step-counts.js';
 import type { ArtifactRef } from '../artifacts/artifact-ref.js';
-import type { BranchRefs } from '../artifacts/iteration-record.js';
+import type { BranchRefs, IterationRecord } from '../artifacts/iteration-record.js';
 import type { Shard } from './shards.js';
-import type { SteeringEvent } from './steering.js';
 import type {
   ControllerState,
   EvaluationSummary,
@@ -82,7 +81,7 @@ export interface Scored extends Timed {
   /** 0 where FCI was not asked for; null where nothing was scored. */
   readonly meanFci: number | null;
   readonly meanEntropy: number | null;
-  /** Of initial responses; absent where they were not scored, and in results of before. */
+  /** Of initial responses; absent where they were not scored, and in results of older versions. */
   readonly steps?: StepCounts;
 }
 
@@ -144,8 +143,12 @@ export interface BatchRefs {
   readonly responses: ArtifactRef<'tokens'>;
 }
 
+/** Of a record, what is known before it is written. */
+type Decided =
+  'previous' | 'branches' | 'tree' | 'rows' | 'controller' | 'policy' | 'metrics' | 'learningRate' | 'steering';
+
 export interface ControlActivities {
-  /** Validates everything and freezes the manifest; what only trainings need is let be where nothing is trained. @throws InvalidConfig */
+  /** Validates everything and freezes the manifest; what only training needs is not checked where nothing is trained. @throws InvalidConfig */
   prepare(input: { readonly form: unknown; readonly evaluationOnly?: boolean }): Promise<Prepared>;
   /** Who sent an update of this execution, as the server's history has it. */
   identifySender(input: {
@@ -168,27 +171,17 @@ export interface ControlActivities {
       readonly controller: ControllerState;
     },
   ): Promise<Grown>;
+  /** What is committed, with what its provenance tells. */
   commitIteration(
-    input: InRun & {
-      /** Workflow id of the run: names its folder. */
-      readonly run: string;
-      /** Record and provenance of the iteration before. */
-      readonly previous: ArtifactRef<'iteration-record'> | null;
-      readonly previousProvenance: ArtifactRef<'iteration-provenance'> | null;
-      readonly batch: InitialBatch;
-      readonly branches: BranchRefs | null;
-      readonly tree: ArtifactRef<'tree'>;
-      readonly rows: ArtifactRef<'rows'>;
-      readonly controller: { readonly before: ControllerState; readonly after: ControllerState };
-      readonly policy: { readonly before: ArtifactRef<'policy'>; readonly after: ArtifactRef<'policy'> };
-      readonly metrics: IterationMetrics;
-      /** Set by an update; null: the configuration's. */
-      readonly learningRate: number | null;
-      /** Updates since the record before. */
-      readonly steering: readonly SteeringEvent[];
-      readonly seconds: Readonly<Record<string, number>>;
-      readonly tokensPerSecond: number;
-    },
+    input: InRun &
+      Pick<IterationRecord, Decided> & {
+        /** Workflow id of the run: names its folder. */
+        readonly run: string;
+        readonly previousProvenance: ArtifactRef<'iteration-provenance'> | null;
+        readonly batch: InitialBatch;
+        readonly seconds: Readonly<Record<string, number>>;
+        readonly tokensPerSecond: number;
+      },
   ): Promise<Committed>;
   /** Why the run does not get on; no reasons where it does. */
   explainWait(input: WaitingPart): Promise<{ readonly reasons: readonly string[] }>;

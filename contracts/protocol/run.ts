@@ -21,7 +21,7 @@ export interface RunPlan {
   /** n, or n' where more are drawn than kept. */
   readonly responsesDrawn: number;
   readonly rolloutsPerShard: number;
-  /** After so many seconds without a sign of life an attempt counts as lost. */
+  /** After this many seconds without a heartbeat an attempt counts as lost. */
   readonly heartbeatSeconds: number;
 }
 
@@ -57,7 +57,7 @@ export interface InitialStatistics {
   /** Mean over responses of the mean FCI of their steps; null where they were not scored. */
   readonly meanFci: number | null;
   readonly meanEntropy: number | null;
-  /** Absent where they were not scored, and in batches of before. */
+  /** Absent where they were not scored, and in batches of older versions. */
   readonly steps?: StepCounts;
 }
 
@@ -72,7 +72,7 @@ export interface IterationMetrics {
   readonly reward: number;
   /** Null where the responses were not scored. */
   readonly meanFci: number | null;
-  /** Of the initial responses; absent where they were not scored, and in iterations of before. */
+  /** Of the initial responses; absent where they were not scored, and in iterations of older versions. */
   readonly steps?: StepMetrics;
   readonly branchPoints: number;
   readonly branches: number;

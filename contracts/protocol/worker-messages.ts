@@ -5,7 +5,7 @@ export type WorkerMessage =
   /** Once, when it ends. */
   | { readonly kind: 'event-loop-delay'; readonly milliseconds: EventLoopDelay };
 
-/** Milliseconds by which timers of the process came late. A worker that blocks its loop can not heartbeat. */
+/** Milliseconds by which timers of the process came late. A worker that blocks its loop cannot heartbeat. */
 export interface EventLoopDelay {
   readonly mean: number;
   readonly p99: number;

@@ -5,6 +5,7 @@
  *
  * A template has no clock: those that would write today's date write the one they fall back to.
  */
+import { AttemptError } from '../../contracts/errors/retry-policy.js';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as jinja from '@huggingface/jinja';
@@ -24,9 +25,10 @@ const { Environment, Interpreter, Template } = jinja as unknown as {
 /** Where newer checkpoints have it; it goes before the one in tokenizer_config.json. */
 export const CHAT_TEMPLATE_FILE = 'chat_template.jinja';
 
-/** The chat template can not be read, or refuses the chat. */
-export class InvalidChatTemplate extends Error {
+/** The chat template cannot be read, or refuses the chat. */
+export class InvalidChatTemplate extends AttemptError {
   override readonly name = 'InvalidChatTemplate';
+  override readonly retry = 'never';
   constructor(
     /** Checkpoint directory or policy it came from. */
     readonly source: string,
@@ -38,8 +40,9 @@ export class InvalidChatTemplate extends Error {
 }
 
 /** Problems are chats, and the checkpoint does not say how its model is told one. */
-export class NoChatTemplate extends Error {
+export class NoChatTemplate extends AttemptError {
   override readonly name = 'NoChatTemplate';
+  override readonly retry = 'never';
   constructor(readonly source: string) {
     super(
       `${source} has no chat template (${CHAT_TEMPLATE_FILE}, or chat_template in tokenizer_config.json), and the problems are ` +

@@ -2,6 +2,7 @@
  * The tokenizer of a Hugging Face checkpoint, checked against the model it belongs to.
  * The one file that imports `@huggingface/tokenizers`.
  */
+import { AttemptError } from '../../contracts/errors/retry-policy.js';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as huggingFace from '@huggingface/tokenizers';
@@ -36,14 +37,15 @@ export interface TokenizerFiles {
 }
 
 /**
- * The tokenizer and the model do not fit together, or the tokenizer can not be read. It could be because:
+ * The tokenizer and the model do not fit together, or the tokenizer cannot be read. It could be because:
  * - a file is missing or is not JSON
  * - tokenizer.json needs a component that `@huggingface/tokenizers` does not have
  * - tokenizer.json has ids outside the model's `vocab_size` (files of two checkpoints mixed)
  * - no end-of-sequence id is given, so no response would ever end
  */
-export class TokenizerMismatch extends Error {
+export class TokenizerMismatch extends AttemptError {
   override readonly name = 'TokenizerMismatch';
+  override readonly retry = 'never';
 
   constructor(
     /** Checkpoint directory or policy the files came from. */

@@ -26,7 +26,7 @@ export function asMatrix(g: Graph, x: Value, kept: number): Value {
 export function reshapeAs(g: Graph, x: Value, shape: Shape): Value {
   const unknown = shape.map((d, i) => typeof d === 'string' && d !== x.shape[i]);
   if (unknown.filter(Boolean).length > 1) {
-    throw new GraphDefect(`[${x.shape.join()}] can not be reshaped to [${shape.join()}]: two dimensions are unknown`);
+    throw new GraphDefect(`[${x.shape.join()}] cannot be reshaped to [${shape.join()}]: two dimensions are unknown`);
   }
   return reshape(
     g,

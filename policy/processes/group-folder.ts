@@ -7,7 +7,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** Of this machine or container: process ids of others mean nothing here. */
-const PREFIX = `attnrl-group-${hostname()}-`;
+const PREFIX = `attnrl-team-${hostname()}-`;
 
 export class GroupFolder {
   private constructor(readonly path: string) {}

@@ -49,7 +49,7 @@ const open: Readonly<Record<MemberSettings['runtime'], () => Promise<Inspectable
 };
 
 let opened: Promise<InspectableLearner> | undefined;
-/** Opened by the first call, which then hears of it when it can not be. */
+/** Opened by the first call, which then hears of it when it cannot be. */
 const learner = (): Promise<InspectableLearner> => (opened ??= open[runtime]());
 
 serve({

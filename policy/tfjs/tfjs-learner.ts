@@ -1,6 +1,7 @@
 /**
  * The learner on TensorFlow.js: owns weights and optimiser, on the device, between `load` and `save`. Runs inside one process.
  */
+import { NonFiniteUpdate } from '../../contracts/errors/engine-errors.js';
 import type {
   LearnerState,
   LossSettings,
@@ -17,7 +18,6 @@ import { betweenMicroBatches } from '../training/between.js';
 import { type Passes as LearnerPasses, policyGradient, supervisedGradient } from '../training/learning.js';
 import type { TrainingRow } from '../training/mini-batch.js';
 import { MomentsInMemory } from '../training/moments.js';
-import { NonFiniteUpdate } from '../training/non-finite-update.js';
 import { readOptimizer, writeOptimizer, writeWeights } from '../training/optimizer-file.js';
 import type { ModelConfig } from '../model/config.js';
 import { toHuggingFace, type Weights } from '../model/parameters.js';

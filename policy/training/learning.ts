@@ -13,7 +13,7 @@ export interface Passes {
   readonly reference: Pass | undefined;
 }
 
-/** The gradient of the policy loss, and what is told of it. @throws RangeError for rows that can not be trained on */
+/** The gradient of the policy loss, and what is told of it. @throws RangeError for rows that cannot be trained on */
 export async function policyGradient(
   config: ModelConfig,
   passes: Passes,
@@ -42,7 +42,7 @@ export async function policyGradient(
   return { ...metrics, kl, entropy: mean(batch, passed.entropies), tokens: batch.total };
 }
 
-/** The gradient of the cross-entropy. @throws RangeError for rows that can not be trained on */
+/** The gradient of the cross-entropy. @throws RangeError for rows that cannot be trained on */
 export async function supervisedGradient(
   config: ModelConfig,
   passes: Passes,

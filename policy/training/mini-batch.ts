@@ -42,7 +42,7 @@ export function column<Row extends TrainingRow>(rows: readonly Row[], of: (row: 
   return joined;
 }
 
-/** @throws RangeError for a row that can not be trained on */
+/** @throws RangeError for a row that cannot be trained on */
 export function requireUsable(
   { vocabSize, maxPositions }: ModelConfig,
   { tokens, predecessors, weights }: TrainingRow,

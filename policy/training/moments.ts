@@ -108,14 +108,12 @@ export class MomentsInFile implements Moments {
       await written[i - PIECES];
       return places[i] && this.#readPiece(places[i], this.#memory[i % PIECES]);
     };
-    let reading = next(0);
+    let reading = thrownLater(next(0));
     for (let i = 0; i < places.length; i++) {
       const piece = (await reading)!;
-      reading = next(i + 1);
+      reading = thrownLater(next(i + 1));
       change(piece.parameter, ...piece.moments, piece.from);
-      written.push(this.#writePiece(piece));
-      // What fails is thrown where it is waited for.
-      for (const pending of [reading, written[i]]) pending.catch(() => undefined);
+      written.push(thrownLater(this.#writePiece(piece)));
     }
     await Promise.all([reading, ...written]);
   }
@@ -167,6 +165,12 @@ export class MomentsInFile implements Moments {
     };
     await Promise.all(moments.map((values, k) => one(bytesOf(values), at[k])));
   }
+}
+
+/** A failure is thrown where the promise is awaited, and not as an unhandled rejection. */
+function thrownLater<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => undefined);
+  return work;
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {

@@ -81,6 +81,6 @@ export async function blobsOf(store: ArtifactStore, ref: ArtifactRef<'policy'>):
     return [...weights.map((weight) => weight.ref), ...(optimizer ? [optimizer] : [])];
   } catch (error) {
     if (isLost(error)) return [];
-    throw new Error(`${nameOf(ref)} can not be read`, { cause: error });
+    throw new Error(`${nameOf(ref)} cannot be read`, { cause: error });
   }
 }

@@ -5,6 +5,7 @@ import { canonicalJson } from '../../contracts/artifacts/canonical-json.js';
 import type { ArtifactStore } from '../../store/artifact-store.js';
 import type { Arrays } from '../../store/formats/arrays.js';
 import { getArrays, getJson } from '../../store/formats/io.js';
+import { encodeJson } from '../../store/json.js';
 import { encodeSafetensors } from '../../store/safetensors/safetensors.js';
 import { difference, nameOf, type Check, type Findings } from './findings.js';
 
@@ -21,7 +22,7 @@ export class Comparison {
   }
 
   async json(check: Check, ref: ArtifactRef, expected: unknown): Promise<void> {
-    if (sha256(new TextEncoder().encode(canonicalJson(expected))) === ref.sha256) return;
+    if (sha256(encodeJson(expected)) === ref.sha256) return;
     const differs = difference(await getJson(this.store, ref), JSON.parse(canonicalJson(expected)));
     this.fail(check, `${nameOf(ref)} is not what follows: ${differs ?? 'its form differs'}`);
   }

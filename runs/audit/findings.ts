@@ -36,7 +36,7 @@ export interface RunAction {
 export interface IterationAudit {
   readonly iteration: number;
   readonly record: ArtifactRef<'iteration-record'>;
-  /** SHA-256 of policy m+1's weights; null where they can not be read. */
+  /** SHA-256 of policy m+1's weights; null where they cannot be read. */
   readonly policy: string | null;
   readonly checks: Readonly<Record<Check, Outcome>>;
   /** Of its activities, from the provenance; null without one. */

@@ -12,7 +12,7 @@ export async function readProvenance(
   findings: Findings,
 ): Promise<Map<number, IterationProvenance>> {
   const found = new Map<number, IterationProvenance>();
-  // As the chain has them; where that, or a manifest, can not be read, as the mirror does.
+  // As the chain has them; where that, or a manifest, cannot be read, as the mirror does.
   const records = new Map([
     ...files.ledger.map((line) => [line.number, recordOf(line)] as const),
     ...entries.map(({ ref, record }) => [record.iteration, ref] as const),

@@ -5,24 +5,34 @@
 import { readArtifact } from '../../store/formats/artifacts.js';
 import { FIRST_PROBLEM } from '../../algorithm/data-order.js';
 import { miniBatches } from '../../algorithm/mini-batches.js';
-import { readBatch } from '../../iteration/batch.js';
+import { readBatch, readBranches, readPrefixes } from '../../services/batches.js';
 import { planBranches } from '../../iteration/branch-plan.js';
 import { ProblemDraw } from '../../iteration/draw.js';
-import type { ProblemBatch } from '../../store/formats/documents.js';
-import { type StoredRollout } from '../../store/formats/rollouts.js';
-import { encodeRows, type StoredRow } from '../../store/formats/rows.js';
+import type { ProblemBatch } from '../../contracts/artifacts/documents.js';
+import type { StoredRollout } from '../../contracts/artifacts/stored-rollout.js';
+import { encodeRows } from '../../store/formats/rows.js';
+import type { StoredRow } from '../../contracts/artifacts/stored-row.js';
 import { Judge, verifierOf } from '../../services/judge.js';
 import { promptsOf, tokenizerOf } from '../../services/policies.js';
-import { readPrefixes, type Prefixes } from '../../iteration/prefixes.js';
+import type { Prefixes } from '../../iteration/prefixes.js';
 import type { Services } from '../../services/services.js';
 import { stepEnds, stepsOf } from '../../iteration/step-ranges.js';
 import { trainingSet, type Task } from '../../tasks/task.js';
-import { growProblem, leafPaths, measure, nextDraw, NO_BRANCHES, readBranches } from '../../iteration/trees.js';
+import {
+  filterGrown,
+  growProblem,
+  measure,
+  nextDraw,
+  NO_BRANCHES,
+  trainingRow,
+  treeDocument,
+} from '../../iteration/trees.js';
 import type { ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
 import { stepSettings } from '../../contracts/config/run-config.js';
 import type { ControllerState } from '../../contracts/protocol/run.js';
 import type { ArtifactStore } from '../../store/artifact-store.js';
 import { Comparison } from './comparison.js';
+import { branchPlaces, endsAsItShould, initialPlaces, placeOf } from './expected-rollouts.js';
 import { nameOf, type Check, type Findings } from './findings.js';
 import { isLost, type LedgerEntry } from './ledger.js';
 import { statisticsOf } from './statistics.js';
@@ -64,7 +74,7 @@ class Recomputation {
     this.#compare = new Comparison(store, entry.record.iteration, findings);
   }
 
-  /** What is lost is found where artifacts are checked; what it leads to can not be told. `false`: not done, a note says why. */
+  /** What is lost is found where artifacts are checked; what it leads to cannot be told. `false`: not done, a note says why. */
   async check(check: Check, work: () => Promise<unknown>): Promise<void> {
     const { iteration } = this.entry.record;
     try {
@@ -72,7 +82,7 @@ class Recomputation {
     } catch (error) {
       if (isLost(error))
         this.findings.notes.add(`iteration ${iteration}: ${check} not recomputed, an artifact is lost`);
-      else this.#compare.fail(check, `it can not be recomputed: ${(error as Error).message}`);
+      else this.#compare.fail(check, `it cannot be recomputed: ${(error as Error).message}`);
     }
   }
 
@@ -132,14 +142,7 @@ class Recomputation {
     const { separator } = stepSettings(manifest.config);
     const tokenizer = await tokenizerOf(this.store, manifest.policy);
     const prefixes = await readPrefixes(this.store, initial);
-    const asked = prefixes.problems.flatMap((_, problem) =>
-      Array.from({ length: adaptiveSampling.responsesDrawn }, (_, response) => ({
-        problem,
-        response,
-        branch: 0,
-        at: 0,
-      })),
-    );
+    const asked = initialPlaces(prefixes.problems.length, adaptiveSampling.responsesDrawn);
     this.#places('the initial responses', prefixes.initial, asked);
     this.#ends('response', prefixes.initial, sampling.maxResponseTokens, tokenizer.eosIds);
     const judge = await this.#judge(prefixes, tokenizer);
@@ -160,14 +163,7 @@ class Recomputation {
 
     const plan = await readArtifact(this.store, branches.points);
     const rollouts = await readArtifact(this.store, branches.rollouts);
-    const planned = plan.problems.flatMap(({ problem, responses }) =>
-      responses.flatMap(({ response, points }) =>
-        points
-          .flatMap((at) => Array.from({ length: branching.rolloutsPerPoint }, () => at))
-          .map((at, branch) => ({ problem, response, branch: branch + 1, at })),
-      ),
-    );
-    this.#places('the branches', rollouts, planned);
+    this.#places('the branches', rollouts, branchPlaces(plan, branching.rolloutsPerPoint));
     this.#ends('branch', rollouts, sampling.maxResponseTokens, tokenizer.eosIds);
     await this.#verdicts('branches', rollouts, branches.verdicts, judge);
   }
@@ -196,17 +192,13 @@ class Recomputation {
   }
 
   #places(what: string, rollouts: readonly StoredRollout[], asked: readonly object[]): void {
-    const found = rollouts.map(({ problem, response, branch, at }) => ({ problem, response, branch, at }));
-    this.#compare.values('responses', found, asked, what);
+    this.#compare.values('responses', rollouts.map(placeOf), asked, what);
   }
 
-  /** A rollout ends with the first stop token, or at its limit. */
   #ends(what: string, rollouts: readonly StoredRollout[], limit: number, stops: readonly number[]): void {
-    for (const { problem, response, branch, at, tokens, finished } of rollouts) {
-      const stop = tokens.findIndex((token) => stops.includes(token));
-      const right = finished ? stop === tokens.length - 1 && stop >= 0 : stop < 0 && at + tokens.length === limit;
-      if (!right || at + tokens.length > limit)
-        this.#compare.fail('responses', `${what} ${problem}/${response}/${branch} does not end as it should`);
+    for (const rollout of rollouts.filter((one) => !endsAsItShould(one, limit, stops))) {
+      const { problem, response, branch } = rollout;
+      this.#compare.fail('responses', `${what} ${problem}/${response}/${branch} does not end as it should`);
     }
   }
 
@@ -235,16 +227,16 @@ class Recomputation {
       this.#compare.values('state', controller.before, state.after, 'the sampling state before');
       this.#compare.values('state', policy.before, made.after, 'policy m');
     }
-    const { trees, rows, branches } = await this.#grow();
+    const { trees, rows, branches, leafPaths } = await this.#grow();
     const { update } = metrics;
-    const batchSize = nextDraw(controller.before.batchSize, leafPaths(rows), manifest);
+    const batchSize = nextDraw(controller.before.batchSize, leafPaths, manifest);
     this.#compare.values(
       'state',
       controller.after,
       { ...(await this.#means()), batchSize },
       'the sampling state after',
     );
-    const measured = measure(await statisticsOf(this.store, this.entry), trees, rows, branches);
+    const measured = measure(await statisticsOf(this.store, this.entry), trees, rows, branches, leafPaths);
     this.#compare.values('state', metrics, { ...measured, nextBatchSize: batchSize, update }, 'metrics');
     this.#update(rows);
   }
@@ -282,12 +274,15 @@ class Recomputation {
 
   async #grow() {
     const { record, manifest } = this.entry;
+    const { config } = manifest;
     const branches = record.branches ? await readBranches(this.store, record.branches) : NO_BRANCHES;
-    const problems = (await this.#batch()).map((problem) => growProblem(problem, branches, manifest.config));
+    const grown = (await this.#batch()).map((problem) => growProblem(problem, branches, config));
+    const { dropped, leafPaths } = filterGrown(grown, branches, config);
     return {
       branches,
-      trees: problems.map(({ grown }) => grown),
-      rows: problems.flatMap(({ row }) => (row ? [row] : [])),
+      leafPaths,
+      trees: grown.map((one, i) => treeDocument(one, dropped[i])),
+      rows: grown.filter((_, i) => dropped[i] === null).map(trainingRow),
     };
   }
 }

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createActivities } from '../../activities/index.js';
-import { asActivity } from '../../durability/outside-temporal.js';
+import { outsideTemporal } from '../../durability/current-attempt.js';
 import type { Services } from '../../services/services.js';
 import type { Activities } from '../../contracts/protocol/activities.js';
 import type { ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
@@ -35,8 +35,8 @@ export async function replayIteration(
   } catch (error) {
     if (!isLost(error)) throw error;
     if (error instanceof ArtifactMissing)
-      findings.notes.add(`iteration ${iteration} can not be replayed: ${error.message}`);
-    else findings.add('replay', iteration, `it can not be replayed: ${error.message}`);
+      findings.notes.add(`iteration ${iteration} cannot be replayed: ${error.message}`);
+    else findings.add('replay', iteration, `it cannot be replayed: ${error.message}`);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -103,7 +103,7 @@ class Replay {
       ...(learningRate === null ? {} : { learningRate }),
     });
     this.#same('the policy', updated.policy, after);
-    // Runs of before tell a divergence also where there was no reference, of zeros.
+    // Runs of older versions report a divergence, computed from zeros, even where there was no reference.
     const told = updated.update.kl === null ? { ...metrics.update, kl: null } : metrics.update;
     const differs = difference(told, updated.update);
     if (differs !== undefined) this.#fail(`of the update, ${differs}`);
@@ -114,7 +114,7 @@ class Replay {
     input: Parameters<Activities[Name]>[0],
   ): Promise<Awaited<ReturnType<Activities[Name]>>> {
     const activity = this.#activities[name] as (input: unknown) => Promise<Awaited<ReturnType<Activities[Name]>>>;
-    return asActivity(() => activity(input));
+    return outsideTemporal(() => activity(input));
   }
 
   #same(what: string, made: ArtifactRef, recorded: ArtifactRef): void {

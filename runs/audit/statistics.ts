@@ -7,8 +7,8 @@ import { scoreMeans } from '../../iteration/scores.js';
 import { stepsOf } from '../../iteration/step-ranges.js';
 import { tokenizerOf } from '../../services/policies.js';
 import type { ArtifactStore } from '../../store/artifact-store.js';
-import { type StoredRollout } from '../../store/formats/rollouts.js';
-import { type StoredScore } from '../../store/formats/scores.js';
+import type { StoredRollout } from '../../contracts/artifacts/stored-rollout.js';
+import type { StoredScore } from '../../contracts/artifacts/stored-score.js';
 import type { LedgerEntry } from './ledger.js';
 
 export async function statisticsOf(store: ArtifactStore, entry: LedgerEntry): Promise<InitialStatistics> {

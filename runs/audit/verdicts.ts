@@ -3,7 +3,7 @@
  * crash), they need not be the same: a slower or a busier machine judges otherwise, and nobody has forged anything. Such a
  * verdict has reward 0 wherever it was recorded; each is noted, so that nobody can hide many of them.
  */
-import type { Verdicts } from '../../store/formats/documents.js';
+import type { Verdicts } from '../../contracts/artifacts/documents.js';
 import { isOfTheMachine } from '../../services/judge.js';
 
 type Verdict = Verdicts['verdicts'][number];

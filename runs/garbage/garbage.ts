@@ -22,12 +22,12 @@ export const LEASE_MS = 24 * 3_600_000;
  */
 export const RELEASED_LEASE_MS = 3_600_000;
 
-/** What a run needs can not be told, so nothing is removed. */
+/** What a run needs cannot be told, so nothing is removed. */
 export class LedgerUnreadable extends Error {
   override readonly name = 'LedgerUnreadable';
   constructor(run: string, cause: Error) {
     super(
-      `What run ${run} needs can not be told: ${cause.message} Nothing was removed. ` +
+      `What run ${run} needs cannot be told: ${cause.message} Nothing was removed. ` +
         "Restore the artifact, or remove the run's folder if the run is given up.",
       { cause },
     );

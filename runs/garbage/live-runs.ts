@@ -1,7 +1,7 @@
 /** What the server's unfinished workflows refer to. */
 import type { Client } from '@temporalio/client';
 import type { LoadedDataConverter, Payload } from '@temporalio/common';
-import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { decodeArrayFromPayloads } from '../../contracts/protocol/temporal-internals.js';
 import { historyOf } from '../../services/histories.js';
 import { refsIn } from '../../contracts/artifacts/artifact-ref.js';
 import type { LiveRefs } from './garbage.js';

@@ -25,7 +25,7 @@ export interface Fork {
 
 type ModelConfig = Extract<ReturnType<typeof parseModelConfig>, { config: unknown }>['config'];
 
-/** Undefined where it can not be gone on with; `problems` then says why. */
+/** Undefined where it cannot be gone on with; `problems` then says why. */
 export async function readFork(
   store: ArtifactStore,
   config: Pick<RunConfig, 'from' | 'iterations' | 'pipeline'>,
@@ -48,7 +48,7 @@ export async function readFork(
       throw new NotUsable(`weights of policy ${iteration} or ${iteration + 1} are not in the store any more`);
     const configJson: unknown = await getJson(store, await configOf(store, policy.after));
     const model = parseModelConfig(configJson);
-    if ('problems' in model) throw new NotUsable('the config.json of its policy can not be used');
+    if ('problems' in model) throw new NotUsable('the config.json of its policy cannot be used');
     return {
       record,
       parent: await readArtifact(store, record.manifest),
@@ -69,7 +69,7 @@ export async function readFork(
   }
 }
 
-/** The record is there, and can not be gone on with. */
+/** The record is there, and cannot be gone on with. */
 class NotUsable extends Error {}
 
 /** The data cursor must mean the same. */

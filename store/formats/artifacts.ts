@@ -1,17 +1,20 @@
 /** What artifacts of each kind hold, and how that is read and written: the kind of a reference gives the type of its content. */
 import type { ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
-import { canonicalJson } from '../../contracts/artifacts/canonical-json.js';
 import type { IterationProvenance } from '../../contracts/artifacts/iteration-provenance.js';
 import type { IterationRecord } from '../../contracts/artifacts/iteration-record.js';
 import type { PolicyArtifact } from '../../contracts/artifacts/policy-artifact.js';
 import type { RunManifest } from '../../contracts/artifacts/run-manifest.js';
 import type { ArtifactStore } from '../artifact-store.js';
 import { decodeSafetensors, encodeSafetensors } from '../safetensors/safetensors.js';
+import { encodeJson } from '../json.js';
 import type { Arrays } from './arrays.js';
-import type { BranchPlan, ProblemBatch, Trees, Verdicts } from './documents.js';
-import { decodeRollouts, encodeRollouts, type StoredRollout } from './rollouts.js';
-import { decodeRows, encodeRows, type StoredRow } from './rows.js';
-import { decodeScores, encodeScores, type StoredScore } from './scores.js';
+import type { BranchPlan, ProblemBatch, Trees, Verdicts } from '../../contracts/artifacts/documents.js';
+import { decodeRollouts, encodeRollouts } from './rollouts.js';
+import type { StoredRollout } from '../../contracts/artifacts/stored-rollout.js';
+import { decodeRows, encodeRows } from './rows.js';
+import type { StoredRow } from '../../contracts/artifacts/stored-row.js';
+import { decodeScores, encodeScores } from './scores.js';
+import type { StoredScore } from '../../contracts/artifacts/stored-score.js';
 import { upgradedManifest } from './upgraded-manifest.js';
 
 export interface Contents {
@@ -37,7 +40,7 @@ interface Codec<Content> {
 /** Equal values get the same name. @param upgrade what earlier versions wrote -> what is written now */
 function json<Content>(upgrade: (content: Content) => Content = (content) => content): Codec<Content> {
   return {
-    encode: (content) => new TextEncoder().encode(canonicalJson(content)),
+    encode: encodeJson,
     decode: (bytes) => upgrade(JSON.parse(bytes.toString('utf8')) as Content),
   };
 }
@@ -71,7 +74,8 @@ export async function readArtifact<Kind extends keyof Contents>(
   store: Pick<ArtifactStore, 'get'>,
   ref: ArtifactRef<Kind>,
 ): Promise<Contents[Kind]> {
-  return CODECS[ref.kind].decode(await store.get(ref), `${ref.kind} ${ref.sha256}`);
+  const bytes = await store.get(ref); // first: a reference that somebody forged may name no kind at all
+  return CODECS[ref.kind].decode(bytes, `${ref.kind} ${ref.sha256}`);
 }
 
 /** Rejects as `ArtifactStore.put`. */

@@ -1,17 +1,9 @@
-import type { ArtifactKind, ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
+import type { ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
 import type { ArtifactStore } from '../artifact-store.js';
-import { decodeSafetensors, encodeSafetensors } from '../safetensors/safetensors.js';
+import { decodeSafetensors } from '../safetensors/safetensors.js';
 import type { Arrays } from './arrays.js';
 
 export { getJson, putJson } from '../json.js';
-
-export function putArrays<Kind extends ArtifactKind>(
-  store: ArtifactStore,
-  kind: Kind,
-  arrays: Arrays,
-): Promise<ArtifactRef<Kind>> {
-  return store.put(kind, encodeSafetensors(arrays));
-}
 
 export async function getArrays(store: ArtifactStore, ref: ArtifactRef): Promise<Arrays> {
   return decodeSafetensors(await store.get(ref), `${ref.kind} ${ref.sha256}`);

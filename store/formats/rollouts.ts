@@ -1,21 +1,7 @@
+import type { StoredRollout } from '../../contracts/artifacts/stored-rollout.js';
 import type { Arrays } from './arrays.js';
 import { int32, float32 } from './arrays.js';
 import { joinFloats, joinInts, split } from './ragged.js';
-
-/** New tokens of one rollout and what they belong to. */
-export interface StoredRollout {
-  /** Place of the problem in its draw. */
-  readonly problem: number;
-  readonly response: number;
-  /** 0: the initial response; 1 + index of the branch within the response otherwise. */
-  readonly branch: number;
-  /** Tokens of the initial response that come before it; 0 for the initial response. */
-  readonly at: number;
-  readonly finished: boolean;
-  readonly tokens: Int32Array;
-  /** As the sampler saw them; the update uses the scoring pass instead. */
-  readonly logProbs: Float32Array;
-}
 
 export function encodeRollouts(rollouts: readonly StoredRollout[]): Arrays {
   const tokens = joinInts(rollouts.map((rollout) => rollout.tokens));

@@ -1,15 +1,7 @@
-import type { TrainingSequence } from '../../contracts/engine/engine.js';
+import type { StoredRow } from '../../contracts/artifacts/stored-row.js';
 import type { Arrays } from './arrays.js';
 import { float32, int32 } from './arrays.js';
 import { joinFloats, joinInts, split } from './ragged.js';
-
-/** One problem's tree, packed, and how many leaf paths it stands for. */
-export interface StoredRow {
-  /** Place of the problem in its draw. */
-  readonly problem: number;
-  readonly paths: number;
-  readonly sequence: TrainingSequence;
-}
 
 export function encodeRows(rows: readonly StoredRow[]): Arrays {
   const tokens = joinInts(rows.map(({ sequence }) => sequence.tokens));

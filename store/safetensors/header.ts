@@ -2,6 +2,7 @@
  * The header of a safetensors file: 8 bytes with its length (little-endian), then JSON that names each tensor's format,
  * shape and place in the data behind it. Checked wholly before any of it is used.
  */
+import { AttemptError } from '../../contracts/errors/retry-policy.js';
 import { formats, isDType, type DType } from './dtype.js';
 
 export interface TensorInfo {
@@ -18,8 +19,9 @@ export interface SafetensorsHeader {
 }
 
 /** The file is not safetensors, or its parts contradict each other. Lists everything that is wrong. */
-export class CheckpointDamaged extends Error {
+export class CheckpointDamaged extends AttemptError {
   override readonly name = 'CheckpointDamaged';
+  override readonly retry = 'never';
   constructor(
     readonly where: string,
     readonly problems: readonly string[],

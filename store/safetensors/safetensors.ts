@@ -94,7 +94,7 @@ interface Described {
 function describe(name: string, input: TensorInput): Described {
   const { shape, data } = 'shape' in input ? input : { shape: [input.length], data: input };
   const dtype = 'dtype' in input ? input.dtype : dtypeOf(data as NumericArray);
-  if (name === '__metadata__') throw new TypeError('a tensor can not be named __metadata__');
+  if (name === '__metadata__') throw new TypeError('a tensor cannot be named __metadata__');
   const size = shape.reduce((product, length) => product * length, formats[dtype].size);
   const bytesOf = (values: NumericArray | Uint16Array): Uint8Array => {
     if (values.byteLength !== size)

@@ -1,4 +1,4 @@
-/** Straight-line programs as training and evaluation problems. Training and held-out programs can not meet (`splitOf`). */
+/** Straight-line programs as training and evaluation problems. Training and held-out programs cannot meet (`splitOf`). */
 import type { ProblemSource } from '../problem-source.js';
 import { problemSource } from '../problem-source.js';
 import type { EvaluationSet } from './evaluation-sets.js';

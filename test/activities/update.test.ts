@@ -1,10 +1,9 @@
 /** An update that is cut off, or whose store is slow or full. */
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterEach, expect, it, vi } from 'vitest';
-import { encodeRows } from '../../store/formats/rows.js';
 import { createActivities } from '../../activities/index.js';
-import { putArrays } from '../../store/formats/io.js';
-import type { Progress } from '../../durability/heartbeat.js';
+import { writeArtifact } from '../../store/formats/artifacts.js';
+import type { Progress } from '../../durability/progress.js';
 import type { Prepared } from '../../contracts/protocol/activities.js';
 import type { StepOptions } from '../../contracts/engine/engine.js';
 import { HANDED_BACK } from '../../contracts/errors/run-errors.js';
@@ -50,7 +49,7 @@ async function updateOf(services: Services, begun: (store: ArtifactStore) => Art
   const prepared: unknown = await new MockActivityEnvironment().run(prepare, { form: await smallForm({}) });
   const { manifest, policy } = prepared as Prepared;
   const stored = [{ problem: 0, paths: 1, sequence: chain(1, 20, 64) }];
-  const rows = await putArrays(services.store, 'rows', encodeRows(stored));
+  const rows = await writeArtifact(services.store, 'rows', stored);
   const { update } = createActivities({ ...services, store: begun(services.store) }, 'learner');
   return (environment: MockActivityEnvironment): Promise<unknown> =>
     environment.run(update, { manifest, policy, rows, iteration: 0 });

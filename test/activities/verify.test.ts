@@ -3,7 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterEach, expect, it, vi } from 'vitest';
 import { FIRST_PROBLEM } from '../../algorithm/data-order.js';
-import type { Progress } from '../../durability/heartbeat.js';
+import type { Progress } from '../../durability/progress.js';
 import { createActivities } from '../../activities/index.js';
 import type { Drawn, Generated, Prepared, Verified } from '../../contracts/protocol/activities.js';
 import type { Verdict } from '../../contracts/artifacts/verdict.js';

@@ -4,7 +4,6 @@ import {
   addToMean,
   branchCount,
   drawSelection,
-  filterForUpdate,
   meanInfluence,
   meanOf,
   NO_INFLUENCE_MEANS,
@@ -14,7 +13,7 @@ import {
 import type { ScoredProblem } from '../../algorithm/adaptive-sampling.js';
 import { exceeds, plus, roundSum, sumExactly } from '../../algorithm/exact-sum.js';
 import { openStream, Purpose } from '../../algorithm/random.js';
-import { influence, reward } from './arbitraries.js';
+import { influence } from './arbitraries.js';
 
 const scoredProblem: fc.Arbitrary<ScoredProblem> = fc
   .array(fc.tuple(fc.boolean(), fc.array(influence, { maxLength: 8 })), { minLength: 1, maxLength: 8 })
@@ -170,18 +169,5 @@ describe('the running mean', () => {
 
   test('of nothing is null', () => {
     expect(meanOf(NO_MEAN)).toBeNull();
-  });
-});
-
-describe('the filter', () => {
-  test('keeps problems with both verdicts and counts their rows', () => {
-    fc.assert(
-      fc.property(fc.array(fc.array(reward)), (problems) => {
-        const { kept, rows } = filterForUpdate(problems);
-        const mixed = problems.flatMap((rewards, q) => (rewards.includes(0) && rewards.includes(1) ? [q] : []));
-        expect(kept).toEqual(mixed);
-        expect(rows).toBe(mixed.reduce((sum, q) => sum + problems[q].length, 0));
-      }),
-    );
   });
 });

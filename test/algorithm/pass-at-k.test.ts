@@ -33,5 +33,5 @@ test('pass@1 is the accuracy; of a thousand samples nothing overflows', () => {
 });
 
 test('k is at most the number of samples', () => {
-  expect(() => passAtK(4, 2, 8)).toThrow('pass@8 can not be told from 4 samples');
+  expect(() => passAtK(4, 2, 8)).toThrow('pass@8 cannot be told from 4 samples');
 });

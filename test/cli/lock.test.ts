@@ -18,7 +18,7 @@ async function pidOfTheDead(): Promise<number> {
 it.each<[string, () => Promise<string>]>([
   ['was killed', async () => `${await pidOfTheDead()} yesterday`],
   ['was killed, and another program has its id', () => Promise.resolve(`${process.pid} yesterday`)],
-  ['was killed before it wrote anything, as versions of before could be', () => Promise.resolve('')],
+  ['was killed before it wrote anything, as in older versions it could be', () => Promise.resolve('')],
 ])('one at a time goes on, and leaves nothing, where a holder %s', async (_, abandoned) => {
   await withFolder(async (folder) => {
     await writeFile(join(folder, 'lock'), await abandoned());

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { PointReason } from '../../store/formats/documents.js';
+import type { PointReason } from '../../contracts/artifacts/documents.js';
 import type { ProblemView } from '../../runs/inspect.js';
 import { problemTree } from '../../cli/display/problem-tree.js';
 

@@ -83,7 +83,7 @@ describe('resolveConfig', () => {
     ]);
   });
 
-  it('keeps the hash of a configuration of before steps had settings of their own', () => {
+  it('keeps the hash of a configuration from before steps had settings of their own', () => {
     const before = resolveConfig({ branching: { delta: 6 } }, SHIPPED_FACTS);
     expect(before).not.toHaveProperty('steps');
     expect(before.branching.delta).toBe(6);

@@ -4,8 +4,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { expect, it } from 'vitest';
 import { createActivities } from '../../activities/index.js';
 import { durable } from '../../durability/durable.js';
-import { encodeRollouts } from '../../store/formats/rollouts.js';
-import { putArrays } from '../../store/formats/io.js';
+import { writeArtifact } from '../../store/formats/artifacts.js';
 import { fitsHistory } from '../../contracts/protocol/evaluation-size.js';
 import { writeLine } from '../../services/run-folder.js';
 import type { Services } from '../../services/services.js';
@@ -97,10 +96,10 @@ it('takes as many sets, with names as long, as a history has room for', async ()
     const problems = await putJson(store, 'problems', { problems: [0, 1, 2].map(problem) });
     const rollout = { response: 0, branch: 0, at: 0, finished: true, logProbs: new Float32Array(1) };
     const tokens = (i: number): Int32Array => new Int32Array(1000 * i + 1);
-    const rollouts = await putArrays(
+    const rollouts = await writeArtifact(
       store,
       'tokens',
-      encodeRollouts([0, 1, 2].map((i) => ({ ...rollout, problem: i, tokens: tokens(i) }))),
+      [0, 1, 2].map((i) => ({ ...rollout, problem: i, tokens: tokens(i) })),
     );
     const verdicts = await putJson(store, 'verdicts', { verdicts: [1, 0, 0].map((reward) => ({ reward })) });
     const drawn = { problems, count: 3, samplesPerProblem: 1, skippedPrompts: 100_000 };

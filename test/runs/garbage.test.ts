@@ -18,7 +18,7 @@ import { Temporal, withFolder } from '../support/temporal.js';
 const HOUR = 3_600_000;
 
 describe('retention', () => {
-  it('keeps policy 0, the newest, and every so-manieth', () => {
+  it('keeps policy 0, the newest, and every policy whose version is a multiple of keepEvery', () => {
     const kept = (keepLast: number, keepEvery: number): number[] =>
       Array.from({ length: 11 }, (_, v) => v).filter((v) => keepsPolicy(v, 10, { keepLast, keepEvery }));
     expect(kept(2, 0)).toEqual([0, 9, 10]);
@@ -145,7 +145,7 @@ describe('a store that several runs share', () => {
     });
   });
 
-  it('a ledger that can not be read: nothing is removed', async () => {
+  it('a ledger that cannot be read: nothing is removed', async () => {
     await sharedHome(48 * HOUR, async (home) => {
       const [{ ledger }] = await filesOf(home);
       await rm(objectPath(home, ledger[1].sha256));

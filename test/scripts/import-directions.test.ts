@@ -36,6 +36,7 @@ describe('the linter', () => {
     ['store/json.ts', "import '../services/policies.js';"],
     ['iteration/trees.ts', "import '../durability/heartbeat.js';"],
     ['iteration/trees.ts', "import '../services/policies.js';"],
+    ['iteration/trees.ts', "import '../store/artifact-store.js';"],
     ['durability/durable.ts', "import '../services/services.js';"],
     ['services/policies.ts', "import '../activities/generate.js';"],
     ['activities/generate.ts', "import '../workers/create-workers.js';"],
@@ -43,6 +44,7 @@ describe('the linter', () => {
     ['workers/create-workers.ts', "import '../cli/temporal-server.js';"],
     ['cli/temporal-server.ts', "import '../policy/onnx/graph.js';"],
     ['cli/temporal-server.ts', "import '../activities/generate.js';"],
+    ['runs/audit/ledger.ts', "import '../../policy/onnx/graph.js';"],
     ['runs/audit/ledger.ts', "import '../../cli/audit.js';"],
   ])('refuses in %s: %s', async (file, statement) => {
     expect(await broken(file, statement)).toEqual(['boundaries/dependencies']);
@@ -59,6 +61,7 @@ describe('the linter', () => {
     ['cli/audit.ts', "import '../runs/index.js';"],
     ['tools/golden/main.ts', "import '../../policy/onnx/graph.js';"],
     ['policy/onnx/runtime.ts', "import 'onnxruntime-node';"],
+    ['durability/temporal-adapter.ts', "import '@temporalio/activity';"],
   ])('allows in %s: %s', async (file, statement) => {
     expect(await broken(file, statement)).toEqual([]);
   });
@@ -68,6 +71,8 @@ describe('the linter', () => {
     ['workflows/training.ts', "import 'crypto';"],
     ['policy/onnx/graph.ts', "import 'onnxruntime-node';"],
     ['activities/generate.ts', "import 'onnxruntime-node';"],
+    ['activities/prepare.ts', "import '@temporalio/activity';"],
+    ['cli/main.ts', "import '@temporalio/common/lib/time.js';"],
   ])('refuses in %s what the folder may not know: %s', async (file, statement) => {
     expect(await broken(file, statement)).toEqual(['no-restricted-imports']);
   });

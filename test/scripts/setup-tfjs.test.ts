@@ -1,4 +1,4 @@
-/** The set-up of TensorFlow.js, where it can not go on. */
+/** The set-up of TensorFlow.js, where it cannot go on. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { decodeRollouts, encodeRollouts, type StoredRollout } from '../../store/formats/rollouts.js';
+import { decodeRollouts, encodeRollouts } from '../../store/formats/rollouts.js';
+import type { StoredRollout } from '../../contracts/artifacts/stored-rollout.js';
 import { decodeRows, encodeRows } from '../../store/formats/rows.js';
 import { decodeScores, encodeScores } from '../../store/formats/scores.js';
 import { decodeSafetensors, encodeSafetensors } from '../../store/safetensors/safetensors.js';

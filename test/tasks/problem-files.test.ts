@@ -27,7 +27,7 @@ async function wrongOf(location: string, options?: Parameters<typeof readProblem
 
 const asked = (content: string) => [{ role: 'user', content }];
 
-test('files of a folder are read in order of name, whatever their form; others are let be', async () => {
+test('files of a folder are read in order of name, whatever their form; others are ignored', async () => {
   const source = await readProblems(
     await folder({
       'c.json': '[{"prompt": "4?", "groundTruth": 4}]',
@@ -152,7 +152,7 @@ describe('parquet', () => {
   test('a damaged one is named', async () => {
     const bytes = Buffer.from(TABLES.verl.base64, 'base64');
     const [problem] = await wrongOf(await folder({ 'x.parquet': bytes.subarray(0, bytes.length - 9) }));
-    expect(problem).toMatch(/^x.parquet: can not be read: /);
+    expect(problem).toMatch(/^x.parquet: cannot be read: /);
   });
 
   test('the same problems have the same hash, whatever the form of their file', async () => {

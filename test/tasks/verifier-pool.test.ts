@@ -110,7 +110,7 @@ test('a process that is started after its module has changed judges nothing', as
   await verifier.close();
 });
 
-test('a module that can not be used says why', async () => {
+test('a module that cannot be used says why', async () => {
   const missing = { name: path.join(folder, 'missing.mjs'), secondsPerVerdict: 5, processes: 1 };
   expect(await checkVerifier(missing)).toMatch(/missing\.mjs does not start: Cannot find module/);
   await writeFile(path.join(folder, 'empty.mjs'), 'export const verdict = 1;');

@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { msToNumber } from '@temporalio/common/lib/time.js';
 import { describe, expect, it } from 'vitest';
-import { NON_RETRYABLE } from '../../contracts/errors/run-errors.js';
 import { ACTIVITY_OPTIONS } from '../../workflows/activity-options.js';
 
 describe.each(Object.entries(ACTIVITY_OPTIONS))('activities of %s', (_, options) => {
@@ -17,10 +16,6 @@ describe.each(Object.entries(ACTIVITY_OPTIONS))('activities of %s', (_, options)
   it('are noticed when they die', () => {
     expect(msToNumber(options.heartbeatTimeout)).toBeGreaterThan(0);
     expect(msToNumber(options.heartbeatTimeout)).toBeLessThanOrEqual(120_000);
-  });
-
-  it('are not tried again on input that can not work', () => {
-    expect(options.retry.nonRetryableErrorTypes).toEqual(NON_RETRYABLE);
   });
 });
 

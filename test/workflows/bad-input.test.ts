@@ -1,4 +1,4 @@
-/** What can not work is refused before any work, with every reason at once; what breaks on the way leaves the policy whole. */
+/** What cannot work is refused before any work, with every reason at once; what breaks on the way leaves the policy whole. */
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WorkflowFailedError } from '@temporalio/client';

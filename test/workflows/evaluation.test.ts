@@ -125,7 +125,7 @@ describe('evaluateModel', () => {
     });
   });
 
-  it('refuses what can not be evaluated: sets that are not there, chats without a template', async () => {
+  it('refuses what cannot be evaluated: sets that are not there, chats without a template', async () => {
     await withFolder(async (folder) => {
       const file = join(folder, 'chats.jsonl');
       await writeFile(file, '{"problem": "1+1?", "answer": "2"}\n');
@@ -148,7 +148,7 @@ describe('evaluateModel', () => {
   });
 });
 
-describe('a run whose first policy can not be evaluated', () => {
+describe('a run whose first policy cannot be evaluated', () => {
   /** Which the null engine's first two calls in the background do: two sets. Returns the failure and the run. */
   async function fails(
     services: Services,

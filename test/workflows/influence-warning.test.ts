@@ -17,7 +17,7 @@ describe('the warning', () => {
     expect(influenceWarning('attnrl', batchOf(short, long))).toBeUndefined();
   });
 
-  it('is not given where branch points do not go by influence, nor for batches of before', () => {
+  it('is not given where branch points do not go by influence, nor for batches of older versions', () => {
     expect(influenceWarning('treerl', batchOf(short))).toBeUndefined();
     expect(influenceWarning('grpo', batchOf(short))).toBeUndefined();
     expect(influenceWarning('attnrl', { responses: 1 })).toBeUndefined();

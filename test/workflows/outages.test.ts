@@ -43,7 +43,7 @@ interface Outage {
 function unreachable(): Outage {
   const move = (home: string, [from, to]: [string, string]): Promise<void> => rename(join(home, from), join(home, to));
   return {
-    says: /update waits: StoreUnreachable: The artifact store \S+ can not be reached/,
+    says: /update waits: StoreUnreachable: The artifact store \S+ cannot be reached/,
     services: (services) => services,
     begin: (home) => move(home, ['store', 'aside']),
     end: (home) => move(home, ['aside', 'store']),

@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exportPolicy } from '../../services/export-policy.js';
-import type { ProblemBatch } from '../../store/formats/documents.js';
+import type { ProblemBatch } from '../../contracts/artifacts/documents.js';
 import { decodeRollouts } from '../../store/formats/rollouts.js';
 import { getArrays } from '../../store/formats/io.js';
 import { engineServices, openServices } from '../../services/open-services.js';

@@ -2,7 +2,8 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { decodeRows, type StoredRow } from '../../store/formats/rows.js';
+import { decodeRows } from '../../store/formats/rows.js';
+import type { StoredRow } from '../../contracts/artifacts/stored-row.js';
 import { miniBatches } from '../../algorithm/mini-batches.js';
 import { resolveConfig } from '../../contracts/config/resolve.js';
 import { type RunConfig } from '../../contracts/config/run-config.js';

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** As service managers have it: long enough that a process that can not start yet does not busy the machine. */
+/** As service managers have it: long enough that a process that cannot start yet does not busy the machine. */
 const RESTART_MS = 300;
 
 /** A process that is started again whenever it ends, as systemd, Docker or Kubernetes would do. */

@@ -3,7 +3,6 @@ import { z } from 'zod';
 import {
   addToMean,
   branchCount,
-  filterForUpdate,
   meanOf,
   NO_INFLUENCE_MEANS,
   NO_MEAN,
@@ -12,6 +11,7 @@ import {
 import { drawSizes, nextBatchSize, targetRows } from '../../algorithm/batch-size.js';
 import type { BatchSizeSettings } from '../../algorithm/batch-size.js';
 import { keepBest } from '../../algorithm/keep-best.js';
+import { filterForUpdate } from '../../algorithm/update-filter.js';
 import { closely, exactly } from './compare.js';
 import { bit, checkCase, integers, real, reals } from './topic.js';
 import type { Topic } from './topic.js';
@@ -132,8 +132,10 @@ export const adsTopic: Topic = {
   }),
 
   filter: checkCase(filterCase, ({ leaf_rewards_per_problem, expected }) => {
-    const { kept, rows } = filterForUpdate(leaf_rewards_per_problem);
-    return exactly('', { kept, leaves_left: rows }, expected);
+    const graded = leaf_rewards_per_problem.map((rewards) => ({ rewards, lowInfluence: false }));
+    const { dropped, leafPaths } = filterForUpdate(graded, true);
+    const kept = dropped.flatMap((reason, problem) => (reason === null ? [problem] : []));
+    return exactly('', { kept, leaves_left: leafPaths }, expected);
   }),
 
   batch_size: checkCase(batchSizeCase, (goldenCase) => {

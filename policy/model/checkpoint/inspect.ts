@@ -41,7 +41,7 @@ async function readJson(directory: string, name: string, problems: Problem[]): P
   } catch (error) {
     problems.push({
       path: name,
-      problem: `can not be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`,
+      problem: `cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`,
     });
     return undefined;
   }

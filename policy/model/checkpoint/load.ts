@@ -11,8 +11,8 @@ import { parseModelConfig } from './model-config.js';
 /** Of parameters, side by side: the disk and the system's cache work for one while another's numbers are made. */
 const READERS = 2;
 
-/** Of memory that parameters lie in one behind another: pieces of it begin within large pages, so the system clears fewer of them. */
-const STRETCH_BYTES = 2 ** 28;
+/** Numbers of the memory that parameters lie in one behind another: they share large pages, so the system has fewer to find and to clear. */
+const STRETCH = 2 ** 26;
 
 export interface LoadedWeights {
   readonly config: ModelConfig;
@@ -58,19 +58,14 @@ export async function loadWeights(files: PolicyFiles, limits?: ModelLimits): Pro
   }
 }
 
-/** For the values of each. */
+/** One for each, in stretches; what does not fit into one any more begins the next, and its rest is never touched. */
 function memoryFor(all: readonly Parameter[]): Float32Array[] {
+  const sizes = all.map(({ shape }) => sizeOf(shape));
+  let left = sizes.reduce((sum, size) => sum + size, 0);
   let free = new Float32Array();
-  return all.map(({ shape }, i) => {
-    const size = sizeOf(shape);
-    if (free.length < size) {
-      let stretch = size;
-      for (const { shape: next } of all.slice(i + 1)) {
-        if ((stretch + sizeOf(next)) * Float32Array.BYTES_PER_ELEMENT > STRETCH_BYTES) break;
-        stretch += sizeOf(next);
-      }
-      free = new Float32Array(stretch);
-    }
+  return sizes.map((size) => {
+    if (free.length < size) free = new Float32Array(Math.max(size, Math.min(left, STRETCH)));
+    left -= size;
     const value = free.subarray(0, size);
     free = free.subarray(size);
     return value;

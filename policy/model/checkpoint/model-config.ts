@@ -1,4 +1,4 @@
-/** config.json of Hugging Face -> ModelConfig. What our graphs can not compute is named, all of it at once. */
+/** config.json of Hugging Face -> ModelConfig. What our graphs cannot compute is named, all of it at once. */
 import { z } from 'zod';
 import type { ModelConfig } from '../config.js';
 import type { CheckpointProblem } from './invalid-checkpoint.js';

@@ -42,7 +42,7 @@ export class PrefixCache {
     let parent = 0;
     for (let i = 0; i < index; i++) {
       const before = this.#entries.get(this.#key(parent, tokens, i));
-      if (!before) throw new RangeError(`block ${i} of a prefix is not known, block ${index} can not be kept`);
+      if (!before) throw new RangeError(`block ${i} of a prefix is not known, block ${index} cannot be kept`);
       parent = before.id;
     }
     const key = this.#key(parent, tokens, index);

@@ -1,4 +1,5 @@
 /** The learner on onnxruntime: owns weights and optimiser between `load` and `save`. Runs inside one process. */
+import { NonFiniteUpdate } from '../../../contracts/errors/engine-errors.js';
 import { tmpdir } from 'node:os';
 import type {
   LearnerState,
@@ -23,7 +24,6 @@ import type { WorkerGroup } from '../../training/partial-sums.js';
 import { type Passes, policyGradient, supervisedGradient } from '../../training/learning.js';
 import type { TrainingRow } from '../../training/mini-batch.js';
 import { type Moments, MomentsInFile, MomentsInMemory } from '../../training/moments.js';
-import { NonFiniteUpdate } from '../../training/non-finite-update.js';
 import { readOptimizer, writeOptimizer, writeWeights } from '../../training/optimizer-file.js';
 import { SegmentedRunner } from './segments/segmented-runner.js';
 
@@ -144,7 +144,7 @@ export class OnnxLearner {
     await kept?.runner.close();
   }
 
-  /** Lets the policy go, and what can not serve another. */
+  /** Lets the policy go, and what cannot serve another. */
   async #letGo(): Promise<void> {
     const training = this.#training;
     this.#training = undefined;

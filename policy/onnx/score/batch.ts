@@ -13,7 +13,7 @@ import { PART_TOKENS } from './token-scores.js';
 const ONE_BLOCK = 128;
 const QUERY_BLOCK = 64;
 /** Sequences are padded to a multiple of it, which no vectorised sum over them notices. */
-const PARTIAL_SUMS = 16;
+const LANES = 16;
 /** Distinct tokens of all places. */
 const WORTH_SHARING = 0.9;
 
@@ -99,7 +99,7 @@ function distinctTokens(
     });
   });
   const padded = (values: readonly bigint[]): BigInt64Array => {
-    const result = new BigInt64Array(Math.ceil(values.length / PARTIAL_SUMS) * PARTIAL_SUMS);
+    const result = new BigInt64Array(Math.ceil(values.length / LANES) * LANES);
     result.set(values);
     return result;
   };
@@ -149,6 +149,6 @@ function stepColumns(requests: readonly ScoreRequest[], length: number): StepCol
 export const blockOf = (length: number): number => (length <= ONE_BLOCK ? ONE_BLOCK : QUERY_BLOCK);
 
 export function paddedLength(length: number): number {
-  const unit = length <= ONE_BLOCK ? PARTIAL_SUMS : QUERY_BLOCK;
+  const unit = length <= ONE_BLOCK ? LANES : QUERY_BLOCK;
   return Math.ceil(length / unit) * unit;
 }

@@ -131,7 +131,7 @@ describe('config.json of', () => {
     expect(parsed({ ...distillQwen, rope_scaling: linear }).ropeScaling).toEqual(linear);
   });
 
-  it('a model that we can not compute names all that is in the way', () => {
+  it('a model that we cannot compute names all that is in the way', () => {
     const problems = problemsOf({
       ...qwen3,
       model_type: 'qwen3_moe',

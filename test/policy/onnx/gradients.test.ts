@@ -42,7 +42,7 @@ async function expectGradient(
   );
   const found = gradients(g, loss, x);
   g.output('y', y);
-  // Two gradients may be the same value, which can not have two names.
+  // Two gradients may be the same value, which cannot have two names.
   found.forEach((value, i) => g.output(`d${i}`, op.mul(g, value, g.float(1))));
   const session = await Session.open(g, { threads: 1 });
 

@@ -11,9 +11,9 @@ it('making a folder for a group removes those of processes that no longer live, 
   try {
     const ended = spawn(process.execPath, ['--version'], { stdio: 'ignore' });
     await once(ended, 'exit');
-    const ofProcess = (pid: number | undefined, host = hostname()): string => `attnrl-group-${host}-${pid}-AbC12z`;
+    const ofProcess = (pid: number | undefined, host = hostname()): string => `attnrl-team-${host}-${pid}-AbC12z`;
     const kept = [ofProcess(process.ppid), ofProcess(ended.pid, 'elsewhere'), ofProcess(ended.pid, `${hostname()}-1`)];
-    const ofLastBoot = `attnrl-group-${hostname()}-${process.pid}-Zyx98w`;
+    const ofLastBoot = `attnrl-team-${hostname()}-${process.pid}-Zyx98w`;
     for (const name of [...kept, ofProcess(ended.pid), ofLastBoot, ofProcess(process.pid)]) {
       await mkdir(join(parent, name, 'full'), { recursive: true });
     }

@@ -73,7 +73,7 @@ for (const [name, settings] of Object.entries(RUNTIMES)) {
       expect(pings.length).toBeGreaterThan(2);
     });
 
-    it('takes a step with it when it is killed, and the next attempt begins at the policy of before', async () => {
+    it('takes a step with it when it is killed, and the next attempt begins at the previous policy', async () => {
       const learner = await loaded(settings);
       const expected = await learner.update(rows, loss, optimizer, BUDGET);
       await learner.load({ policy, reference: policy });

@@ -4,7 +4,8 @@ import type { ModelConfig } from '../../../policy/model/config.js';
 import { EVERYTHING_IS_LARGE } from '../../support/large-limits.js';
 import { residentMemory } from '../../support/resident-memory.js';
 import { smallConfig } from '../random-model.js';
-import { bits, expectSameGradient, gradientBy, learnerContract, packed, started, trees } from './learner-contract.js';
+import { learnerContract } from './learner-contract.js';
+import { bits, expectSameGradient, gradientBy, packed, started, trees } from './opened-learner.js';
 import { chain, loss, optimizer } from './rows.js';
 
 /** As in Qwen3. */

@@ -8,18 +8,18 @@ import { TfjsLearner } from '../../../policy/tfjs/tfjs-learner.js';
 import { findTfjs } from '../../../scripts/load-tfjs.mjs';
 import { residentMemory } from '../../support/resident-memory.js';
 import { smallConfig } from '../random-model.js';
+import { learnerContract } from './learner-contract.js';
 import {
   bits,
   BUDGET,
   copyOf,
   expectSameGradient,
   gradientBy,
-  learnerContract,
   type OpenLearner,
   packed,
   restoreFrom,
   started,
-} from './learner-contract.js';
+} from './opened-learner.js';
 import { chain, loss, optimizer } from './rows.js';
 
 const missing = findTfjs() === undefined;

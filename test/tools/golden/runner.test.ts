@@ -3,7 +3,10 @@ import { closely, exactly } from '../../../tools/golden/compare.js';
 import { runCases } from '../../../tools/golden/run.js';
 
 import type { TopicFile } from '../../../tools/golden/run.js';
-import { fixtures } from './fixtures.js';
+import { samplingFixtures } from './sampling-fixtures.js';
+import { trainingFixtures } from './training-fixtures.js';
+
+const fixtures = [...samplingFixtures, ...trainingFixtures];
 
 const context = { directory: '.', engines: () => Promise.reject(new Error('no engine')) };
 const run = (file: TopicFile) => runCases(file, context);

@@ -1,6 +1,6 @@
 /** Responses of a real model, sampled by the engine or taken from a run, with their steps. */
 import { DELTA } from '../../../algorithm/influence.js';
-import { readBatch } from '../../../iteration/batch.js';
+import { readBatch } from '../../../services/batches.js';
 import { responseRanges, stepsOf } from '../../../iteration/step-ranges.js';
 import { readRunFiles, readEntry } from '../../../runs/index.js';
 import { inspectCheckpoint } from '../../../policy/model/checkpoint/inspect.js';

@@ -49,7 +49,7 @@ export class Acceptance {
     try {
       return await this.#steps[step]();
     } catch (error) {
-      // What came to its end without success can not be gone on with.
+      // What came to its end without success cannot be gone on with.
       if (!this.attnrl.interrupted && step === 'train')
         await this.progress.note({ run: undefined, killedIn: undefined });
       if (!this.attnrl.interrupted && step === 'fork') await this.progress.note({ fork: undefined });

@@ -17,7 +17,7 @@ interface DrawnRow extends Truncation {
   readonly u: number;
 }
 
-/** Sums of them are exact in fp32, so that graph and reference can not differ by rounding at a boundary. */
+/** Sums of them are exact in fp32, so that graph and reference cannot differ by rounding at a boundary. */
 const distributions = fc
   .array(fc.oneof(fc.nat(255), fc.constantFrom(0, 7, 90)), { minLength: 5, maxLength: 5 })
   .map((n) => {

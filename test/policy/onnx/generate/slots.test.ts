@@ -46,7 +46,7 @@ class Model {
   capacity = 0;
 }
 
-/** Does it to both; what can not be done must be refused, and change nothing. */
+/** Does it to both; what cannot be done must be refused, and change nothing. */
 function perform(slots: Slots, model: Model, one: Operation, name: number): void {
   const isRow = 'row' in one && one.row < model.rows.length;
   switch (one.kind) {
