@@ -3,6 +3,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterEach, expect, it, vi } from 'vitest';
 import { createActivities } from '../../activities/index.js';
 import { writeArtifact } from '../../store/formats/artifacts.js';
+import { outsideTemporal } from '../../durability/current-attempt.js';
 import type { Progress } from '../../durability/progress.js';
 import type { Prepared } from '../../contracts/protocol/activities.js';
 import type { StepOptions } from '../../contracts/engine/engine.js';
@@ -51,8 +52,9 @@ async function updateOf(services: Services, begun: (store: ArtifactStore) => Art
   const stored = [{ problem: 0, paths: 1, sequence: chain(1, 20, 64) }];
   const rows = await writeArtifact(services.store, 'rows', stored);
   const { update } = createActivities({ ...services, store: begun(services.store) }, 'learner');
-  return (environment: MockActivityEnvironment): Promise<unknown> =>
-    environment.run(update, { manifest, policy, rows, iteration: 0 });
+  const input = { manifest, policy, rows, iteration: 0 };
+  return (environment?: MockActivityEnvironment): Promise<unknown> =>
+    environment ? environment.run(update, input) : outsideTemporal(() => update(input));
 }
 
 async function cutOff(learner: StandingLearner): Promise<{ failure: unknown; beats: Progress[] }> {
@@ -138,6 +140,6 @@ it('outside of Temporal, where an attempt has no end, a full disk is told at onc
     const update = await updateOf(await nullServices(folder), (store) =>
       changed(store, 'putWritten', () => Promise.reject(new StoreFull(folder, {}))),
     );
-    await expect(update(new MockActivityEnvironment({ startToCloseTimeoutMs: 0 }))).rejects.toBeInstanceOf(StoreFull);
+    await expect(update()).rejects.toBeInstanceOf(StoreFull);
   });
 });
