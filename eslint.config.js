@@ -140,8 +140,16 @@ export default defineConfig(
     },
   },
   {
-    files: ['policy/onnx/runtime.ts', 'durability/temporal-adapter.ts', 'contracts/protocol/temporal-internals.ts'],
-    rules: { 'no-restricted-imports': 'off' },
+    files: ['policy/onnx/runtime.ts'],
+    rules: { 'no-restricted-imports': ['error', { paths: [activityContext], patterns: [insideOfSdk] }] },
+  },
+  {
+    files: ['durability/temporal-adapter.ts'],
+    rules: { 'no-restricted-imports': ['error', { paths: [onnxruntime], patterns: [insideOfSdk] }] },
+  },
+  {
+    files: ['contracts/protocol/temporal-internals.ts'],
+    rules: { 'no-restricted-imports': ['error', { paths: [onnxruntime, activityContext] }] },
   },
   // In a workflow, Date.now() is the server's time of the event, the same in each replay.
   { files: ['workflows/**'], rules: { 'no-restricted-properties': ['error', outsideWorld[0]] } },

@@ -10,7 +10,6 @@ import {
   nextDraw,
   NO_BRANCHES,
   trainingRow,
-  treeDocument,
 } from '../iteration/trees.js';
 import { readBatch, readBranches } from '../services/batches.js';
 
@@ -27,10 +26,9 @@ export const growTree = defineActivity(
       heartbeat({ doing: 'grow trees', done: grown.length, total: problems.length });
       await yieldToEvents();
     }
-    const { dropped, leafPaths } = filterGrown(grown, branches, config);
-    const trees = grown.map((one, i) => treeDocument(one, dropped[i]));
+    const { trees, kept, leafPaths } = filterGrown(grown, branches, config);
     const rows: StoredRow[] = [];
-    for (const one of grown.filter((_, i) => dropped[i] === null)) {
+    for (const one of kept) {
       rows.push(trainingRow(one));
       await yieldToEvents();
     }

@@ -4,7 +4,7 @@ import { nextBatchSize } from '../algorithm/batch-size.js';
 import { stepMetrics } from '../algorithm/step-counts.js';
 import { packTree, type SampledProblem } from '../algorithm/training-rows.js';
 import { buildTree, type Tree } from '../algorithm/tree.js';
-import { type DropReason, filterForUpdate, type UpdateFilter } from '../algorithm/update-filter.js';
+import { type DropReason, filterForUpdate } from '../algorithm/update-filter.js';
 import type { RunConfig } from '../contracts/config/run-config.js';
 import type { InitialStatistics, IterationMetrics } from '../contracts/protocol/run.js';
 import type { RunManifest } from '../contracts/artifacts/run-manifest.js';
@@ -29,32 +29,41 @@ export function growProblem(problem: BatchProblem, branches: Branches, config: R
   return { problem, tree, sampled, advantages };
 }
 
-/** What of them reaches the update, and how many leaf paths that is. */
+export interface FilteredProblems {
+  /** As the trees are stored. */
+  readonly trees: Trees['problems'];
+  /** Those that reach the update. */
+  readonly kept: readonly GrownProblem[];
+  /** V. */
+  readonly leafPaths: number;
+}
+
+/** What of them reaches the update. */
 export function filterGrown(
   problems: readonly GrownProblem[],
   branches: Branches,
   { adaptiveSampling }: RunConfig,
-): UpdateFilter {
+): FilteredProblems {
   const graded = problems.map(({ problem, tree }) => ({
-    rewards: tree.leaves.filter(({ inTraining }) => inTraining).map(({ reward }) => reward),
+    rewards: trainingLeaves(tree).map(({ reward }) => reward),
     lowInfluence: branches.dropped.has(problem.place),
   }));
-  return filterForUpdate(graded, adaptiveSampling.enabled);
-}
-
-/** As the tree is stored. */
-export function treeDocument(
-  { problem, tree, advantages }: GrownProblem,
-  dropped: DropReason | null,
-): Trees['problems'][number] {
-  const responses = problem.responses.map(({ rollout }) => rollout.response);
-  return { problem: problem.place, responses, tree, advantages, dropped };
+  const { dropped, leafPaths } = filterForUpdate(graded, adaptiveSampling.enabled);
+  const trees = problems.map(({ problem, tree, advantages }, i) => {
+    const responses = problem.responses.map(({ rollout }) => rollout.response);
+    return { problem: problem.place, responses, tree, advantages, dropped: dropped[i] };
+  });
+  return { trees, kept: problems.filter((_, i) => dropped[i] === null), leafPaths };
 }
 
 /** The training row of a problem that reaches the update. */
 export function trainingRow({ problem, tree, sampled, advantages }: GrownProblem): StoredRow {
-  const paths = tree.leaves.filter(({ inTraining }) => inTraining).length;
+  const paths = trainingLeaves(tree).length;
   return { problem: problem.place, paths, sequence: packTree(sampled, tree, advantages) };
+}
+
+function trainingLeaves({ leaves }: Tree): Tree['leaves'] {
+  return leaves.filter(({ inTraining }) => inTraining);
 }
 
 export interface Branches {

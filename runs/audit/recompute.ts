@@ -18,15 +18,7 @@ import type { Prefixes } from '../../iteration/prefixes.js';
 import type { Services } from '../../services/services.js';
 import { stepEnds, stepsOf } from '../../iteration/step-ranges.js';
 import { trainingSet, type Task } from '../../tasks/task.js';
-import {
-  filterGrown,
-  growProblem,
-  measure,
-  nextDraw,
-  NO_BRANCHES,
-  trainingRow,
-  treeDocument,
-} from '../../iteration/trees.js';
+import { filterGrown, growProblem, measure, nextDraw, NO_BRANCHES, trainingRow } from '../../iteration/trees.js';
 import type { ArtifactRef } from '../../contracts/artifacts/artifact-ref.js';
 import { stepSettings } from '../../contracts/config/run-config.js';
 import type { ControllerState } from '../../contracts/protocol/run.js';
@@ -277,12 +269,7 @@ class Recomputation {
     const { config } = manifest;
     const branches = record.branches ? await readBranches(this.store, record.branches) : NO_BRANCHES;
     const grown = (await this.#batch()).map((problem) => growProblem(problem, branches, config));
-    const { dropped, leafPaths } = filterGrown(grown, branches, config);
-    return {
-      branches,
-      leafPaths,
-      trees: grown.map((one, i) => treeDocument(one, dropped[i])),
-      rows: grown.filter((_, i) => dropped[i] === null).map(trainingRow),
-    };
+    const { trees, kept, leafPaths } = filterGrown(grown, branches, config);
+    return { branches, leafPaths, trees, rows: kept.map(trainingRow) };
   }
 }

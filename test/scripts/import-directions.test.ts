@@ -72,6 +72,7 @@ describe('the linter', () => {
     ['policy/onnx/graph.ts', "import 'onnxruntime-node';"],
     ['activities/generate.ts', "import 'onnxruntime-node';"],
     ['activities/prepare.ts', "import '@temporalio/activity';"],
+    ['durability/temporal-adapter.ts', "import 'onnxruntime-node';"],
     ['cli/main.ts', "import '@temporalio/common/lib/time.js';"],
   ])('refuses in %s what the folder may not know: %s', async (file, statement) => {
     expect(await broken(file, statement)).toEqual(['no-restricted-imports']);

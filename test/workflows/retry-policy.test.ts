@@ -26,6 +26,7 @@ import {
   StoreUnwritable,
 } from '../../store/artifact-store.js';
 import { CheckpointDamaged } from '../../store/safetensors/header.js';
+import { EmptyProblemSet, InvalidProblemSet } from '../../tasks/problem-files.js';
 import { ProblemSetChanged, TaskUnreadable } from '../../tasks/task.js';
 import { VerifierDoesNotStart } from '../../tasks/verifier-pool.js';
 import { NullLearner } from '../../tools/bench/null-engine.js';
@@ -64,10 +65,12 @@ const ERRORS: Readonly<Record<RetryPolicy, readonly Error[]>> = {
     new StoreUnwritable('store', { cause }),
   ],
   transient: [
+    new EmptyProblemSet('a folder'),
     new EngineCrashed({ how: 'SIGKILL' }),
     new EngineOutOfMemory('1 GiB'),
     new Error('anything'),
     new GenerationInterrupted([]),
+    new InvalidProblemSet('a file', ['a line']),
     new PolicyNotLoaded('p'),
     new ProviderUnavailable('cuda', 'no driver'),
     new TaskUnreadable(problems),
